@@ -1,0 +1,5 @@
+//! mote: a minimal eBPF security sensor for Linux.
+
+pub mod event;
+pub mod limits;
+pub mod syscalls;
