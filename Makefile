@@ -6,7 +6,7 @@ TARGET := x86_64-unknown-linux-gnu
 FUZZ_SECONDS ?= 60
 
 # clang compiles bpf/, libclang reads bpf/record.h, libelf and zlib are libbpf's.
-BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc make pkg-config git
+BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pkg-config git
 # The live tests: a real syslog daemon, a second opinion on loaded programs.
 TEST_PACKAGES := rsyslog bpftool util-linux
 # What the sensor is compared with.
