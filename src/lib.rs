@@ -2,4 +2,5 @@
 
 pub mod event;
 pub mod limits;
+pub mod sink;
 pub mod syscalls;
