@@ -24,7 +24,7 @@ const STAMP_BYTES: usize = 15;
 pub(super) enum FrameError {
     /// It is longer than a slot of the queue.
     TooLong,
-    /// The header is longer than its buffer, or the clock has a year beyond 9999.
+    /// The header is longer than its buffer.
     Header,
 }
 
@@ -67,12 +67,15 @@ impl Framer {
             pid: std::process::id(),
         };
         match target {
-            Target::Unix(_) => Framer::Local(Formatter3164 {
-                facility: Facility::LOG_AUTHPRIV,
-                hostname: None,
-                process: APP_NAME.to_owned(),
-                pid: std::process::id(),
-            }),
+            Target::Unix(_) => {
+                local_offset(OffsetDateTime::now_utc());
+                Framer::Local(Formatter3164 {
+                    facility: Facility::LOG_AUTHPRIV,
+                    hostname: None,
+                    process: APP_NAME.to_owned(),
+                    pid: std::process::id(),
+                })
+            }
             Target::Udp(_) => Framer::Datagram(remote()),
             Target::Tcp(_) => Framer::Counted(remote()),
             Target::Stdout => Framer::Line,
@@ -127,15 +130,19 @@ fn header_3164<'a>(
     })?;
     // syslog 7.0.0 writes UTC and a zero-padded day (rust-syslog issue 95); RFC 3164 wants
     // local time and a space. The stamp has a fixed place and length: write it again.
-    // glibc reads the zone at the first call, from TZ or /etc/localtime, also in a static
-    // binary; a changed zone counts from the next start.
     let now = OffsetDateTime::now_utc();
-    let offset = UtcOffset::local_offset_at(now).unwrap_or(UtcOffset::UTC);
     let place = header.iter().position(|&byte| byte == b'>').map_or(0, |at| at + 1);
     if let Some(mut place) = header.get_mut(place..place + STAMP_BYTES) {
-        stamp(&mut place, now.to_offset(offset));
+        stamp(&mut place, now.to_offset(local_offset(now)));
     }
     Ok(header)
+}
+
+/// glibc's localtime_r reads the zone at its first call only, from TZ or /etc/localtime,
+/// also in a static binary: [`Framer::new`] makes that call, while files may be opened.
+/// The zone's rules for summer time apply; another zone counts from the next start.
+fn local_offset(at: OffsetDateTime) -> UtcOffset {
+    UtcOffset::local_offset_at(at).unwrap_or(UtcOffset::UTC)
 }
 
 /// Writes the time as RFC 3164 section 4.1.2 has it.

@@ -141,6 +141,10 @@ fn unix(path: &str) -> Result<Target, TargetError> {
 /// host's NSS libraries, which have to be of the same glibc version.
 fn resolve(text: &str) -> Result<SocketAddr, TargetError> {
     let (host, port) = host_and_port(text)?;
+    // Also an IPv6 address with its scope, `[fe80::1%2]:514`.
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
     let ip = match host.parse::<IpAddr>() {
         Ok(ip) => ip,
         Err(_) => {

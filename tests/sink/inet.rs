@@ -135,6 +135,23 @@ fn tcp_sends_again_what_was_not_acknowledged() {
 }
 
 #[test]
+fn tcp_does_not_repeat_what_was_acknowledged() {
+    let listener = listener(0);
+    let port = listener.local_addr().unwrap().port();
+    let mut rig = Rig::new(&format!("tcp:127.0.0.1:{port}"), small(4));
+    let mut stream = accept(&mut rig, &listener);
+    rig.run("connect", |sink| sink.state() == State::Ready);
+    rig.offer(&["a"]);
+    read_messages(&mut rig, &mut stream, 1);
+    drop(stream);
+    rig.run("notice", |sink| matches!(sink.state(), State::Down(_)));
+    rig.offer(&["b"]);
+    let mut stream = accept(&mut rig, &listener);
+    let bytes = read_messages(&mut rig, &mut stream, 1);
+    assert_eq!(split(&bytes).0, [b"b"]);
+}
+
+#[test]
 fn tcp_waits_for_an_absent_receiver() {
     // A port that nobody listens on: it was just free.
     let port = listener(0).local_addr().unwrap().port();

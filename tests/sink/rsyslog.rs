@@ -42,17 +42,26 @@ impl Daemon {
             at("port"),
         );
         std::fs::write(at("conf"), configuration).unwrap();
-        let child = Command::new(RSYSLOGD)
-            .args(["-n", "-f", &at("conf"), "-i", &at("pid")])
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(at("stderr")).unwrap())
-            .spawn()
-            .unwrap();
-        let daemon = Daemon { child, directory };
-        daemon.wait("open its inputs", || {
-            Path::new(&daemon.at("log")).exists() && !daemon.text("port").is_empty()
-        });
+        let daemon = Daemon { child: spawn(directory.path()), directory };
+        daemon.wait_for_inputs();
         Some(daemon)
+    }
+
+    fn wait_for_inputs(&self) {
+        self.wait("open its inputs", || {
+            Path::new(&self.at("log")).exists() && !self.text("port").is_empty()
+        });
+    }
+
+    /// As its service manager restarts it.
+    fn restart(&mut self) {
+        rustix::process::kill_process(
+            rustix::process::Pid::from_child(&self.child),
+            rustix::process::Signal::TERM,
+        )
+        .unwrap();
+        self.child.wait().unwrap();
+        self.child = spawn(self.directory.path());
     }
 
     fn at(&self, name: &str) -> String {
@@ -76,6 +85,20 @@ impl Daemon {
         self.wait("write all lines", || self.text("out").lines().count() >= count);
         self.text("out").lines().map(|l| l.split('|').map(str::to_owned).collect()).collect()
     }
+}
+
+fn spawn(directory: &Path) -> Child {
+    let _ = std::fs::remove_file(directory.join("port"));
+    Command::new(RSYSLOGD)
+        .arg("-n")
+        .arg("-f")
+        .arg(directory.join("conf"))
+        .arg("-i")
+        .arg(directory.join("pid"))
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(directory.join("stderr")).unwrap())
+        .spawn()
+        .unwrap()
 }
 
 impl Drop for Daemon {
@@ -128,4 +151,28 @@ fn rsyslogd_reads_the_remote_framing() {
         assert_eq!(line[..6], ["mote", &pid, "mote", HOSTNAME, "0", "86"]);
         assert!(line[6] == text, "{}", line[6]);
     }
+}
+
+#[test]
+fn a_restart_of_rsyslogd_loses_nothing() {
+    let Some(mut daemon) = Daemon::start() else {
+        return;
+    };
+    let mut rig = Rig::new(&format!("unix:{}", daemon.at("log")), Capacity::default());
+    for n in 0..90 {
+        if n == 30 || n == 60 {
+            daemon.restart();
+        }
+        rig.offer(&[&format!("m1:{n}")]);
+        rig.turn();
+    }
+    daemon.wait_for_inputs();
+    rig.run_empty();
+    let last = |line: &Vec<String>| line[6].trim_start() == "m1:89";
+    daemon.wait("write the last line", || daemon.lines(1).iter().any(last));
+    let missing: Vec<usize> = (0..90)
+        .filter(|n| !daemon.lines(1).iter().any(|l| l[6].trim_start() == format!("m1:{n}")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(rig.sink.take_shed(), mote::sink::Shed::default());
 }
