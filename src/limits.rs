@@ -22,9 +22,11 @@ pub const HOSTNAME_BYTES: usize = 64;
 /// by default (`maxMessageSize`); the rest is room for what a relay puts in front.
 pub const LINE_BYTES: usize = 7936;
 
-/// Bytes of the encoded batch inside a line: base64 makes 4 of 3, and the header of
-/// RFC 5424 with the longest host name takes under 256.
-pub const BATCH_BYTES: usize = (LINE_BYTES - 256) / 4 * 3;
+/// The header of RFC 5424 with the longest host name takes under 128, an octet count 5.
+pub const SYSLOG_HEADER_BYTES: usize = 256;
+
+/// Bytes of the encoded batch inside a line: base64 makes 4 of 3.
+pub const BATCH_BYTES: usize = (LINE_BYTES - SYSLOG_HEADER_BYTES) / 4 * 3;
 
 /// Process contexts (pid, tid, ids, names) that one batch can refer to.
 pub const BATCH_ACTORS: usize = 128;
@@ -69,3 +71,7 @@ pub const LOSS_KEYS: usize = 2048;
 /// CPUs whose rings are read. Beyond, the sensor refuses to start rather than be blind
 /// on some.
 pub const CPUS: usize = 256;
+
+/// The longest line that `mote decode` reads, in bytes: a relay may have put anything in
+/// front of a record. Longer ones are cut.
+pub const DECODE_LINE_BYTES: usize = 64 * 1024;

@@ -119,10 +119,10 @@ fn explain(error: &SensorError) -> ExitCode {
                 _ if denied => "give the sensor CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8)",
                 _ => "report it with the kernel's version (uname -a)",
             };
-            if let StartError::Load(load) = ebpf {
-                if !denied {
-                    eprint!("{}", load.libbpf_log);
-                }
+            if let StartError::Load(load) = ebpf
+                && !denied
+            {
+                eprint!("{}", load.libbpf_log);
             }
             exit::fail(exit::UNAVAILABLE, format_args!("{error}; {remedy}"))
         }

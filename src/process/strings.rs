@@ -44,13 +44,13 @@ impl Strings {
             return None;
         }
         let hash = hash(string);
-        if let Some(&index) = self.by_hash.get(&hash) {
-            if self.get(StringId(index)) == string {
-                self.entries[usize::from(index)].holders += 1;
-                return Some(StringId(index));
-            }
-            // Another string with this hash has its place in the index: this one is kept
-            // without, and perhaps twice.
+        // Another string with this hash may have its place in the index: then this one is
+        // kept without, and perhaps twice.
+        if let Some(&index) = self.by_hash.get(&hash)
+            && self.get(StringId(index)) == string
+        {
+            self.entries[usize::from(index)].holders += 1;
+            return Some(StringId(index));
         }
         let index = self.free.pop()?;
         let start = usize::from(index) * PROCESS_STRING_BYTES;
