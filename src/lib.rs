@@ -2,4 +2,5 @@
 
 pub mod event;
 pub mod limits;
+pub mod record;
 pub mod syscalls;

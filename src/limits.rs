@@ -49,3 +49,7 @@ pub const EXCLUSIONS: usize = 1024;
 /// CPUs whose rings are read. Beyond, the sensor refuses to start rather than be blind
 /// on some.
 pub const CPUS: usize = 256;
+
+/// The longest line that `mote decode` reads, in bytes: a relay may have put anything in
+/// front of a record. Longer ones are cut.
+pub const DECODE_LINE_BYTES: usize = 64 * 1024;
