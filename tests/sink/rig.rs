@@ -40,6 +40,15 @@ impl Rig {
         }
     }
 
+    /// Acts on readiness, not on time.
+    pub fn react(&mut self, timeout: Duration) {
+        self.poll.poll(&mut self.events, Some(timeout)).unwrap();
+        for event in &self.events {
+            assert_eq!(event.token(), SINK);
+            self.sink.ready(self.poll.registry(), event);
+        }
+    }
+
     /// One turn of the loop, of 20 ms at most.
     pub fn turn(&mut self) {
         let now = Instant::now();
@@ -48,11 +57,7 @@ impl Rig {
             .deadline()
             .map_or(Duration::from_millis(20), |at| at.saturating_duration_since(now))
             .min(Duration::from_millis(20));
-        self.poll.poll(&mut self.events, Some(timeout)).unwrap();
-        for event in &self.events {
-            assert_eq!(event.token(), SINK);
-            self.sink.ready(self.poll.registry(), event);
-        }
+        self.react(timeout);
         self.sink.tick(self.poll.registry(), Instant::now());
     }
 

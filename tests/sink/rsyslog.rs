@@ -3,6 +3,7 @@
 use crate::rig::{HOSTNAME, PATIENCE, Rig};
 use mote::limits::LINE_BYTES;
 use mote::sink::Capacity;
+use rustix::process::{Pid, Signal};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -53,14 +54,15 @@ impl Daemon {
         });
     }
 
-    /// As its service manager restarts it.
-    fn restart(&mut self) {
-        rustix::process::kill_process(
-            rustix::process::Pid::from_child(&self.child),
-            rustix::process::Signal::TERM,
-        )
-        .unwrap();
+    fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Ends it by `signal` and starts another.
+    fn restart(&mut self, signal: Signal) {
+        self.signal(signal);
         self.child.wait().unwrap();
+        let _ = std::fs::remove_file(self.at("pid"));
         self.child = spawn(self.directory.path());
     }
 
@@ -160,8 +162,18 @@ fn a_restart_of_rsyslogd_loses_nothing() {
     };
     let mut rig = Rig::new(&format!("unix:{}", daemon.at("log")), Capacity::default());
     for n in 0..90 {
-        if n == 30 || n == 60 {
-            daemon.restart();
+        match n {
+            // As its service manager does: it reads what it has before it ends.
+            30 => daemon.restart(Signal::TERM),
+            // Stopped, it accepts and does not read, and it dies so.
+            60 => {
+                daemon.wait_for_inputs();
+                rig.run_empty();
+                daemon.lines(60);
+                daemon.signal(Signal::STOP);
+            }
+            66 => daemon.restart(Signal::KILL),
+            _ => {}
         }
         rig.offer(&[&format!("m1:{n}")]);
         rig.turn();
