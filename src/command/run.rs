@@ -91,7 +91,10 @@ fn announce(sensor: &Sensor, target: &Target) {
         [] => String::new(),
         missing => format!(", not on this kernel: {}", missing.join(" ")),
     };
-    eprintln!("mote: ready: {} hooks attached{missing}, records go to {target}", provider.attached());
+    eprintln!(
+        "mote: ready: {} hooks attached{missing}, records go to {target}",
+        provider.attached()
+    );
 }
 
 /// One sentence: what happened, why, what to do about it.
@@ -107,9 +110,7 @@ fn explain(error: &SensorError) -> ExitCode {
                 );
             }
             let remedy = match ebpf {
-                StartError::Tracefs(_) => {
-                    "mount it: mount -t tracefs tracefs /sys/kernel/tracing"
-                }
+                StartError::Tracefs(_) => "mount it: mount -t tracefs tracefs /sys/kernel/tracing",
                 StartError::Format(_) => "report it with the kernel's version (uname -a)",
                 StartError::Load(_) if denied => {
                     "give the sensor CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), \

@@ -85,9 +85,7 @@ impl Sensor {
         let poll = Poll::new().map_err(os("epoll"))?;
         // Signals first: one that comes while the programs are loaded is not missed.
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(os("signals"))?;
-        poll.registry()
-            .register(&mut signals, SIGNALS, Interest::READABLE)
-            .map_err(os("epoll"))?;
+        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE).map_err(os("epoll"))?;
         let uname = rustix::system::uname();
         let hostname = uname.nodename().to_string_lossy();
         let sink =
