@@ -112,6 +112,11 @@ macro_rules! bit_set {
                 self.0 & other.0 == other.0
             }
 
+            /// Whether no bit is set.
+            pub fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+
             /// Sets the bits of `other`.
             pub fn insert(&mut self, other: $set) {
                 self.0 |= other.0;

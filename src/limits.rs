@@ -22,9 +22,11 @@ pub const HOSTNAME_BYTES: usize = 64;
 /// by default (`maxMessageSize`); the rest is room for what a relay puts in front.
 pub const LINE_BYTES: usize = 7936;
 
-/// Bytes of the encoded batch inside a line: base64 makes 4 of 3, and the header of
-/// RFC 5424 with the longest host name takes under 256.
-pub const BATCH_BYTES: usize = (LINE_BYTES - 256) / 4 * 3;
+/// The header of RFC 5424 with the longest host name takes under 128, an octet count 5.
+pub const SYSLOG_HEADER_BYTES: usize = 256;
+
+/// Bytes of the encoded batch inside a line: base64 makes 4 of 3.
+pub const BATCH_BYTES: usize = (LINE_BYTES - SYSLOG_HEADER_BYTES) / 4 * 3;
 
 /// Process contexts (pid, tid, ids, names) that one batch can refer to.
 pub const BATCH_ACTORS: usize = 128;
@@ -43,9 +45,33 @@ pub const PROCESSES: usize = 4096;
 /// Distinct executables and working directories of all known processes.
 pub const PROCESS_STRINGS: usize = 1024;
 
+/// Longest of them, in bytes. A longer one is read from /proc when it is needed.
+pub const PROCESS_STRING_BYTES: usize = 1024;
+
 /// Exclusions of the configuration.
 pub const EXCLUSIONS: usize = 1024;
+
+/// A CPU's ring of process and system events, in bytes: some 800 execs with their
+/// arguments, between two ticks. A power of two of pages, as every ring.
+pub const PRIORITY_RING_BYTES: usize = 128 << 10;
+
+/// A CPU's ring of file and network events, in bytes: some 1,500 of them.
+pub const BULK_RING_BYTES: usize = 256 << 10;
+
+/// A ring wakes the sensor when it is filled to one part in this many.
+pub const RING_WATERMARK_DIVISOR: usize = 4;
+
+/// Records taken from the rings before signals and the sink get their turn.
+pub const RECORDS_PER_TURN: usize = 4096;
+
+/// Losses told apart until they are reported: of two rings on every CPU, in three places,
+/// and of the places that have no CPU. A power of two.
+pub const LOSS_KEYS: usize = 2048;
 
 /// CPUs whose rings are read. Beyond, the sensor refuses to start rather than be blind
 /// on some.
 pub const CPUS: usize = 256;
+
+/// The longest line that `mote decode` reads, in bytes: a relay may have put anything in
+/// front of a record. Longer ones are cut.
+pub const DECODE_LINE_BYTES: usize = 64 * 1024;

@@ -1,3 +1,42 @@
-//! The `mote` command.
+//! The `mote` command: arguments → subcommand → exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use argh::FromArgs;
+use mote::command::run::RunCommand;
+use mote::exit;
+
+/// A minimal eBPF security sensor.
+#[derive(FromArgs)]
+struct Arguments {
+    #[argh(subcommand)]
+    command: Command,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+enum Command {
+    Run(RunCommand),
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = match std::env::args_os().map(|a| a.into_string()).collect() {
+        Ok(arguments) => arguments,
+        Err(_) => return exit::fail(exit::USAGE, format_args!("an argument is not UTF-8")),
+    };
+    let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    match Arguments::from_args(&["mote"], &words) {
+        Ok(arguments) => match arguments.command {
+            Command::Run(command) => command.run(),
+        },
+        // --help is not an error.
+        Err(early) if early.status.is_ok() => {
+            print!("{}", early.output);
+            ExitCode::SUCCESS
+        }
+        Err(early) => {
+            let problem = early.output.lines().next().unwrap_or("the command line is wrong");
+            exit::fail(exit::USAGE, format_args!("{problem}; see mote --help"))
+        }
+    }
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Calls on files. Each program fits the argument list of the calls it is attached to:
+ * the kernel refuses one that reads past a tracepoint's last field. */
+#include "names.h"
+
+#define O_ACCMODE 3
+#define O_WRONLY 1
+#define O_CREAT 0100
+#define O_TRUNC 01000
+
+/* An open is reported when it can write or create. */
+INLINE int can_change(u64 flags)
+{
+	return (flags & O_ACCMODE) || (flags & (O_CREAT | O_TRUNC));
+}
+
+/* unlink, rmdir, chdir: (name) */
+SEC("tracepoint/enter_name")
+int enter_name(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)ctx->args[0]);
+
+	return enter_call(ctx, &request, 1);
+}
+
+/* mkdir, chmod: (name, mode) */
+SEC("tracepoint/enter_name_mode")
+int enter_name_mode(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)ctx->args[0],
+					 .mode = ctx->args[1]);
+
+	return enter_call(ctx, &request, 1);
+}
+
+/* mkdirat, fchmodat, fchmodat2: (dirfd, name, mode, ...) */
+SEC("tracepoint/enter_at_mode")
+int enter_at_mode(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0],
+					 .path = (void *)ctx->args[1], .mode = ctx->args[2]);
+
+	return enter_call(ctx, &request, 1);
+}
+
+/* unlinkat: (dirfd, name, flags) */
+SEC("tracepoint/enter_at_flags")
+int enter_at_flags(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0],
+					 .path = (void *)ctx->args[1],
+					 .call_flags = ctx->args[2]);
+
+	return enter_call(ctx, &request, 1);
+}
+
+/* fchdir: (fd) */
+SEC("tracepoint/enter_fd")
+int enter_fd(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0]);
+
+	return enter_call(ctx, &request, 0);
+}
+
+/* fchmod: (fd, mode) */
+SEC("tracepoint/enter_fd_mode")
+int enter_fd_mode(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0],
+					 .mode = ctx->args[1]);
+
+	return enter_call(ctx, &request, 0);
+}
+
+/* creat: (name, mode) */
+SEC("tracepoint/enter_creat")
+int enter_creat(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)ctx->args[0],
+					 .call_flags = O_CREAT | O_WRONLY | O_TRUNC,
+					 .mode = ctx->args[1]);
+
+	return enter_call(ctx, &request, 1);
+}
+
+/* open: (name, flags, mode) */
+SEC("tracepoint/enter_open")
+int enter_open(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)ctx->args[0],
+					 .call_flags = ctx->args[1], .mode = ctx->args[2]);
+
+	if (!can_change(ctx->args[1]))
+		return 0;
+	return enter_call(ctx, &request, 1);
+}
+
+/* openat: (dirfd, name, flags, mode) */
+SEC("tracepoint/enter_openat")
+int enter_openat(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0],
+					 .path = (void *)ctx->args[1],
+					 .call_flags = ctx->args[2], .mode = ctx->args[3]);
+
+	if (!can_change(ctx->args[2]))
+		return 0;
+	return enter_call(ctx, &request, 1);
+}
+
+/* openat2: (dirfd, name, struct open_how *, size), include/uapi/linux/openat2.h */
+SEC("tracepoint/enter_openat2")
+int enter_openat2(struct enter *ctx)
+{
+	struct {
+		u64 flags;
+		u64 mode;
+	} how = {};
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0],
+					 .path = (void *)ctx->args[1]);
+
+	/* Not resident: whether it can write is not known, so it is reported. */
+	if (probe_read(&how, sizeof(how), (void *)ctx->args[2]))
+		request.flags |= MOTE_FLAGS_UNREAD;
+	else if (!can_change(how.flags))
+		return 0;
+	request.call_flags = how.flags;
+	request.mode = how.mode;
+	return enter_call(ctx, &request, 1);
+}
+
+/* rename: (old, new) */
+SEC("tracepoint/enter_rename")
+int enter_rename(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from = (void *)ctx->args[0],
+					 .path = (void *)ctx->args[1]);
+
+	return enter_call(ctx, &request, 1);
+}
+
+/* renameat: (old dirfd, old, new dirfd, new) */
+SEC("tracepoint/enter_renameat")
+int enter_renameat(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = ctx->args[0],
+					 .from = (void *)ctx->args[1], .dirfd = ctx->args[2],
+					 .path = (void *)ctx->args[3]);
+
+	return enter_call(ctx, &request, 1);
+}
+
+/* renameat2: (old dirfd, old, new dirfd, new, flags) */
+SEC("tracepoint/enter_renameat2")
+int enter_renameat2(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = ctx->args[0],
+					 .from = (void *)ctx->args[1], .dirfd = ctx->args[2],
+					 .path = (void *)ctx->args[3],
+					 .call_flags = ctx->args[4]);
+
+	return enter_call(ctx, &request, 1);
+}
+
+/* Every call above but chdir and fchdir, and connect. */
+SEC("tracepoint/leave_call")
+int leave_call(struct leave *ctx)
+{
+	struct call_slot *slot = find_call(get_current_pid_tgid());
+
+	if (!slot)
+		return 0;
+	read_late(slot);
+	slot->call.header.ret = ctx->ret;
+	slot->call.header.time_ns = ktime_get_ns();
+	send_bulk(ctx, &slot->call, call_bytes(&slot->call));
+	release(&slot->claim);
+	return 0;
+}
+
+/* chdir, fchdir: what relative names mean from now on. It travels with the process
+ * events, which a flood of file events cannot push out. */
+SEC("tracepoint/leave_directory")
+int leave_directory(struct leave *ctx)
+{
+	struct call_slot *slot = find_call(get_current_pid_tgid());
+
+	if (!slot)
+		return 0;
+	if (ctx->ret == 0) {
+		read_late(slot);
+		slot->call.header.ret = 0;
+		slot->call.header.time_ns = ktime_get_ns();
+		send_priority(ctx, &slot->call, call_bytes(&slot->call));
+	}
+	release(&slot->claim);
+	return 0;
+}

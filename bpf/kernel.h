@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The kernel's interface, as far as it is used: helpers by number (include/uapi/linux/bpf.h,
+ * ABI), maps, and what every program does with them. No system header is needed.
+ */
+#ifndef MOTE_KERNEL_H
+#define MOTE_KERNEL_H
+
+#include "record.h"
+
+typedef mote_u8 u8;
+typedef mote_u16 u16;
+typedef mote_u32 u32;
+typedef mote_u64 u64;
+typedef mote_s32 s32;
+typedef mote_s64 s64;
+
+#define SEC(name) __attribute__((section(name), used))
+#define INLINE static inline __attribute__((always_inline))
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+_Static_assert(sizeof(struct mote_header) == 56, "mote_header");
+_Static_assert(sizeof(struct mote_exec) == 56 + 16 + 2048, "mote_exec");
+_Static_assert(sizeof(struct mote_fork) == 56 + 16, "mote_fork");
+_Static_assert(sizeof(struct mote_exit) == 56 + 8, "mote_exit");
+_Static_assert(sizeof(struct mote_call) == 56 + 24 + 1024, "mote_call");
+
+static void *(*map_lookup)(void *map, const void *key) = (void *)1;
+static long (*probe_read)(void *to, u32 bytes, const void *from) = (void *)4;
+static u64 (*ktime_get_ns)(void) = (void *)5;
+static u64 (*get_current_pid_tgid)(void) = (void *)14;
+static u64 (*get_current_uid_gid)(void) = (void *)15;
+static long (*get_current_comm)(void *to, u32 bytes) = (void *)16;
+static long (*perf_event_output)(void *ctx, void *map, u64 flags, void *data, u64 bytes) = (void *)25;
+static u64 (*get_current_task)(void) = (void *)35;
+static long (*probe_read_str)(void *to, u32 bytes, const void *from) = (void *)45;
+
+/* libbpf reads maps without BTF from this struct in the section `maps`. */
+struct map {
+	u32 type;
+	u32 key_bytes;
+	u32 value_bytes;
+	u32 max_entries;
+	u32 flags;
+};
+
+enum { MAP_ARRAY = 2, MAP_PERF_EVENT_ARRAY = 4, MAP_PERCPU_ARRAY = 6 };
+
+#define MAP(name, map_type, value, entries)                                     \
+	struct map SEC("maps") name = {                                         \
+		.type = map_type,                                               \
+		.key_bytes = sizeof(u32),                                       \
+		.value_bytes = sizeof(value),                                   \
+		.max_entries = entries,                                         \
+	}
+
+/* User space sets the number of CPUs before loading. */
+MAP(priority, MAP_PERF_EVENT_ARRAY, u32, 1);
+MAP(bulk, MAP_PERF_EVENT_ARRAY, u32, 1);
+MAP(settings, MAP_ARRAY, struct mote_settings, 1);
+MAP(losses, MAP_PERCPU_ARRAY, u64, MOTE_LOSS_COUNT);
+
+INLINE const struct mote_settings *get_settings(void)
+{
+	u32 zero = 0;
+
+	return map_lookup(&settings, &zero);
+}
+
+/* The sensor must not report what reporting causes. */
+INLINE int is_own(u64 id)
+{
+	const struct mote_settings *set = get_settings();
+
+	return !set || set->own_pid == (u32)(id >> 32);
+}
+
+INLINE void set_identity(struct mote_header *header, u64 id)
+{
+	u64 ids = get_current_uid_gid();
+
+	header->pid = id >> 32;
+	header->tid = id;
+	header->uid = ids;
+	header->gid = ids >> 32;
+	get_current_comm(header->comm, sizeof(header->comm));
+}
+
+#define ENOSPC 28
+#define CURRENT_CPU 0xffffffffULL
+
+INLINE void count_loss(u32 which)
+{
+	u64 *count = map_lookup(&losses, &which);
+
+	if (count)
+		*count += 1;
+}
+
+INLINE void send_priority(void *ctx, void *record, u64 bytes)
+{
+	long err = perf_event_output(ctx, &priority, CURRENT_CPU, record, bytes);
+
+	if (unlikely(err))
+		count_loss(err == -ENOSPC ? MOTE_LOSS_PRIORITY_FULL : MOTE_LOSS_PRIORITY_OUTPUT);
+}
+
+INLINE void send_bulk(void *ctx, void *record, u64 bytes)
+{
+	long err = perf_event_output(ctx, &bulk, CURRENT_CPU, record, bytes);
+
+	if (unlikely(err))
+		count_loss(err == -ENOSPC ? MOTE_LOSS_BULK_FULL : MOTE_LOSS_BULK_OUTPUT);
+}
+
+/* A syscalls:* tracepoint's record as BPF sees it (struct syscall_tp_t,
+ * kernel/trace/trace_syscalls.c). */
+struct enter {
+	u64 common;
+	s32 nr;
+	u32 padding;
+	u64 args[6];
+};
+
+struct leave {
+	u64 common;
+	s32 nr;
+	u32 padding;
+	s64 ret;
+};
+
+/*
+ * A place for a call between its enter and its exit.
+ *
+ * Only one task may hold a slot. v1 atomics return nothing, so a claim is an addition
+ * and a look: whoever finds 1 after its own addition is alone, since anybody who added
+ * before or at the same time would have made it 2; who finds more steps back. Two
+ * claims at once may both step back; they never both succeed.
+ *
+ * The holder gives the slot back when its call returns or its thread ends.
+ */
+struct claim {
+	u64 holders;
+	u64 owner; /* pid and tid as get_current_pid_tgid gives them; 0: free */
+};
+
+INLINE int try_claim(struct claim *claim, u64 id)
+{
+	/* Left by a call whose exit was not seen (a program skipped by the kernel). */
+	if (claim->owner == id)
+		return 1;
+	__sync_fetch_and_add(&claim->holders, 1);
+	if (*(volatile u64 *)&claim->holders == 1) {
+		claim->owner = id;
+		return 1;
+	}
+	__sync_fetch_and_add(&claim->holders, -1);
+	return 0;
+}
+
+INLINE void release(struct claim *claim)
+{
+	*(volatile u64 *)&claim->owner = 0;
+	__sync_fetch_and_add(&claim->holders, -1);
+}
+
+/* Threads of one process have tids close to each other: the second place is far from
+ * the first and differs for tids that share it. `slots` is a power of two. */
+INLINE u32 first_place(u32 tid, u32 slots)
+{
+	return tid & (slots - 1);
+}
+
+INLINE u32 second_place(u32 tid, u32 slots)
+{
+	return ((tid * 0x9e3779b1u) >> 16) & (slots - 1);
+}
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Calls under way, and their strings. */
+#ifndef MOTE_NAMES_H
+#define MOTE_NAMES_H
+
+#include "kernel.h"
+
+struct call_slot {
+	struct claim claim;
+	const void *path; /* the caller's pointers, for a second reading */
+	const void *from;
+	struct mote_call call;
+};
+
+MAP(calls, MAP_ARRAY, struct call_slot, MOTE_CALL_SLOTS);
+/* For a call that finds both its slots taken: it is sent at once, without its result. */
+MAP(call_overflow, MAP_PERCPU_ARRAY, struct call_slot, 1);
+
+INLINE struct call_slot *claim_call(u64 id)
+{
+	u32 place = first_place(id, MOTE_CALL_SLOTS);
+	struct call_slot *slot = map_lookup(&calls, &place);
+
+	if (slot && try_claim(&slot->claim, id))
+		return slot;
+	place = second_place(id, MOTE_CALL_SLOTS);
+	slot = map_lookup(&calls, &place);
+	if (slot && try_claim(&slot->claim, id))
+		return slot;
+	return 0;
+}
+
+INLINE struct call_slot *find_call(u64 id)
+{
+	u32 place = first_place(id, MOTE_CALL_SLOTS);
+	struct call_slot *slot = map_lookup(&calls, &place);
+
+	if (slot && slot->claim.owner == id)
+		return slot;
+	place = second_place(id, MOTE_CALL_SLOTS);
+	slot = map_lookup(&calls, &place);
+	if (slot && slot->claim.owner == id)
+		return slot;
+	return 0;
+}
+
+/* Reads a string of the caller to `to`. Returns its bytes with NUL, 0 if unread. */
+INLINE u32 read_name(u8 *to, u32 capacity, const void *from, u16 *flags, u16 unread, u16 cut)
+{
+	long bytes = probe_read_str(to, capacity, from);
+	u8 last = 0;
+
+	if (bytes <= 0) {
+		*flags |= unread;
+		return 0;
+	}
+	if (bytes >= capacity) {
+		/* Full: cut, unless the string ends just here. */
+		if (probe_read(&last, 1, from + capacity - 1) || last)
+			*flags |= cut;
+		return capacity;
+	}
+	return bytes;
+}
+
+/* Fills the names of a slot from the caller's memory. */
+INLINE void read_names(struct call_slot *slot, u16 kind)
+{
+	struct mote_call *call = &slot->call;
+	u16 flags = call->header.flags;
+	u32 from_bytes = 0;
+
+	if (kind == MOTE_KIND_RENAME) {
+		from_bytes = read_name(call->data, MOTE_PAIR_BYTES, slot->from, &flags,
+				       MOTE_FROM_UNREAD, MOTE_FROM_CUT);
+		if (from_bytes > MOTE_PAIR_BYTES)
+			from_bytes = MOTE_PAIR_BYTES;
+		call->path_bytes = read_name(call->data + from_bytes, MOTE_PAIR_BYTES, slot->path,
+					     &flags, MOTE_PATH_UNREAD, MOTE_PATH_CUT);
+	} else {
+		call->path_bytes = read_name(call->data, MOTE_NAME_BYTES, slot->path, &flags,
+					     MOTE_PATH_UNREAD, MOTE_PATH_CUT);
+	}
+	call->from_bytes = from_bytes;
+	call->header.flags = flags;
+}
+
+INLINE u64 call_bytes(const struct mote_call *call)
+{
+	u64 bytes = __builtin_offsetof(struct mote_call, data);
+
+	bytes += call->from_bytes;
+	bytes += call->path_bytes;
+	if (bytes > sizeof(struct mote_call))
+		bytes = sizeof(struct mote_call);
+	return bytes;
+}
+
+/* What a call asks for, before its names are read. */
+struct request {
+	const void *path;
+	const void *from;
+	s32 dirfd;
+	s32 from_dirfd;
+	u32 call_flags;
+	u32 mode; /* of a connect: the size of the address */
+	u16 kind;
+	u16 flags;
+	u32 reserved;
+};
+
+#define AT_FDCWD -100
+/* What a program does not set keeps its default. */
+#define REQUEST(...) ((struct request){ .dirfd = AT_FDCWD, .from_dirfd = AT_FDCWD, __VA_ARGS__ })
+
+INLINE void fill_call(struct call_slot *slot, const struct enter *ctx, u64 id,
+		      const struct request *request)
+{
+	struct mote_call *call = &slot->call;
+
+	slot->path = request->path;
+	slot->from = request->from;
+	call->header.syscall = ctx->nr;
+	call->header.kind = request->kind;
+	call->header.flags = request->flags;
+	call->dirfd = request->dirfd;
+	call->from_dirfd = request->from_dirfd;
+	call->call_flags = request->call_flags;
+	call->mode = request->mode;
+	call->from_bytes = 0;
+	call->path_bytes = 0;
+	set_identity(&call->header, id);
+}
+
+/* Reads what the request points at. `kind` and `named` are constants where it is used. */
+INLINE void read_request(struct call_slot *slot, u16 kind, int named)
+{
+	struct mote_call *call = &slot->call;
+	u32 bytes = call->mode; /* of a connect: the address's size, as the caller says */
+
+	if (kind == MOTE_KIND_CONNECT) {
+		if (bytes > MOTE_ADDRESS_BYTES)
+			bytes = MOTE_ADDRESS_BYTES;
+		call->path_bytes = bytes;
+		if (bytes == 0 || probe_read(call->data, bytes, slot->path)) {
+			call->header.flags |= MOTE_PATH_UNREAD;
+			call->path_bytes = 0;
+		}
+	} else if (named) {
+		read_names(slot, kind);
+	}
+}
+
+INLINE int enter_call(const struct enter *ctx, const struct request *request, int named)
+{
+	u64 id = get_current_pid_tgid();
+	struct call_slot *slot;
+	u32 zero = 0;
+	int overflow = 0;
+
+	if (is_own(id))
+		return 0;
+	slot = claim_call(id);
+	if (unlikely(!slot)) {
+		slot = map_lookup(&call_overflow, &zero);
+		if (!slot)
+			return 0;
+		overflow = 1;
+	}
+	fill_call(slot, ctx, id, request);
+	read_request(slot, request->kind, named);
+	if (unlikely(overflow)) {
+		slot->call.header.flags |= MOTE_RESULT_UNKNOWN;
+		slot->call.header.ret = 0;
+		slot->call.header.time_ns = ktime_get_ns();
+		send_bulk((void *)ctx, &slot->call, call_bytes(&slot->call));
+	}
+	return 0;
+}
+
+/* A page that was not resident at enter has been faulted in by the call itself. */
+INLINE void read_late(struct call_slot *slot)
+{
+	struct mote_header *header = &slot->call.header;
+	u16 kind = header->kind;
+
+	if (!(header->flags & (MOTE_PATH_UNREAD | MOTE_FROM_UNREAD)))
+		return;
+	header->flags &= ~(MOTE_PATH_UNREAD | MOTE_FROM_UNREAD | MOTE_PATH_CUT | MOTE_FROM_CUT);
+	header->flags |= MOTE_READ_LATE;
+	if (kind == MOTE_KIND_RENAME)
+		read_request(slot, MOTE_KIND_RENAME, 1);
+	else if (kind == MOTE_KIND_CONNECT)
+		read_request(slot, MOTE_KIND_CONNECT, 1);
+	else
+		read_request(slot, MOTE_KIND_NAME, 1);
+}
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Processes: exec, fork, exit. */
+#include "names.h"
+
+struct exec_slot {
+	struct claim claim;
+	const void *path;
+	struct mote_exec exec;
+};
+
+MAP(execs, MAP_ARRAY, struct exec_slot, MOTE_EXEC_SLOTS);
+/* For an exec whose enter was not seen, or found both its slots taken. */
+MAP(exec_overflow, MAP_PERCPU_ARRAY, struct exec_slot, 1);
+MAP(probe, MAP_ARRAY, struct mote_probe, 1);
+
+INLINE struct exec_slot *claim_exec(u64 id)
+{
+	u32 place = first_place(id, MOTE_EXEC_SLOTS);
+	struct exec_slot *slot = map_lookup(&execs, &place);
+
+	if (slot && try_claim(&slot->claim, id))
+		return slot;
+	place = second_place(id, MOTE_EXEC_SLOTS);
+	slot = map_lookup(&execs, &place);
+	if (slot && try_claim(&slot->claim, id))
+		return slot;
+	return 0;
+}
+
+INLINE struct exec_slot *find_exec(u64 id)
+{
+	u32 place = first_place(id, MOTE_EXEC_SLOTS);
+	struct exec_slot *slot = map_lookup(&execs, &place);
+
+	if (slot && slot->claim.owner == id)
+		return slot;
+	place = second_place(id, MOTE_EXEC_SLOTS);
+	slot = map_lookup(&execs, &place);
+	if (slot && slot->claim.owner == id)
+		return slot;
+	return 0;
+}
+
+INLINE void read_args(struct mote_exec *exec, const void *const *argv)
+{
+	u64 used = 0;
+	u16 flags = 0;
+	u16 count = 0;
+
+#pragma unroll
+	for (int i = 0; i <= MOTE_ARGS_MAX; i++) {
+		const void *arg = 0;
+		long bytes;
+
+		if (probe_read(&arg, sizeof(arg), argv + i)) {
+			flags |= MOTE_ARGS_UNREAD;
+			break;
+		}
+		if (!arg)
+			break;
+		if (i == MOTE_ARGS_MAX || used >= MOTE_ARGS_BYTES) {
+			flags |= MOTE_ARGS_CUT;
+			break;
+		}
+		bytes = probe_read_str(exec->data + used, MOTE_ARGS_BYTES, arg);
+		if (bytes <= 0) {
+			/* Keeps its place, empty. */
+			flags |= MOTE_ARGS_UNREAD;
+			exec->data[used] = 0;
+			bytes = 1;
+		}
+		if (bytes >= MOTE_ARGS_BYTES) {
+			flags |= MOTE_ARGS_CUT;
+			bytes = MOTE_ARGS_BYTES;
+		}
+		used += bytes;
+		count++;
+	}
+	if (used > MOTE_ARGS_BYTES) {
+		flags |= MOTE_ARGS_CUT;
+		used = MOTE_ARGS_BYTES;
+	}
+	exec->args_bytes = used;
+	exec->args_count = count;
+	exec->header.flags = flags;
+}
+
+/* Reads the executed path behind the arguments. */
+INLINE void read_exec_path(struct mote_exec *exec, const void *from)
+{
+	u64 used = exec->args_bytes;
+	u16 flags = exec->header.flags & ~(MOTE_PATH_UNREAD | MOTE_PATH_CUT);
+
+	if (used > MOTE_ARGS_BYTES)
+		used = MOTE_ARGS_BYTES;
+	exec->path_bytes = read_name(exec->data + used, MOTE_PAIR_BYTES, from, &flags,
+				     MOTE_PATH_UNREAD, MOTE_PATH_CUT);
+	exec->header.flags = flags;
+}
+
+INLINE void send_exec(void *ctx, struct mote_exec *exec)
+{
+	u64 bytes = __builtin_offsetof(struct mote_exec, data);
+
+	bytes += exec->args_bytes;
+	bytes += exec->path_bytes;
+	if (bytes > sizeof(*exec))
+		bytes = sizeof(*exec);
+	exec->header.time_ns = ktime_get_ns();
+	send_priority(ctx, exec, bytes);
+}
+
+INLINE int enter_exec(struct enter *ctx, s32 dirfd, const void *path, const void *argv)
+{
+	u64 id = get_current_pid_tgid();
+	struct exec_slot *slot;
+
+	if (is_own(id))
+		return 0;
+	slot = claim_exec(id);
+	if (!slot)
+		return 0; /* the exec itself is seen, without arguments */
+	slot->path = path;
+	slot->exec.header.syscall = ctx->nr;
+	slot->exec.dirfd = dirfd;
+	read_args(&slot->exec, argv);
+	/* For an exec that fails: one that succeeds gets the kernel's own copy. */
+	read_exec_path(&slot->exec, path);
+	return 0;
+}
+
+SEC("tracepoint/enter_execve")
+int enter_execve(struct enter *ctx)
+{
+	return enter_exec(ctx, AT_FDCWD, (void *)ctx->args[0], (void *)ctx->args[1]);
+}
+
+SEC("tracepoint/enter_execveat")
+int enter_execveat(struct enter *ctx)
+{
+	return enter_exec(ctx, ctx->args[0], (void *)ctx->args[1], (void *)ctx->args[2]);
+}
+
+/* execve and execveat return only when they fail, or after exec_done was run. */
+SEC("tracepoint/leave_exec")
+int leave_exec(struct leave *ctx)
+{
+	u64 id = get_current_pid_tgid();
+	struct exec_slot *slot = find_exec(id);
+
+	if (!slot)
+		return 0;
+	if (slot->exec.header.flags & MOTE_PATH_UNREAD) {
+		read_exec_path(&slot->exec, slot->path);
+		slot->exec.header.flags |= MOTE_READ_LATE;
+	}
+	slot->exec.header.kind = MOTE_KIND_EXEC;
+	slot->exec.header.ret = ctx->ret;
+	set_identity(&slot->exec.header, id);
+	send_exec(ctx, &slot->exec);
+	release(&slot->claim);
+	return 0;
+}
+
+/* sched:sched_process_exec: the point of no return is passed. */
+SEC("tracepoint/exec_done")
+int exec_done(void *ctx)
+{
+	const struct mote_settings *set = get_settings();
+	u64 id = get_current_pid_tgid();
+	struct exec_slot *slot;
+	u32 old_tid = 0;
+	u32 location = 0;
+	u32 zero = 0;
+	int overflow = 0;
+
+	if (!set || set->own_pid == (u32)(id >> 32))
+		return 0;
+	/* The thread that called exec took the leader's tid. */
+	probe_read(&old_tid, sizeof(old_tid), ctx + set->exec_old_pid_offset);
+	slot = find_exec((id >> 32 << 32) | old_tid);
+	if (!slot) {
+		slot = map_lookup(&exec_overflow, &zero);
+		if (!slot)
+			return 0;
+		overflow = 1;
+		slot->exec.header.syscall = -1;
+		slot->exec.header.flags = MOTE_ARGS_UNREAD;
+		slot->exec.args_bytes = 0;
+		slot->exec.args_count = 0;
+		slot->exec.dirfd = AT_FDCWD;
+	}
+	/* __data_loc: the low half is an offset from the record (include/trace/trace_events.h). */
+	probe_read(&location, sizeof(location), ctx + set->exec_filename_offset);
+	read_exec_path(&slot->exec, ctx + (location & 0xffff));
+	slot->exec.header.kind = MOTE_KIND_EXEC;
+	slot->exec.header.ret = 0;
+	set_identity(&slot->exec.header, id);
+	send_exec(ctx, &slot->exec);
+	if (!overflow)
+		release(&slot->claim);
+	return 0;
+}
+
+#define CLONE_THREAD 0x00010000
+
+/* task:task_newtask, in the parent. */
+SEC("tracepoint/fork_done")
+int fork_done(void *ctx)
+{
+	const struct mote_settings *set = get_settings();
+	u64 id = get_current_pid_tgid();
+	struct mote_fork fork = {};
+
+	if (!set || set->own_pid == (u32)(id >> 32))
+		return 0;
+	probe_read(&fork.clone_flags, sizeof(fork.clone_flags),
+		   ctx + set->newtask_clone_flags_offset);
+	if (fork.clone_flags & CLONE_THREAD)
+		return 0;
+	probe_read(&fork.child_pid, sizeof(fork.child_pid), ctx + set->newtask_pid_offset);
+	fork.header.kind = MOTE_KIND_FORK;
+	fork.header.syscall = -1;
+	fork.header.ret = fork.child_pid;
+	set_identity(&fork.header, id);
+	fork.header.time_ns = ktime_get_ns();
+	send_priority(ctx, &fork, sizeof(fork));
+	return 0;
+}
+
+/* sched:sched_process_exit, once a thread. */
+SEC("tracepoint/thread_exit")
+int thread_exit(void *ctx)
+{
+	const struct mote_settings *set = get_settings();
+	u64 id = get_current_pid_tgid();
+	struct call_slot *call = find_call(id);
+	struct exec_slot *exec = find_exec(id);
+	struct mote_exit exit = {};
+	u8 group_dead = 0;
+
+	/* Killed inside a call: it will not return. */
+	if (call)
+		release(&call->claim);
+	if (exec)
+		release(&exec->claim);
+	if (!set || set->own_pid == (u32)(id >> 32))
+		return 0;
+	if (set->exit_group_dead_offset)
+		probe_read(&group_dead, 1, ctx + set->exit_group_dead_offset);
+	else
+		/* Older kernels do not tell whose exit is the last: the leader's stands
+		 * for the process. */
+		group_dead = (u32)id == (u32)(id >> 32);
+	if (!group_dead)
+		return 0;
+	exit.header.kind = MOTE_KIND_EXIT;
+	exit.header.syscall = -1;
+	if (!set->task_exit_code_offset ||
+	    probe_read(&exit.status, sizeof(exit.status),
+		       (void *)get_current_task() + set->task_exit_code_offset))
+		exit.header.flags = MOTE_STATUS_UNKNOWN;
+	set_identity(&exit.header, id);
+	/* The process, not the thread that happened to be last. */
+	exit.header.tid = exit.header.pid;
+	exit.header.time_ns = ktime_get_ns();
+	send_priority(ctx, &exit, sizeof(exit));
+	return 0;
+}
+
+/* At start: copies the task_struct of a child that ends with an agreed status, so that
+ * the offset of its exit_code can be found (see source/ebpf/measure.rs). */
+SEC("tracepoint/probe_exit")
+int probe_exit(void *ctx)
+{
+	const struct mote_settings *set = get_settings();
+	const u8 *task = (void *)get_current_task();
+	struct mote_probe *copy;
+	u32 zero = 0;
+
+	if (!set || set->probe_pid != (u32)get_current_pid_tgid())
+		return 0;
+	copy = map_lookup(&probe, &zero);
+	if (!copy)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < MOTE_PROBE_CHUNKS; i++)
+		probe_read(copy->task + i * MOTE_PROBE_CHUNK_BYTES, MOTE_PROBE_CHUNK_BYTES,
+			   task + i * MOTE_PROBE_CHUNK_BYTES);
+	copy->done = 1;
+	return 0;
+}

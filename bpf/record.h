@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * What crosses the perf rings and what user space sets: the only definition of it.
+ * The kernel side includes this file; build.rs turns it into Rust with assertions on
+ * every size and offset. It needs no other header, and every padding byte has a name.
+ */
+#ifndef MOTE_RECORD_H
+#define MOTE_RECORD_H
+
+typedef unsigned char mote_u8;
+typedef unsigned short mote_u16;
+typedef unsigned int mote_u32;
+typedef unsigned long long mote_u64;
+typedef int mote_s32;
+typedef long long mote_s64;
+
+#define MOTE_COMM_BYTES 16   /* TASK_COMM_LEN, include/linux/sched.h */
+#define MOTE_NAME_BYTES 1024 /* one name with its NUL */
+#define MOTE_PAIR_BYTES 512  /* each of two names, or of an executed path */
+#define MOTE_ARGS_BYTES 1024 /* all arguments, each with its NUL */
+#define MOTE_ARGS_MAX 32
+#define MOTE_ADDRESS_BYTES 128 /* sizeof(struct sockaddr_storage) */
+
+/* Which struct a record is. */
+enum mote_kind {
+	MOTE_KIND_EXEC = 1,
+	MOTE_KIND_FORK = 2,
+	MOTE_KIND_EXIT = 3,
+	MOTE_KIND_NAME = 4,    /* a call on one name, or on a descriptor */
+	MOTE_KIND_RENAME = 5,  /* a call on two names, the old one first */
+	MOTE_KIND_CONNECT = 6, /* a call on a socket address */
+};
+
+/* mote_header.flags */
+enum mote_flag {
+	MOTE_PATH_UNREAD = 1 << 0, /* the page of the name was not resident, or not mapped */
+	MOTE_FROM_UNREAD = 1 << 1,
+	MOTE_PATH_CUT = 1 << 2,
+	MOTE_FROM_CUT = 1 << 3,
+	MOTE_ARGS_UNREAD = 1 << 4,
+	MOTE_ARGS_CUT = 1 << 5,
+	MOTE_READ_LATE = 1 << 6,     /* read when the call returned */
+	MOTE_RESULT_UNKNOWN = 1 << 7, /* sent when the call was entered */
+	MOTE_FLAGS_UNREAD = 1 << 8,  /* openat2: struct open_how */
+	MOTE_TCP = 1 << 9,
+	MOTE_STATUS_UNKNOWN = 1 << 10, /* exit: status not read */
+};
+
+struct mote_header {
+	mote_u64 time_ns; /* bpf_ktime_get_ns: CLOCK_MONOTONIC, when the record was sent */
+	mote_u32 pid;     /* tgid, initial pid namespace */
+	mote_u32 tid;
+	mote_u32 uid; /* real ids, initial user namespace */
+	mote_u32 gid;
+	mote_s64 ret;
+	mote_s32 syscall; /* -1: none */
+	mote_u16 kind;
+	mote_u16 flags;
+	mote_u8 comm[MOTE_COMM_BYTES];
+};
+
+struct mote_exec {
+	struct mote_header header; /* syscall -1: the arguments were not seen */
+	mote_s32 dirfd;            /* of a failed execveat */
+	mote_u16 args_bytes;
+	mote_u16 args_count;
+	mote_u16 path_bytes; /* with NUL; 0: none */
+	mote_u16 reserved[3];
+	/* args_bytes of arguments, then path_bytes of path. Twice MOTE_ARGS_BYTES lets
+	 * the last argument be read without a variable size, which old verifiers refuse. */
+	mote_u8 data[2 * MOTE_ARGS_BYTES];
+};
+
+struct mote_fork {
+	struct mote_header header; /* of the parent */
+	mote_u64 clone_flags;
+	mote_u32 child_pid;
+	mote_u32 reserved;
+};
+
+struct mote_exit {
+	struct mote_header header;
+	mote_u32 status; /* as wait(2) has it */
+	mote_u32 reserved;
+};
+
+struct mote_call {
+	struct mote_header header;
+	mote_s32 dirfd; /* of the (new) name; the socket of a connect */
+	mote_s32 from_dirfd;
+	mote_u32 call_flags;
+	mote_u32 mode;
+	mote_u16 from_bytes; /* with NUL; 0: none */
+	mote_u16 path_bytes; /* with NUL; of an address: its size, without */
+	mote_u32 reserved;
+	mote_u8 data[MOTE_NAME_BYTES]; /* old name, then name; or the address */
+};
+
+/* Slots for calls under way, by the low bits of the thread id. */
+#define MOTE_CALL_SLOTS 256
+#define MOTE_EXEC_SLOTS 64
+
+/* The map `settings`, one element. Offsets are of fields in a tracepoint's record, as
+ * the running kernel's tracefs gives them; 0: the kernel has no such field. */
+struct mote_settings {
+	mote_u32 own_pid;
+	mote_u32 exec_filename_offset;
+	mote_u32 exec_old_pid_offset;
+	mote_u32 newtask_pid_offset;
+	mote_u32 newtask_clone_flags_offset;
+	mote_u32 exit_group_dead_offset;
+	mote_u32 sock_newstate_offset;
+	mote_u32 sock_protocol_offset;
+	mote_u32 sock_protocol_bytes;
+	mote_u32 task_exit_code_offset; /* in struct task_struct; measured at start */
+	mote_u32 probe_pid;             /* whose task_struct the measurement copies */
+	mote_u32 reserved;
+};
+
+/* The map `losses`, a counter per CPU each. */
+enum mote_loss {
+	MOTE_LOSS_PRIORITY_FULL = 0, /* the helper said ENOSPC (kernels from 5.1 on) */
+	MOTE_LOSS_PRIORITY_OUTPUT = 1,
+	MOTE_LOSS_BULK_FULL = 2,
+	MOTE_LOSS_BULK_OUTPUT = 3,
+	MOTE_LOSS_COUNT = 4,
+};
+
+/* The map `probe`: bytes of a task_struct, read in chunks since its end may lie beyond
+ * mapped memory. The fields that are looked for lie in its first third on every kernel. */
+#define MOTE_PROBE_CHUNK_BYTES 512
+#define MOTE_PROBE_CHUNKS 12
+
+struct mote_probe {
+	mote_u32 done;
+	mote_u32 reserved;
+	mote_u8 task[MOTE_PROBE_CHUNKS * MOTE_PROBE_CHUNK_BYTES];
+};
+
+#endif

@@ -1,0 +1,57 @@
+//! Compiles the kernel side and turns `bpf/record.h` and the kernel's perf interface into
+//! Rust. bindgen's layout assertions are constants: a mismatch stops the build.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-changed=bpf");
+    println!("cargo:rerun-if-env-changed=CLANG");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    compile_bpf(&out.join("mote.o"));
+
+    bindgen::Builder::default()
+        .header("bpf/record.h")
+        .allowlist_type("mote_.*")
+        .allowlist_var("MOTE_.*")
+        .default_enum_style(bindgen::EnumVariation::Consts)
+        .prepend_enum_name(false)
+        .generate_comments(false)
+        .derive_default(true)
+        .generate()
+        .expect("bindgen reads bpf/record.h")
+        .write_to_file(out.join("record.rs"))
+        .expect("OUT_DIR is writable");
+
+    bindgen::Builder::default()
+        .header_contents("perf.h", "#include <linux/perf_event.h>\n")
+        .allowlist_type("perf_(event_attr|event_header|event_mmap_page|type_id|sw_ids|event_sample_format|event_type)")
+        .allowlist_var(
+            "PERF_FLAG_FD_CLOEXEC",
+        )
+        .default_enum_style(bindgen::EnumVariation::Consts)
+        .prepend_enum_name(false)
+        .generate_comments(false)
+        .derive_default(true)
+        .generate()
+        .expect("bindgen reads linux/perf_event.h")
+        .write_to_file(out.join("perf.rs"))
+        .expect("OUT_DIR is writable");
+}
+
+/// `-mcpu=v1`: no instruction that 3.10.0-957.el7's verifier does not know. `-Wpadded`:
+/// every byte that crosses the ring has a name.
+fn compile_bpf(object: &Path) {
+    let clang = env::var("CLANG").unwrap_or_else(|_| "clang".into());
+    let status = Command::new(&clang)
+        .args(["-target", "bpf", "-mcpu=v1", "-O2", "-c", "bpf/mote.c", "-o"])
+        .arg(object)
+        .args(["-Wall", "-Wextra", "-Werror", "-Wpadded"])
+        .args(["-Wno-unused-parameter", "-Wno-initializer-overrides"])
+        .status()
+        .unwrap_or_else(|error| {
+            panic!("{clang} did not start ({error}): install clang, or name one in CLANG")
+        });
+    assert!(status.success(), "{clang} could not compile bpf/mote.c, see above");
+}

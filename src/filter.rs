@@ -1,0 +1,214 @@
+//! Exclusions: what the administrator does not want to see.
+
+use std::fmt;
+
+use crate::event::{Action, Event};
+use crate::limits::EXCLUSIONS;
+
+/// What a rule excludes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleKind {
+    /// Events on one file.
+    File,
+    /// Events on everything below a folder, and on the folder itself.
+    Folder,
+    /// Every event of processes with this executable; their children are others.
+    Process,
+    /// File events of processes with this executable.
+    ProcessFiles,
+}
+
+/// One exclusion.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rule {
+    /// What it excludes.
+    pub kind: RuleKind,
+    /// An absolute path.
+    pub path: Box<[u8]>,
+}
+
+/// Why a rule is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleError {
+    /// Not an absolute path.
+    Relative(String),
+    /// It has `*` or `?`, which global exclusions do not support.
+    Wildcard(String),
+    /// It has a component that no resolved path has.
+    NotClean(String),
+    /// More than [`EXCLUSIONS`].
+    TooMany,
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RuleError::Relative(path) => {
+                write!(f, "\"{path}\" is not an absolute path; write it from / on")
+            }
+            RuleError::Wildcard(path) => {
+                write!(
+                    f,
+                    "\"{path}\" has a wildcard, which exclusions do not support; name the folder instead"
+                )
+            }
+            RuleError::NotClean(path) => {
+                write!(f, "\"{path}\" has \".\", \"..\" or \"//\" in it; write the path without")
+            }
+            RuleError::TooMany => write!(f, "there are more than {EXCLUSIONS} exclusions"),
+        }
+    }
+}
+
+impl std::error::Error for RuleError {}
+
+/// What every host has and nobody looks for: writes to `/dev/null`, and the files that a
+/// syslog daemon writes because of us.
+pub const DEFAULTS: [(RuleKind, &str); 7] = [
+    (RuleKind::File, "/dev/null"),
+    (RuleKind::ProcessFiles, "/usr/sbin/rsyslogd"),
+    (RuleKind::ProcessFiles, "/usr/sbin/syslog-ng"),
+    (RuleKind::ProcessFiles, "/sbin/syslogd"),
+    (RuleKind::ProcessFiles, "/usr/sbin/syslogd"),
+    (RuleKind::ProcessFiles, "/lib/systemd/systemd-journald"),
+    (RuleKind::ProcessFiles, "/usr/lib/systemd/systemd-journald"),
+];
+
+/// All rules, sorted: a lookup is a binary search.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    rules: Vec<Rule>,
+}
+
+impl Filter {
+    /// Only [`DEFAULTS`].
+    pub fn new() -> Filter {
+        let rule = |(kind, path): (RuleKind, &str)| Rule { kind, path: path.as_bytes().into() };
+        let mut rules: Vec<Rule> = DEFAULTS.into_iter().map(rule).collect();
+        rules.sort_unstable();
+        Filter { rules }
+    }
+
+    /// Adds a rule. A trailing slash is dropped.
+    pub fn add(&mut self, kind: RuleKind, path: &str) -> Result<(), RuleError> {
+        let trimmed = if path == "/" { path } else { path.trim_end_matches('/') };
+        if !trimmed.starts_with('/') {
+            return Err(RuleError::Relative(path.to_owned()));
+        }
+        if trimmed.contains(['*', '?']) {
+            return Err(RuleError::Wildcard(path.to_owned()));
+        }
+        if trimmed != "/" && trimmed[1..].split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(RuleError::NotClean(path.to_owned()));
+        }
+        let rule = Rule { kind, path: trimmed.as_bytes().into() };
+        if let Err(place) = self.rules.binary_search(&rule) {
+            if self.rules.len() >= EXCLUSIONS {
+                return Err(RuleError::TooMany);
+            }
+            self.rules.insert(place, rule);
+        }
+        Ok(())
+    }
+
+    /// Whether the event is excluded. A rename is if both its names are: else a file could
+    /// be brought in or out unseen.
+    pub fn excludes(&self, event: &Event) -> bool {
+        if event.action == Action::Loss {
+            return false;
+        }
+        if self.has(RuleKind::Process, &event.executable) {
+            return true;
+        }
+        let on_file = matches!(event.action as u8, 32..=63);
+        if !on_file {
+            return false;
+        }
+        self.has(RuleKind::ProcessFiles, &event.executable)
+            || (self.excludes_path(&event.path)
+                && (event.action != Action::Rename || self.excludes_path(&event.from)))
+    }
+
+    fn excludes_path(&self, path: &[u8]) -> bool {
+        // A relative name is one whose directory is not known: no rule can speak of it.
+        path.first() == Some(&b'/')
+            && (self.has(RuleKind::File, path)
+                || self.has(RuleKind::Folder, path)
+                || self.has(RuleKind::Folder, b"/")
+                || (1..path.len())
+                    .filter(|at| path[*at] == b'/')
+                    .any(|at| self.has(RuleKind::Folder, &path[..at])))
+    }
+
+    fn has(&self, kind: RuleKind, path: &[u8]) -> bool {
+        self.rules.binary_search_by(|rule| (rule.kind, &*rule.path).cmp(&(kind, path))).is_ok()
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Filter {
+        Filter::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(action: Action, executable: &str, path: &str, from: &str) -> Event {
+        let mut event = Event::new();
+        event.action = action;
+        event.executable.extend_from_slice(executable.as_bytes()).unwrap();
+        event.path.extend_from_slice(path.as_bytes()).unwrap();
+        event.from.extend_from_slice(from.as_bytes()).unwrap();
+        event
+    }
+
+    #[test]
+    fn rules_exclude_what_they_name_and_no_more() {
+        let mut filter = Filter::new();
+        filter.add(RuleKind::File, "/var/log/x.log").unwrap();
+        filter.add(RuleKind::Folder, "/srv/build/").unwrap();
+        filter.add(RuleKind::Process, "/usr/bin/make").unwrap();
+        for (excluded, action, executable, path, from) in [
+            (true, Action::Open, "/bin/sh", "/var/log/x.log", ""),
+            (false, Action::Open, "/bin/sh", "/var/log/x.log.1", ""),
+            (false, Action::Open, "/bin/sh", "var/log/x.log", ""),
+            (true, Action::Mkdir, "/bin/sh", "/srv/build", ""),
+            (true, Action::Unlink, "/bin/sh", "/srv/build/a/b", ""),
+            (false, Action::Unlink, "/bin/sh", "/srv/builder/a", ""),
+            (true, Action::Rename, "/bin/sh", "/srv/build/a", "/srv/build/b"),
+            (false, Action::Rename, "/bin/sh", "/srv/build/a", "/tmp/b"),
+            (false, Action::Rename, "/bin/sh", "/tmp/a", "/srv/build/b"),
+            (true, Action::Exit, "/usr/bin/make", "", ""),
+            (true, Action::Connect, "/usr/bin/make", "", ""),
+            (false, Action::Exec, "/bin/sh", "/srv/build/tool", ""),
+            (true, Action::Open, "/usr/sbin/rsyslogd", "/var/log/syslog", ""),
+            (false, Action::Exec, "/usr/sbin/rsyslogd", "/usr/sbin/rsyslogd", ""),
+            (true, Action::Open, "/bin/sh", "/dev/null", ""),
+            (false, Action::Loss, "/usr/bin/make", "", ""),
+        ] {
+            let event = event(action, executable, path, from);
+            assert_eq!(filter.excludes(&event), excluded, "{action:?} {executable} {path} {from}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_match_as_written_is_refused() {
+        let mut filter = Filter::new();
+        for (path, error) in [
+            ("var/log", RuleError::Relative("var/log".into())),
+            ("", RuleError::Relative(String::new())),
+            ("/home/*/git", RuleError::Wildcard("/home/*/git".into())),
+            ("/a/../b", RuleError::NotClean("/a/../b".into())),
+            ("/a//b", RuleError::NotClean("/a//b".into())),
+        ] {
+            assert_eq!(filter.add(RuleKind::Folder, path), Err(error));
+        }
+        for n in 0..EXCLUSIONS - DEFAULTS.len() {
+            filter.add(RuleKind::File, &format!("/{n}")).unwrap();
+        }
+        assert_eq!(filter.add(RuleKind::File, "/one/more"), Err(RuleError::TooMany));
+        filter.add(RuleKind::File, "/7").unwrap();
+    }
+}

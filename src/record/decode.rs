@@ -1,0 +1,305 @@
+//! A line to events. Nothing a record says is believed before it is checked: what the
+//! decoder holds is bounded by the bytes it was given.
+
+use super::error::{DecodeError, Reason};
+use super::reader::Reader;
+use super::wire::{
+    Actor, Blob, Common, Connect, Exec, Exit, File, Head, Header, Joined, Lost, Peer, Rename,
+};
+use super::{Origin, PREFIX, Provider, VERSION, class_from_number};
+use crate::event::{
+    Action, Bytes, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated,
+};
+use crate::limits::{DECODE_LINE_BYTES, HOSTNAME_BYTES};
+use crate::syscalls::Arch;
+use base64ct::{Base64UrlUnpadded, Encoding};
+
+/// The bytes of one batch, reused from line to line.
+pub struct Scratch(Box<[u8]>);
+
+impl Scratch {
+    /// Room for the batch of the longest line that is read.
+    pub fn new() -> Scratch {
+        Scratch(vec![0; DECODE_LINE_BYTES / 4 * 3].into())
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Scratch {
+        Scratch::new()
+    }
+}
+
+/// One batch, and how far its events have been read.
+#[derive(Debug)]
+pub struct Batch<'s> {
+    origin: Origin<'s>,
+    class: Class,
+    first_sequence: u64,
+    time_ns: u64,
+    sequence: u64,
+    strings: Vec<&'s [u8]>,
+    actors: Vec<Actor<'s>>,
+    /// Events not read yet.
+    events: Reader<'s>,
+    left: u64,
+    unknown_events: u64,
+    unknown_fields: u64,
+}
+
+impl<'s> Batch<'s> {
+    /// Reads a payload, `m1:` and its base64url, up to the first event.
+    pub fn parse(payload: &[u8], scratch: &'s mut Scratch) -> Result<Batch<'s>, DecodeError> {
+        let fault = |reason, at| DecodeError { reason, what: "the record", at };
+        let text = payload.strip_prefix(PREFIX).ok_or(fault(Reason::Prefix, 0))?;
+        let strange = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_');
+        if let Some(at) = text.iter().position(strange) {
+            return Err(fault(Reason::Base64, at));
+        }
+        let room = scratch.0.len();
+        if text.len() / 4 * 3 + 3 > room {
+            return Err(fault(Reason::TooLong, room));
+        }
+        // Its characters are good, so what is wrong is the last group.
+        let bytes = Base64UrlUnpadded::decode(text, &mut scratch.0)
+            .map_err(|_| fault(Reason::Base64, text.len()))?;
+        Batch::read(Reader::new(bytes))
+    }
+
+    fn read(mut reader: Reader<'s>) -> Result<Batch<'s>, DecodeError> {
+        let what = "the batch header";
+        match reader.first() {
+            None | Some(VERSION) => {}
+            Some(version) => return Err(reader.error(Reason::Version(version), "the batch")),
+        }
+        let header: Header = reader.take(what)?;
+        let class =
+            class_from_number(header.class).ok_or_else(|| reader.error(Reason::Value, what))?;
+        if header.hostname.0.len() > HOSTNAME_BYTES {
+            return Err(reader.error(Reason::TooLong, "the host name"));
+        }
+
+        // No room is reserved for a count before its entries are there.
+        let mut strings = Vec::new();
+        for _ in 0..reader.take::<u64>("the count of strings")? {
+            strings.push(reader.take::<Blob>("a string")?.0);
+        }
+        let mut actors = Vec::new();
+        let mut unknown_fields = 0;
+        for _ in 0..reader.take::<u64>("the count of actors")? {
+            let mut entry = reader.nested("an actor")?;
+            actors.push(entry.take::<Actor>("an actor")?);
+            unknown_fields += u64::from(!entry.is_empty());
+        }
+        let left = reader.take::<u64>("the count of events")?;
+        Ok(Batch {
+            origin: Origin {
+                boot_id: header.boot_id,
+                start_ns: header.start_ns,
+                hostname: header.hostname.0,
+                arch: Arch::from_number(header.arch),
+                provider: Provider::from_number(header.provider),
+            },
+            class,
+            first_sequence: header.first_sequence,
+            time_ns: header.base_time_ns,
+            sequence: header.first_sequence.wrapping_sub(1),
+            strings,
+            actors,
+            events: reader,
+            left,
+            unknown_events: 0,
+            unknown_fields,
+        })
+    }
+
+    /// Which sensor wrote it.
+    pub fn origin(&self) -> &Origin<'s> {
+        &self.origin
+    }
+
+    /// The class of its events.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The number of its first event.
+    pub fn first_sequence(&self) -> u64 {
+        self.first_sequence
+    }
+
+    /// Events skipped so far because this version does not know what they report.
+    pub fn unknown_events(&self) -> u64 {
+        self.unknown_events
+    }
+
+    /// Actors, events and batches so far that end in something this version does not know.
+    pub fn unknown_fields(&self) -> u64 {
+        self.unknown_fields
+    }
+
+    /// Fills `event` with the next one that this version knows. After an error `event` is
+    /// not to be used; the events behind it follow, unless where they begin is lost.
+    pub fn next(&mut self, event: &mut Event) -> Option<Result<(), DecodeError>> {
+        loop {
+            if self.left == 0 {
+                self.unknown_fields += u64::from(!self.events.is_empty());
+                self.events.stop();
+                return None;
+            }
+            self.left -= 1;
+            event.clear();
+            match self.step(event) {
+                Ok(true) => return Some(Ok(())),
+                Ok(false) => self.unknown_events += 1,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// `Ok(false)`: the event is of a kind that this version does not know.
+    fn step(&mut self, event: &mut Event) -> Result<bool, DecodeError> {
+        let head = self.events.nested("an event").and_then(|mut record| {
+            let head = record.take::<Head>("an event's head")?;
+            Ok((record, head))
+        });
+        let (mut record, head) = head.inspect_err(|_| {
+            // The times and numbers of all that follow hang on this one.
+            self.left = 0;
+            self.events.stop();
+        })?;
+        self.time_ns = self.time_ns.wrapping_add_signed(head.time_delta_ns);
+        self.sequence = self.sequence.wrapping_add(1).wrapping_add(head.sequence_gap);
+        let Some(action) = Action::from_number(head.action) else { return Ok(false) };
+        event.action = action;
+        event.time_ns = self.time_ns;
+        event.sequence = self.sequence;
+        let common = record.take::<Common>("an event")?;
+        event.syscall = common.syscall;
+        event.ret = common.ret;
+        event.flags = Flags(common.flags);
+        event.truncated = Truncated(common.truncated);
+        self.actor(event, head.actor, &record)?;
+        let known = self.body(event, &mut record)?;
+        if known {
+            self.unknown_fields += u64::from(!record.is_empty());
+        }
+        Ok(known)
+    }
+
+    fn actor(&self, event: &mut Event, number: u32, at: &Reader) -> Result<(), DecodeError> {
+        if number == 0 {
+            return Ok(());
+        }
+        let what = "an event's actor";
+        let actor = entry(&self.actors, number).ok_or_else(|| at.error(Reason::Index, what))?;
+        event.pid = actor.pid;
+        event.tid = actor.pid.wrapping_add_signed(actor.tid_minus_pid);
+        event.ppid = actor.ppid;
+        event.uid = actor.uid;
+        event.gid = actor.gid;
+        let cut = fill(&mut event.comm, actor.comm.0) < actor.comm.0.len();
+        if cut {
+            return Err(at.error(Reason::TooLong, "a thread's name"));
+        }
+        if self.join(&mut event.executable, &actor.executable, at)? {
+            event.truncated.insert(Truncated::EXECUTABLE);
+        }
+        Ok(())
+    }
+
+    /// `Ok(false)`: it is of a kind that this version does not know.
+    fn body(&self, event: &mut Event, record: &mut Reader<'s>) -> Result<bool, DecodeError> {
+        let mut cut = Truncated::default();
+        match event.action {
+            Action::Exec => {
+                let body = record.take::<Exec>("an exec")?;
+                if self.join(&mut event.path, &body.path, record)? {
+                    cut.insert(Truncated::PATH);
+                }
+                if fill(&mut event.args, body.args.0) < body.args.0.len() {
+                    cut.insert(Truncated::ARGS);
+                }
+                event.args_count = body.args_count;
+            }
+            Action::Fork => {}
+            Action::Exit => event.exit_status = record.take::<Exit>("an exit")?.exit_status,
+            Action::Open | Action::Unlink | Action::Rmdir | Action::Mkdir | Action::Chmod => {
+                let body = record.take::<File>("a file event")?;
+                if self.join(&mut event.path, &body.path, record)? {
+                    cut.insert(Truncated::PATH);
+                }
+                (event.call_flags, event.mode) = (body.call_flags, body.mode);
+            }
+            Action::Rename => {
+                let body = record.take::<Rename>("a rename")?;
+                if self.join(&mut event.path, &body.path, record)? {
+                    cut.insert(Truncated::PATH);
+                }
+                if self.join(&mut event.from, &body.from, record)? {
+                    cut.insert(Truncated::FROM);
+                }
+                event.call_flags = body.call_flags;
+            }
+            Action::Connect => {
+                let body = record.take::<Connect>("a connect")?;
+                if self.join(&mut event.path, &body.path, record)? {
+                    cut.insert(Truncated::ADDRESS);
+                }
+                event.peer = body.peer.map(|peer| match peer {
+                    Peer::V4(ip, port) => Endpoint::V4(ip.into(), port),
+                    Peer::V6(ip, port) => Endpoint::V6(ip.into(), port),
+                    Peer::Unix => Endpoint::Unix,
+                    Peer::Other(family) => Endpoint::Other(family),
+                });
+                // A transport this version does not know is one it was not told.
+                if body.transport == Transport::Tcp as u8 {
+                    event.transport = Transport::Tcp;
+                }
+            }
+            Action::Loss => {
+                let body = record.take::<Lost>("a loss")?;
+                let class = body.class.map(class_from_number);
+                let (Some(place), false) =
+                    (LossPlace::from_number(body.place), class == Some(None))
+                else {
+                    return Ok(false);
+                };
+                event.loss =
+                    Some(Loss { place, class: class.flatten(), cpu: body.cpu, count: body.count });
+            }
+        }
+        event.truncated.insert(cut);
+        Ok(true)
+    }
+
+    /// Writes a joined string to `out`. `Ok(true)`: it did not fit and is cut.
+    fn join<const N: usize>(
+        &self,
+        out: &mut Bytes<N>,
+        joined: &Joined,
+        at: &Reader,
+    ) -> Result<bool, DecodeError> {
+        let start = match joined.start {
+            0 => &[],
+            number => *entry(&self.strings, number)
+                .ok_or_else(|| at.error(Reason::Index, "the beginning of a path"))?,
+        };
+        let rest = joined.rest.0;
+        Ok(fill(out, start) + fill(out, rest) < start.len() + rest.len())
+    }
+}
+
+/// The entry of this number, from 1.
+fn entry<T>(entries: &[T], number: u32) -> Option<&T> {
+    entries.get((number as usize).checked_sub(1)?)
+}
+
+/// Appends as much of `bytes` as fits, and says how much.
+fn fill<const N: usize>(out: &mut Bytes<N>, bytes: &[u8]) -> usize {
+    let length = bytes.len().min(out.capacity() - out.len());
+    match out.extend_from_slice(&bytes[..length]) {
+        Ok(()) => length,
+        Err(_) => 0,
+    }
+}

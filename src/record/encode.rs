@@ -1,0 +1,301 @@
+//! Events to a line, without the heap.
+
+use super::dictionary::{Dictionary, Mark};
+use super::wire::{
+    Actor, Blob, Common, Connect, Exec, Exit, File, HEADER_BYTES, Head, Header, Joined, Lost, Peer,
+    Rename,
+};
+use super::{Context, PREFIX, VERSION, class_number};
+use crate::event::{Action, Bytes, Class, Endpoint, Event};
+use crate::limits::{BATCH_ACTORS, BATCH_BYTES, BATCH_STRINGS, LINE_BYTES};
+use base64ct::{Base64UrlUnpadded, Encoder as Base64};
+use postcard::ser_flavors::Flavor;
+use serde::Serialize;
+
+/// Why an event was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushError {
+    /// The batch has no room for it: finish the batch, then push it again.
+    Full,
+    /// Not even an empty batch has room for it: its paths are near their capacity and
+    /// share nothing. Without its `executable` it always fits.
+    TooLarge,
+}
+
+/// Collects events of one class for one line. Dictionaries stand before the events that
+/// refer to them, so the three parts grow apart and are joined at the end.
+pub struct Encoder {
+    class: Class,
+    context: Context,
+    first_time_ns: u64,
+    first_sequence: u64,
+    last_time_ns: u64,
+    last_sequence: u64,
+    count: usize,
+    strings: Dictionary<BATCH_STRINGS>,
+    actors: Dictionary<BATCH_ACTORS>,
+    events: Bytes<BATCH_BYTES>,
+    /// One actor or event, until its length is known.
+    scratch: Bytes<BATCH_BYTES>,
+}
+
+/// A buffer or the dictionary of actors has no room.
+struct NoRoom;
+
+impl From<postcard::Error> for NoRoom {
+    fn from(_: postcard::Error) -> NoRoom {
+        NoRoom
+    }
+}
+
+impl Encoder {
+    /// An empty batch of `class`.
+    pub fn new(class: Class, context: Context) -> Encoder {
+        Encoder {
+            class,
+            context,
+            first_time_ns: 0,
+            first_sequence: 0,
+            last_time_ns: 0,
+            last_sequence: 0,
+            count: 0,
+            strings: Dictionary::new(),
+            actors: Dictionary::new(),
+            events: Bytes::new(),
+            scratch: Bytes::new(),
+        }
+    }
+
+    /// How many events are in the batch.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether no event is in the batch.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Adds one event, or leaves the batch as it was.
+    pub fn push(&mut self, event: &Event) -> Result<(), PushError> {
+        let marks = (self.strings.mark(), self.actors.mark(), self.events.len());
+        if self.is_empty() {
+            (self.first_time_ns, self.last_time_ns) = (event.time_ns, event.time_ns);
+            self.first_sequence = event.sequence;
+            self.last_sequence = event.sequence.wrapping_sub(1);
+        }
+        if self.write(event).is_err() || self.bytes() > BATCH_BYTES {
+            self.back_to(&marks);
+            return Err(if self.is_empty() { PushError::TooLarge } else { PushError::Full });
+        }
+        self.last_time_ns = event.time_ns;
+        self.last_sequence = event.sequence;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Writes the batch as a line's payload to `out` and begins the next one. Gives the
+    /// number of events in it; of an empty batch `out` is empty.
+    ///
+    /// `realtime_offset_ns` is Unix time less `CLOCK_MONOTONIC`.
+    pub fn finish(&mut self, realtime_offset_ns: i64, out: &mut Bytes<LINE_BYTES>) -> usize {
+        out.clear();
+        let count = if self.count > 0 && self.join(realtime_offset_ns, out).is_none() {
+            // Unreachable: the assertion at `join` is about every length there is.
+            out.clear();
+            0
+        } else {
+            self.count
+        };
+        self.strings.clear();
+        self.actors.clear();
+        self.events.clear();
+        self.count = 0;
+        count
+    }
+
+    /// The most that the batch takes when it is joined.
+    fn bytes(&self) -> usize {
+        HEADER_BYTES + self.strings.wire().len() + self.actors.wire().len() + self.events.len()
+    }
+
+    fn back_to(&mut self, (strings, actors, events): &(Mark, Mark, usize)) {
+        self.strings.back_to(strings);
+        self.actors.back_to(actors);
+        self.events.truncate(*events);
+    }
+
+    fn write(&mut self, event: &Event) -> Result<(), NoRoom> {
+        let executable = whole(&mut self.strings, &event.executable);
+        let actor = self.actor(event, executable)?;
+        let out = &mut self.scratch;
+        out.clear();
+        append(
+            out,
+            &Head {
+                action: event.action as u8,
+                time_delta_ns: event.time_ns.wrapping_sub(self.last_time_ns) as i64,
+                sequence_gap: event.sequence.wrapping_sub(self.last_sequence).wrapping_sub(1),
+                actor,
+            },
+        )?;
+        append(
+            out,
+            &Common {
+                syscall: event.syscall,
+                ret: event.ret,
+                flags: event.flags.0,
+                truncated: event.truncated.0,
+            },
+        )?;
+        // The path of an exec is the executable of its process from then on.
+        let path = if event.path == event.executable {
+            executable
+        } else {
+            split(&mut self.strings, &event.path)
+        };
+        match event.action {
+            Action::Exec => {
+                let args = Blob(&event.args);
+                append(out, &Exec { path, args, args_count: event.args_count })?;
+            }
+            Action::Fork => {}
+            Action::Exit => append(out, &Exit { exit_status: event.exit_status })?,
+            Action::Open | Action::Unlink | Action::Rmdir | Action::Mkdir | Action::Chmod => {
+                append(out, &File { path, call_flags: event.call_flags, mode: event.mode })?;
+            }
+            Action::Rename => {
+                let from = split(&mut self.strings, &event.from);
+                append(out, &Rename { path, from, call_flags: event.call_flags })?;
+            }
+            Action::Connect => {
+                let peer = event.peer.map(|peer| match peer {
+                    Endpoint::V4(ip, port) => Peer::V4(ip.octets(), port),
+                    Endpoint::V6(ip, port) => Peer::V6(ip.octets(), port),
+                    Endpoint::Unix => Peer::Unix,
+                    Endpoint::Other(family) => Peer::Other(family),
+                });
+                append(out, &Connect { peer, transport: event.transport as u8, path })?;
+            }
+            // A loss record without a loss has nothing to say; place 0 is none.
+            Action::Loss => append(
+                out,
+                &event.loss.map_or(Lost { place: 0, class: None, cpu: None, count: 0 }, |loss| {
+                    Lost {
+                        place: loss.place as u8,
+                        class: loss.class.map(class_number),
+                        cpu: loss.cpu,
+                        count: loss.count,
+                    }
+                }),
+            )?,
+        }
+        append(&mut self.events, &Blob(&self.scratch))?;
+        Ok(())
+    }
+
+    /// The number of the event's actor; 0 if it has none.
+    fn actor(&mut self, event: &Event, executable: Joined) -> Result<u32, NoRoom> {
+        let actor = Actor {
+            pid: event.pid,
+            tid_minus_pid: event.tid.wrapping_sub(event.pid) as i32,
+            ppid: event.ppid,
+            uid: event.uid,
+            gid: event.gid,
+            comm: Blob(&event.comm),
+            executable,
+        };
+        if actor == Actor::default() {
+            return Ok(0);
+        }
+        self.scratch.clear();
+        append(&mut self.scratch, &actor)?;
+        self.actors.number(&self.scratch).ok_or(NoRoom)
+    }
+
+    /// `None`: a part does not fit. The lengths below prove that every part does.
+    fn join(&self, realtime_offset_ns: i64, out: &mut Bytes<LINE_BYTES>) -> Option<()> {
+        const _: () = assert!(PREFIX.len() + BATCH_BYTES.div_ceil(3) * 4 <= LINE_BYTES);
+        let mut part = Bytes::<HEADER_BYTES>::new();
+        let header = Header {
+            version: VERSION,
+            class: class_number(self.class),
+            boot_id: self.context.boot_id,
+            start_ns: self.context.start_ns,
+            arch: self.context.arch as u8,
+            provider: self.context.provider as u8,
+            hostname: Blob(&self.context.hostname),
+            base_time_ns: self.first_time_ns.wrapping_add_signed(realtime_offset_ns),
+            first_sequence: self.first_sequence,
+        };
+        out.resize(LINE_BYTES, 0).ok()?;
+        let (prefix, body) = out.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX);
+        let mut base64 = Base64::<Base64UrlUnpadded>::new(body).ok()?;
+        append(&mut part, &header).ok()?;
+        append(&mut part, &self.strings.count()).ok()?;
+        base64.encode(&part).ok()?;
+        base64.encode(self.strings.wire()).ok()?;
+        part.clear();
+        append(&mut part, &self.actors.count()).ok()?;
+        base64.encode(&part).ok()?;
+        base64.encode(self.actors.wire()).ok()?;
+        part.clear();
+        append(&mut part, &self.count).ok()?;
+        base64.encode(&part).ok()?;
+        base64.encode(&self.events).ok()?;
+        let written = base64.finish().ok()?.len();
+        out.truncate(PREFIX.len() + written);
+        Some(())
+    }
+}
+
+/// Refers to the whole string: executables repeat from actor to actor.
+fn whole<'a>(strings: &mut Dictionary<BATCH_STRINGS>, bytes: &'a [u8]) -> Joined<'a> {
+    refer(strings, bytes, bytes.len())
+}
+
+/// Refers to the directory, with its slash, and brings the name.
+fn split<'a>(strings: &mut Dictionary<BATCH_STRINGS>, bytes: &'a [u8]) -> Joined<'a> {
+    refer(strings, bytes, bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1))
+}
+
+/// Refers to the first `length` bytes where that can save anything and there is room.
+fn refer<'a>(
+    strings: &mut Dictionary<BATCH_STRINGS>,
+    bytes: &'a [u8],
+    length: usize,
+) -> Joined<'a> {
+    let (start, rest) = bytes.split_at(length);
+    match if length > 1 { strings.number(start) } else { None } {
+        Some(number) => Joined { start: number, rest: Blob(rest) },
+        None => Joined { start: 0, rest: Blob(bytes) },
+    }
+}
+
+/// The end of a buffer, as something postcard can write to.
+struct Tail<'a, const N: usize>(&'a mut Bytes<N>);
+
+impl<const N: usize> Flavor for Tail<'_, N> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte).map_err(|_| postcard::Error::SerializeBufferFull)
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes).map_err(|_| postcard::Error::SerializeBufferFull)
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes `value` behind what is in `buffer`; on failure a part of it may be there.
+pub(super) fn append<const N: usize>(
+    buffer: &mut Bytes<N>,
+    value: &impl Serialize,
+) -> postcard::Result<()> {
+    postcard::serialize_with_flavor(value, Tail(buffer))
+}

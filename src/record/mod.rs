@@ -1,0 +1,165 @@
+//! Record format v1: what one syslog line carries. `docs/record-format.md` specifies it.
+//!
+//! A line is `m1:` and the unpadded base64url of a batch of events. A batch stands
+//! alone, because the line before it may have been lost: it names its host, its sensor
+//! and its clock, and brings its own dictionaries. Everything a later version may add
+//! to (actors, events, the batch) is delimited by a length, so that an older decoder
+//! steps over what it does not know, and counts it.
+
+mod decode;
+mod dictionary;
+mod encode;
+mod error;
+mod reader;
+mod wire;
+
+pub use decode::{Batch, Scratch};
+pub use encode::{Encoder, PushError};
+pub use error::{DecodeError, Reason};
+
+use crate::event::{Bytes, Class};
+use crate::limits::HOSTNAME_BYTES;
+use crate::syscalls::Arch;
+
+/// What a line's payload begins with. The digit names this envelope; the first byte of
+/// the batch is the version of what is inside.
+pub const PREFIX: &[u8] = b"m1:";
+
+/// The version of the batch, its first byte.
+pub const VERSION: u8 = 1;
+
+/// Where the events come from. The numbers are part of the record format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Provider {
+    /// eBPF programs.
+    Ebpf = 1,
+    /// The kernel's process connector.
+    Netlink = 2,
+}
+
+impl Provider {
+    /// The provider of this number, if this version knows it.
+    pub fn from_number(number: u8) -> Option<Provider> {
+        [Provider::Ebpf, Provider::Netlink].into_iter().find(|p| *p as u8 == number)
+    }
+
+    /// The name in `event.provider`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Provider::Ebpf => "ebpf",
+            Provider::Netlink => "netlink",
+        }
+    }
+}
+
+/// What every batch of one run of the sensor says about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// `/proc/sys/kernel/random/boot_id`, its 16 bytes in the order of the text.
+    pub boot_id: [u8; 16],
+    /// `CLOCK_MONOTONIC` at the sensor's start, in nanoseconds: tells two runs of one
+    /// boot apart, each of which numbers its events from 1.
+    pub start_ns: u64,
+    /// The name of the host, as uname(2) gives it.
+    pub hostname: Bytes<HOSTNAME_BYTES>,
+    /// Whose system call numbers the events have.
+    pub arch: Arch,
+    /// Where the events come from.
+    pub provider: Provider,
+}
+
+/// The same, as read from a record: an architecture or a provider that this version
+/// does not know is `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// See [`Context::boot_id`].
+    pub boot_id: [u8; 16],
+    /// See [`Context::start_ns`].
+    pub start_ns: u64,
+    /// See [`Context::hostname`].
+    pub hostname: &'a [u8],
+    /// See [`Context::arch`].
+    pub arch: Option<Arch>,
+    /// See [`Context::provider`].
+    pub provider: Option<Provider>,
+}
+
+impl Context {
+    /// This context as a record would give it.
+    pub fn origin(&self) -> Origin<'_> {
+        Origin {
+            boot_id: self.boot_id,
+            start_ns: self.start_ns,
+            hostname: &self.hostname,
+            arch: Some(self.arch),
+            provider: Some(self.provider),
+        }
+    }
+}
+
+/// The number of a class on the wire.
+fn class_number(class: Class) -> u8 {
+    match class {
+        Class::Priority => 0,
+        Class::Bulk => 1,
+    }
+}
+
+fn class_from_number(number: u8) -> Option<Class> {
+    [Class::Priority, Class::Bulk].into_iter().find(|class| class_number(*class) == number)
+}
+
+/// The payload of the record in a line of text, from `m1:` to its last base64url
+/// character; what follows is not part of it. `None`: the line has no record.
+///
+/// `m1:` counts only where a word begins, so that it is found behind any header and in
+/// quotes, but not inside another word, and only with something after it.
+pub fn find(line: &[u8]) -> Option<&[u8]> {
+    let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let mut from = 0;
+    while let Some(found) = line[from..].windows(PREFIX.len()).position(|w| w == PREFIX) {
+        let start = from + found;
+        let body = start + PREFIX.len();
+        let begins = start == 0 || !in_word(&line[start - 1]);
+        let length = line[body..].iter().take_while(|byte| in_word(byte)).count();
+        if begins && length > 0 {
+            return Some(&line[start..body + length]);
+        }
+        from = body;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_found_behind_any_header() {
+        for line in [
+            "m1:AbC-_9",
+            " m1:AbC-_9",
+            "<86>Nov 24 00:00:00 mote[12]: m1:AbC-_9",
+            "<86>1 2026-11-24T00:00:00Z host mote 12 - - m1:AbC-_9 trailer",
+            "{\"MESSAGE\":\"m1:AbC-_9\"}",
+            "Nov 24 00:00:00 h m1: m1:AbC-_9",
+            "am1:xx m1:AbC-_9",
+        ] {
+            assert_eq!(find(line.as_bytes()), Some(&b"m1:AbC-_9"[..]), "{line}");
+        }
+        for line in ["", "m1:", "m1", "m1: text", "am1:AA", "-m1:AA", "m2:AA"] {
+            assert_eq!(find(line.as_bytes()), None, "{line}");
+        }
+    }
+
+    /// The numbers are on the wire: changing one breaks every decoder in the field.
+    #[test]
+    fn class_and_provider_numbers_are_pinned() {
+        assert_eq!(class_from_number(0), Some(Class::Priority));
+        assert_eq!(class_from_number(1), Some(Class::Bulk));
+        assert_eq!(class_from_number(2), None);
+        assert_eq!([Provider::Ebpf as u8, Provider::Netlink as u8], [1, 2]);
+        assert_eq!(Provider::from_number(0), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! The shapes on the wire, in the order of their bytes: postcard writes a struct's
+//! fields one after the other and nothing between them.
+//!
+//! The fields of an event record are `Head`, `Common` and the one of `Exec`, `Exit`,
+//! `File`, `Rename`, `Connect`, `Lost` that its action has; fork has none.
+
+use core::fmt;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A byte string: its length, then its bytes. serde would write a plain slice byte by
+/// byte: the same bytes, slower.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Blob<'a>(pub &'a [u8]);
+
+impl Serialize for Blob<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Blob<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Blob<'a>, D::Error> {
+        struct Borrow;
+        impl<'de> Visitor<'de> for Borrow {
+            type Value = &'de [u8];
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<&'de [u8], E> {
+                Ok(bytes)
+            }
+        }
+        deserializer.deserialize_bytes(Borrow).map(Blob)
+    }
+}
+
+/// What a batch begins with. Then, each after its count: strings, actors and events,
+/// each of them a byte string.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Header<'a> {
+    pub version: u8,
+    pub class: u8,
+    pub boot_id: [u8; 16],
+    pub start_ns: u64,
+    pub arch: u8,
+    pub provider: u8,
+    #[serde(borrow)]
+    pub hostname: Blob<'a>,
+    /// Unix time of the first event.
+    pub base_time_ns: u64,
+    pub first_sequence: u64,
+}
+
+/// The most bytes a [`Header`] and the three counts take: every integer at its longest,
+/// a host name of `HOSTNAME_BYTES`.
+pub(super) const HEADER_BYTES: usize = 4 + 16 + 3 * 10 + 1 + crate::limits::HOSTNAME_BYTES + 3 * 5;
+
+/// A string, made of one from the dictionary and what follows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Joined<'a> {
+    /// Its place in the dictionary, from 1; 0: none.
+    pub start: u32,
+    #[serde(borrow)]
+    pub rest: Blob<'a>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Actor<'a> {
+    pub pid: u32,
+    /// `tid - pid`: 0 for all but additional threads.
+    pub tid_minus_pid: i32,
+    pub ppid: Option<u32>,
+    pub uid: u32,
+    pub gid: u32,
+    #[serde(borrow)]
+    pub comm: Blob<'a>,
+    #[serde(borrow)]
+    pub executable: Joined<'a>,
+}
+
+/// What every event begins with, of a known action or not.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Head {
+    pub action: u8,
+    /// Since the event before it; events of several CPUs may be out of order.
+    pub time_delta_ns: i64,
+    /// Events of the other class that were numbered in between: the difference of the
+    /// sequence numbers, less one.
+    pub sequence_gap: u64,
+    /// Its place in the dictionary, from 1; 0: nobody.
+    pub actor: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Common {
+    pub syscall: Option<u32>,
+    pub ret: Option<i64>,
+    pub flags: u16,
+    pub truncated: u16,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Exec<'a> {
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+    #[serde(borrow)]
+    pub args: Blob<'a>,
+    pub args_count: Option<u32>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Exit {
+    pub exit_status: Option<u32>,
+}
+
+/// open, unlink, rmdir, mkdir and chmod: one shape is less to implement, and costs a
+/// byte for what an action does not have.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct File<'a> {
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+    pub call_flags: Option<u32>,
+    pub mode: Option<u32>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Rename<'a> {
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+    #[serde(borrow)]
+    pub from: Joined<'a>,
+    pub call_flags: Option<u32>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Peer {
+    V4([u8; 4], u16),
+    V6([u8; 16], u16),
+    Unix,
+    Other(u16),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Connect<'a> {
+    pub peer: Option<Peer>,
+    pub transport: u8,
+    /// A unix socket's name.
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Lost {
+    pub place: u8,
+    pub class: Option<u8>,
+    pub cpu: Option<u16>,
+    pub count: u64,
+}

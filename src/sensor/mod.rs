@@ -1,0 +1,263 @@
+//! The loop: the only module that names every stage.
+
+pub mod pipeline;
+
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+
+use crate::config::Config;
+use crate::event::{Bytes, Class, Loss, LossPlace};
+use crate::limits::RECORDS_PER_TURN;
+use crate::record::{Context, Provider};
+use crate::sink::{Lost, Sink, SinkError, State, Target};
+use crate::source::ebpf::ring::Entry;
+use crate::source::ebpf::{Ebpf, StartError};
+use crate::syscalls::Arch;
+use pipeline::{Output, Pipeline, monotonic_ns};
+
+const SIGNALS: Token = Token(0);
+const SINK: Token = Token(1);
+/// Rings are only woken for; which one does not matter, all are drained.
+const RINGS: Token = Token(2);
+
+/// How long an event waits in a ring that is not filled to its watermark: while there is
+/// something to do, and while there is not.
+const BUSY_TICK: Duration = Duration::from_millis(50);
+const IDLE_TICK: Duration = Duration::from_millis(200);
+/// How long an event waits in a batch that is not full.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
+/// How often the kernel's loss counters and the CPUs are looked at.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
+/// Between the stamp of a record and its arrival in the ring: microseconds, unless the
+/// (virtual) CPU is taken away in between.
+const MERGE_SLACK_NS: u64 = 1_000_000;
+/// How long the receiver may take for what is left at the end.
+const DRAIN_TIME: Duration = Duration::from_secs(3);
+
+/// Why the sensor does not start, or ends.
+#[derive(Debug)]
+pub enum SensorError {
+    /// The eBPF provider does not run.
+    Ebpf(StartError),
+    /// There is no way out for events.
+    Sink(SinkError),
+    /// A system call that should not fail did: what it was for.
+    Os(&'static str, io::Error),
+}
+
+impl fmt::Display for SensorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SensorError::Ebpf(error) => error.fmt(f),
+            SensorError::Sink(error) => error.fmt(f),
+            SensorError::Os(what, error) => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SensorError {}
+
+/// A started sensor.
+pub struct Sensor {
+    poll: Poll,
+    signals: Signals,
+    ebpf: Ebpf,
+    pipeline: Pipeline,
+    sink: Sink,
+}
+
+impl Output for Sink {
+    fn offer(&mut self, class: Class, events: u32, line: &[u8]) {
+        Sink::offer(self, class, events, line);
+    }
+}
+
+impl Sensor {
+    /// Attaches, learns what runs already, and begins to connect to the receiver.
+    pub fn start(config: Config, target: &Target) -> Result<Sensor, SensorError> {
+        let os = |what| move |error: io::Error| SensorError::Os(what, error);
+        let poll = Poll::new().map_err(os("epoll"))?;
+        // Signals first: one that comes while the programs are loaded is not missed.
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(os("signals"))?;
+        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE).map_err(os("epoll"))?;
+        let uname = rustix::system::uname();
+        let hostname = uname.nodename().to_string_lossy();
+        let sink =
+            Sink::open(target, &hostname, poll.registry(), SINK).map_err(SensorError::Sink)?;
+        let context = Context {
+            boot_id: boot_id().map_err(os("/proc/sys/kernel/random/boot_id"))?,
+            start_ns: monotonic_ns(),
+            hostname: Bytes::from_slice(hostname.as_bytes()).unwrap_or_default(),
+            arch: Arch::HOST,
+            provider: Provider::Ebpf,
+        };
+        let mut pipeline = Pipeline::new(context, config.filter)
+            .map_err(|error| SensorError::Os("/proc", error.into()))?;
+        let mut ebpf = Ebpf::start().map_err(SensorError::Ebpf)?;
+        // After attaching: a process that starts in between is seen by one or the other.
+        pipeline.scan_processes();
+        register_rings(&poll, &mut ebpf)?;
+        Ok(Sensor { poll, signals, ebpf, pipeline, sink })
+    }
+
+    /// The provider, for what is said at the start.
+    pub fn provider(&self) -> &Ebpf {
+        &self.ebpf
+    }
+
+    /// How delivery stands.
+    pub fn sink_state(&self) -> State {
+        self.sink.state()
+    }
+
+    /// Runs until SIGTERM or SIGINT, or until the reader of standard output is gone.
+    pub fn run(mut self) -> Result<(), SensorError> {
+        let mut events = Events::with_capacity(64);
+        let mut tick = BUSY_TICK;
+        let mut next_flush = Instant::now() + FLUSH_INTERVAL;
+        let mut next_housekeeping = Instant::now();
+        loop {
+            let sink_in = self.sink.deadline().map(|at| at.duration_since(Instant::now()));
+            let timeout = tick.min(sink_in.unwrap_or(tick));
+            match self.poll.poll(&mut events, Some(timeout)) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    return Err(SensorError::Os("epoll_wait", error));
+                }
+                _ => {}
+            }
+            let mut ending = false;
+            for event in &events {
+                match event.token() {
+                    // Configuration is read once: SIGHUP is taken and changes nothing.
+                    SIGNALS => ending |= self.signals.pending().any(|signal| signal != SIGHUP),
+                    SINK => self.sink.ready(self.poll.registry(), event),
+                    _ => {}
+                }
+            }
+            if ending || self.sink.is_closed() {
+                break;
+            }
+            let now = Instant::now();
+            self.sink.tick(self.poll.registry(), now);
+            let taken = self.drain(monotonic_ns().saturating_sub(MERGE_SLACK_NS));
+            tick = match taken {
+                RECORDS_PER_TURN => Duration::ZERO,
+                0 => IDLE_TICK,
+                _ => BUSY_TICK,
+            };
+            if now >= next_housekeeping {
+                self.keep_house()?;
+                next_housekeeping = now + HOUSEKEEPING_INTERVAL;
+            }
+            // While the receiver is away, batches had better fill up.
+            if now >= next_flush && self.sink.backlog() == 0 {
+                self.pipeline.flush(&mut self.sink);
+                next_flush = now + FLUSH_INTERVAL;
+            }
+            self.note_shed();
+        }
+        self.end();
+        Ok(())
+    }
+
+    /// Takes what is in the rings, up to a turn's budget.
+    fn drain(&mut self, horizon_ns: u64) -> usize {
+        let (pipeline, sink) = (&mut self.pipeline, &mut self.sink);
+        let (rings, losses) = self.ebpf.rings_and_losses();
+        rings.drain(horizon_ns, RECORDS_PER_TURN, |origin, entry| match entry {
+            Entry::Sample(bytes) => pipeline.record(origin.class, origin.cpu, bytes, sink),
+            Entry::Lost(count) => {
+                losses.note(origin.class, origin.cpu, count, |loss| pipeline.lose(loss));
+            }
+            Entry::Malformed(_) => pipeline.lose(Loss {
+                place: LossPlace::Malformed,
+                class: Some(origin.class),
+                cpu: u16::try_from(origin.cpu).ok(),
+                count: 1,
+            }),
+        })
+    }
+
+    fn keep_house(&mut self) -> Result<(), SensorError> {
+        let pipeline = &mut self.pipeline;
+        self.ebpf
+            .read_losses(|loss| pipeline.lose(loss))
+            .map_err(|error| SensorError::Os("reading the loss counters", error))?;
+        if self.ebpf.sync_cpus().map_err(SensorError::Ebpf)? {
+            register_rings(&self.poll, &mut self.ebpf)?;
+        }
+        Ok(())
+    }
+
+    /// Counts what the sink could not deliver.
+    fn note_shed(&mut self) {
+        let shed = self.sink.take_shed();
+        for (place, lost) in
+            [(LossPlace::SyslogQueue, shed.queue), (LossPlace::SyslogRefused, shed.refused)]
+        {
+            let Lost { priority_events, bulk_events, .. } = lost;
+            for (class, count) in [(Class::Priority, priority_events), (Class::Bulk, bulk_events)] {
+                self.pipeline.lose(Loss { place, class: Some(class), cpu: None, count });
+            }
+        }
+    }
+
+    /// Detaches, then delivers what was seen until then.
+    fn end(mut self) {
+        self.ebpf.detach();
+        while self.drain(u64::MAX) > 0 {}
+        let pipeline = &mut self.pipeline;
+        // The counters are read for the last time; if they cannot be, nothing more is known.
+        let _ = self.ebpf.read_losses(|loss| pipeline.lose(loss));
+        self.pipeline.flush(&mut self.sink);
+        self.sink.drain(Instant::now() + DRAIN_TIME);
+    }
+}
+
+fn register_rings(poll: &Poll, ebpf: &mut Ebpf) -> Result<(), SensorError> {
+    for fd in ebpf.rings().fds() {
+        match poll.registry().register(&mut SourceFd(&fd), RINGS, Interest::READABLE) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(SensorError::Os("polling a ring", error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The 16 bytes of the boot id, which the kernel prints as a UUID (random(4)).
+fn boot_id() -> io::Result<[u8; 16]> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    parse_boot_id(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn parse_boot_id(text: &str) -> Option<[u8; 16]> {
+    let digits: Vec<u32> =
+        text.trim().chars().filter(|c| *c != '-').map(|c| c.to_digit(16)).collect::<Option<_>>()?;
+    let bytes: Vec<u8> =
+        digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect();
+    bytes.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_boot_id;
+
+    #[test]
+    fn the_boot_id_keeps_the_order_of_its_text() {
+        assert_eq!(
+            parse_boot_id("00112233-4455-6677-8899-aabbccddeeff\n"),
+            Some([0, 17, 34, 51, 68, 85, 102, 119, 136, 153, 170, 187, 204, 221, 238, 255])
+        );
+        for text in ["", "0011", "00112233-4455-6677-8899-aabbccddeefg", "0".repeat(34).as_str()] {
+            assert_eq!(parse_boot_id(text), None);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Record → event → known process → not excluded → batch. No I/O but /proc; no heap.
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::event::{Action, Bytes, Class, Event, Loss, LossPlace};
+use crate::filter::Filter;
+use crate::limits::LINE_BYTES;
+use crate::process::Processes;
+use crate::record::{Context, Encoder, PushError};
+use crate::source::ebpf::decode::{Decoded, decode};
+use crate::stats::{Stats, Totals};
+
+/// Where finished lines go.
+pub trait Output {
+    /// Takes a line that carries `events` events.
+    fn offer(&mut self, class: Class, events: u32, line: &[u8]);
+}
+
+/// The stages between the rings and the sink.
+pub struct Pipeline {
+    event: Box<Event>,
+    processes: Processes,
+    filter: Filter,
+    /// By [`Class`].
+    batches: [Box<Encoder>; 2],
+    line: Box<Bytes<LINE_BYTES>>,
+    sequence: u64,
+    stats: Stats,
+}
+
+impl Pipeline {
+    /// Everything that the stages need, allocated.
+    pub fn new(context: Context, filter: Filter) -> rustix::io::Result<Pipeline> {
+        Ok(Pipeline {
+            event: Box::new(Event::new()),
+            processes: Processes::new(monotonic_ns)?,
+            filter,
+            batches: [Class::Priority, Class::Bulk]
+                .map(|class| Box::new(Encoder::new(class, context.clone()))),
+            line: Box::new(Bytes::new()),
+            sequence: 0,
+            stats: Stats::default(),
+        })
+    }
+
+    /// Learns the processes that are there already.
+    pub fn scan_processes(&mut self) {
+        self.processes.scan();
+    }
+
+    /// Totals since the start.
+    pub fn totals(&self) -> Totals {
+        self.stats.totals
+    }
+
+    /// One record from a ring of `class`.
+    pub fn record(&mut self, class: Class, cpu: u32, bytes: &[u8], output: &mut impl Output) {
+        self.event.clear();
+        match decode(bytes, &mut self.event) {
+            Err(_) => self.lose(Loss {
+                place: LossPlace::Malformed,
+                class: Some(class),
+                cpu: u16::try_from(cpu).ok(),
+                count: 1,
+            }),
+            Ok(Decoded::Directory) => self.processes.change_directory(&mut self.event),
+            Ok(Decoded::Event) => {
+                self.stats.totals.received += 1;
+                self.processes.enrich(&mut self.event);
+                if self.filter.excludes(&self.event) {
+                    self.stats.totals.excluded += 1;
+                } else {
+                    self.write(output);
+                }
+            }
+        }
+    }
+
+    /// Counts a loss, to be reported with the next [`flush`](Pipeline::flush).
+    pub fn lose(&mut self, loss: Loss) {
+        let missed_process_events = matches!(
+            (loss.place, loss.class),
+            (
+                LossPlace::RingFull | LossPlace::RingOutput | LossPlace::Malformed,
+                Some(Class::Priority)
+            ) | (LossPlace::ProgramSkipped, _)
+        );
+        if missed_process_events {
+            self.processes.forget();
+        }
+        self.stats.lose(loss);
+    }
+
+    /// Reports losses, and finishes the batches.
+    pub fn flush(&mut self, output: &mut impl Output) {
+        let unplaced = self.processes.take_unplaced();
+        self.stats.lose(Loss {
+            place: LossPlace::ProcessTable,
+            class: None,
+            cpu: None,
+            count: unplaced,
+        });
+        while let Some(loss) = self.stats.unreported() {
+            self.event.clear();
+            self.event.action = Action::Loss;
+            self.event.time_ns = monotonic_ns();
+            self.event.loss = Some(loss);
+            self.stats.reported(loss);
+            self.write(output);
+        }
+        self.finish(Class::Priority, output);
+        self.finish(Class::Bulk, output);
+    }
+
+    /// Whether a batch has something in it.
+    pub fn is_empty(&self) -> bool {
+        self.batches.iter().all(|batch| batch.is_empty()) && self.stats.unreported().is_none()
+    }
+
+    fn write(&mut self, output: &mut impl Output) {
+        let class = self.event.action.class();
+        self.event.sequence = self.sequence + 1;
+        let mut result = self.batches[class as usize].push(&self.event);
+        if result == Err(PushError::Full) {
+            self.finish(class, output);
+            result = self.batches[class as usize].push(&self.event);
+        }
+        match result {
+            Ok(()) => self.sequence += 1,
+            Err(_) => self.stats.lose(Loss {
+                place: LossPlace::BatchFull,
+                class: Some(class),
+                cpu: None,
+                count: 1,
+            }),
+        }
+    }
+
+    fn finish(&mut self, class: Class, output: &mut impl Output) {
+        let encoder = &mut self.batches[class as usize];
+        if encoder.is_empty() {
+            return;
+        }
+        let events = encoder.finish(realtime_offset_ns(), &mut self.line);
+        output.offer(class, events as u32, &self.line);
+    }
+}
+
+/// `CLOCK_MONOTONIC`, as `bpf_ktime_get_ns` has it.
+pub fn monotonic_ns() -> u64 {
+    nanoseconds(ClockId::Monotonic) as u64
+}
+
+/// Unix time less `CLOCK_MONOTONIC`: read anew for every batch, since clocks are set.
+fn realtime_offset_ns() -> i64 {
+    nanoseconds(ClockId::Realtime) - nanoseconds(ClockId::Monotonic)
+}
+
+fn nanoseconds(clock: ClockId) -> i64 {
+    let time = clock_gettime(clock);
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
+}

@@ -1,0 +1,288 @@
+//! What stands around a payload: a syslog header, an octet count, a line's end.
+//!
+//! The `syslog` crate writes the header; the payload is appended as bytes, so that it
+//! need not be UTF-8 and is copied once.
+
+use super::queue::{Queue, TooLong};
+use super::target::Target;
+use crate::event::Class;
+use crate::limits::{HOSTNAME_BYTES, SYSLOG_HEADER_BYTES};
+use core::fmt;
+use std::collections::BTreeMap;
+use std::io::{Cursor, Write};
+use syslog::{Facility, Formatter3164, Formatter5424, LogFormat, Severity};
+use time::{OffsetDateTime, UtcOffset};
+
+/// TAG and APP-NAME: what a daemon's rules select by.
+const APP_NAME: &str = "mote";
+
+/// `Mmm dd hh:mm:ss` (RFC 3164 section 4.1.2).
+const STAMP_BYTES: usize = 15;
+
+/// Why a message was not framed.
+#[derive(Debug)]
+pub(super) enum FrameError {
+    /// It is longer than a slot of the queue.
+    TooLong,
+    /// The header is longer than its buffer.
+    Header,
+}
+
+impl From<TooLong> for FrameError {
+    fn from(TooLong: TooLong) -> FrameError {
+        FrameError::TooLong
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FrameError::TooLong => "the message is longer than a slot of the queue",
+            FrameError::Header => "the syslog header could not be written",
+        })
+    }
+}
+
+impl core::error::Error for FrameError {}
+
+/// Puts messages into the queue as they go on the wire.
+pub(super) enum Framer {
+    /// RFC 3164 as syslog(3) writes it: local time, no host name. Ends with the NUL that
+    /// syslog(3) sends on a stream; a datagram is sent without it.
+    Local(Formatter3164),
+    /// RFC 5424.
+    Datagram(Formatter5424),
+    /// RFC 5424 behind its length (RFC 6587 section 3.4.1).
+    Counted(Formatter5424),
+    /// The payload and a line feed.
+    Line,
+}
+
+impl Framer {
+    pub(super) fn new(target: &Target, hostname: &str) -> Framer {
+        let remote = || Formatter5424 {
+            facility: Facility::LOG_AUTHPRIV,
+            hostname: Some(printable(hostname)),
+            process: APP_NAME.to_owned(),
+            pid: std::process::id(),
+        };
+        match target {
+            Target::Unix(_) => {
+                local_offset(OffsetDateTime::now_utc());
+                Framer::Local(Formatter3164 {
+                    facility: Facility::LOG_AUTHPRIV,
+                    hostname: None,
+                    process: APP_NAME.to_owned(),
+                    pid: std::process::id(),
+                })
+            }
+            Target::Udp(_) => Framer::Datagram(remote()),
+            Target::Tcp(_) => Framer::Counted(remote()),
+            Target::Stdout => Framer::Line,
+        }
+    }
+
+    /// Frames `payload` into the queue.
+    pub(super) fn push(
+        &self,
+        queue: &mut Queue,
+        class: Class,
+        events: u32,
+        payload: &[u8],
+    ) -> Result<(), FrameError> {
+        let mut header = [0; SYSLOG_HEADER_BYTES];
+        match self {
+            Framer::Local(formatter) => {
+                let header = header_3164(formatter, &mut header)?;
+                queue.push(class, events, &[header, payload, b"\0"])?;
+            }
+            Framer::Datagram(formatter) => {
+                let header = header_5424(formatter, &mut header)?;
+                queue.push(class, events, &[header, payload])?;
+            }
+            Framer::Counted(formatter) => {
+                let header = header_5424(formatter, &mut header)?;
+                let mut count = [0; 24];
+                let count = written(&mut count, |to| {
+                    write!(to, "{} ", header.len() + payload.len()).map_err(|_| FrameError::Header)
+                })?;
+                queue.push(class, events, &[count, header, payload])?;
+            }
+            Framer::Line => queue.push(class, events, &[payload, b"\n"])?,
+        }
+        Ok(())
+    }
+}
+
+/// HOSTNAME is printable ASCII without spaces, `-` if there is none (RFC 5424 section 6).
+fn printable(hostname: &str) -> String {
+    let host: String =
+        hostname.chars().filter(char::is_ascii_graphic).take(HOSTNAME_BYTES).collect();
+    if host.is_empty() { "-".to_owned() } else { host }
+}
+
+fn header_3164<'a>(
+    formatter: &Formatter3164,
+    buffer: &'a mut [u8],
+) -> Result<&'a [u8], FrameError> {
+    let header = written(buffer, |to| {
+        formatter.format(to, Severity::LOG_INFO, "").map_err(|_| FrameError::Header)
+    })?;
+    // syslog 7.0.0 writes UTC and a zero-padded day (rust-syslog issue 95); RFC 3164 wants
+    // local time and a space. The stamp has a fixed place and length: write it again.
+    let now = OffsetDateTime::now_utc();
+    let place = header.iter().position(|&byte| byte == b'>').map_or(0, |at| at + 1);
+    if let Some(mut place) = header.get_mut(place..place + STAMP_BYTES) {
+        stamp(&mut place, now.to_offset(local_offset(now)));
+    }
+    Ok(header)
+}
+
+/// glibc's localtime_r reads the zone at its first call only, from TZ or /etc/localtime,
+/// also in a static binary: [`Framer::new`] makes that call, while files may be opened.
+/// The zone's rules for summer time apply; another zone counts from the next start.
+fn local_offset(at: OffsetDateTime) -> UtcOffset {
+    UtcOffset::local_offset_at(at).unwrap_or(UtcOffset::UTC)
+}
+
+/// Writes the time as RFC 3164 section 4.1.2 has it.
+fn stamp(to: &mut impl Write, time: OffsetDateTime) {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = MONTHS[usize::from(u8::from(time.month()) - 1)];
+    let (day, hour, minute, second) = (time.day(), time.hour(), time.minute(), time.second());
+    // The slice has just the room that this takes.
+    let _ = write!(to, "{month} {day:2} {hour:02}:{minute:02}:{second:02}");
+}
+
+fn header_5424<'a>(
+    formatter: &Formatter5424,
+    buffer: &'a mut [u8],
+) -> Result<&'a [u8], FrameError> {
+    // MSGID is a number in the crate; an empty map is the NILVALUE and allocates nothing.
+    written(buffer, |to| {
+        formatter
+            .format(to, Severity::LOG_INFO, (0, BTreeMap::new(), ""))
+            .map_err(|_| FrameError::Header)
+    })
+    .map(|header| &*header)
+}
+
+fn written(
+    buffer: &mut [u8],
+    write: impl FnOnce(&mut Cursor<&mut [u8]>) -> Result<(), FrameError>,
+) -> Result<&mut [u8], FrameError> {
+    let mut cursor = Cursor::new(&mut *buffer);
+    write(&mut cursor)?;
+    let end = usize::try_from(cursor.position()).map_err(|_| FrameError::Header)?;
+    buffer.get_mut(..end).ok_or(FrameError::Header)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(target: &str, hostname: &str, payload: &[u8]) -> Vec<u8> {
+        let mut queue = Queue::new(1, 1024);
+        let framer = Framer::new(&target.parse().unwrap(), hostname);
+        framer.push(&mut queue, Class::Bulk, 1, payload).unwrap();
+        queue.head().unwrap().0.to_vec()
+    }
+
+    fn text(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn local_messages_are_what_syslog_3_sends() {
+        let message = frame("unix:/dev/log", "unused", b"m1:\xff");
+        let end = format!(" mote[{}]: m1:", std::process::id());
+        assert_eq!(&message[..4], b"<86>");
+        assert_eq!(&message[4 + STAMP_BYTES..][..end.len()], end.as_bytes());
+        assert_eq!(&message[4 + STAMP_BYTES + end.len()..], b"\xff\0");
+    }
+
+    #[test]
+    fn remote_messages_have_every_field() {
+        let message = text(frame("udp:192.0.2.1:514", "web-1", b"m1:abc"));
+        let fields: Vec<&str> = message.split(' ').collect();
+        let pid = std::process::id().to_string();
+        assert_eq!(fields[0], "<86>1");
+        assert!(fields[1].len() <= 27 && fields[1].ends_with('Z'), "{}", fields[1]);
+        assert_eq!(fields[2..], ["web-1", "mote", &pid, "0", "-", "m1:abc"]);
+    }
+
+    #[test]
+    fn tcp_counts_octets() {
+        let message = text(frame("tcp:192.0.2.1:514", "web-1", b"m1:abc"));
+        let (count, rest) = message.split_once(' ').unwrap();
+        assert_eq!(count.parse(), Ok(rest.len()));
+        assert!(rest.starts_with("<86>1 "));
+    }
+
+    #[test]
+    fn stdout_is_a_line() {
+        assert_eq!(frame("stdout", "web-1", b"m1:abc"), b"m1:abc\n");
+    }
+
+    #[test]
+    fn hostnames_cannot_break_the_header() {
+        assert_eq!(printable("a b\nc\u{e9}d"), "abcd");
+        assert_eq!(printable(" "), "-");
+        assert_eq!(printable(&"x".repeat(300)).len(), HOSTNAME_BYTES);
+        let longest = text(frame("tcp:192.0.2.1:514", &"x".repeat(300), b""));
+        assert!(longest.len() <= SYSLOG_HEADER_BYTES);
+    }
+
+    #[test]
+    fn too_long_a_payload_is_refused() {
+        let mut queue = Queue::new(1, 64);
+        let framer = Framer::new(&Target::Stdout, "");
+        let result = framer.push(&mut queue, Class::Bulk, 1, &[b'x'; 64]);
+        assert!(matches!(result, Err(FrameError::TooLong)));
+        assert_eq!(queue.backlog(), 0);
+    }
+
+    #[test]
+    fn stamps_are_those_of_rfc_3164() {
+        for (unix_s, hours, expected) in [
+            (0, 0, "Jan  1 00:00:00"),
+            (1_798_761_599, 0, "Dec 31 23:59:59"),
+            (1_798_761_599, 2, "Jan  1 01:59:59"),
+            (1_795_000_000, -7, "Nov 18 04:06:40"),
+        ] {
+            let time = OffsetDateTime::from_unix_timestamp(unix_s)
+                .unwrap()
+                .to_offset(UtcOffset::from_hms(hours, 0, 0).unwrap());
+            let mut buffer = [0; STAMP_BYTES];
+            stamp(&mut &mut buffer[..], time);
+            assert_eq!(core::str::from_utf8(&buffer), Ok(expected));
+        }
+    }
+
+    /// glibc reads TZ once a process: the test runs itself again with another zone, one
+    /// that needs no zone files, 5 h 30 min east of Greenwich.
+    #[test]
+    fn local_time_follows_the_zone() {
+        const NAME: &str = "sink::frame::tests::local_time_follows_the_zone";
+        if std::env::var_os("MOTE_TEST_ZONE").is_some() {
+            let day_s = |time: &str| -> i64 {
+                let part = |at: usize| time[at..at + 2].parse::<i64>().unwrap();
+                (part(0) * 60 + part(3)) * 60 + part(6)
+            };
+            let message = text(frame("unix:/dev/log", "", b""));
+            let now_s = OffsetDateTime::now_utc().unix_timestamp() + 19_800;
+            let late_s = (now_s - day_s(&message[11..19])).rem_euclid(86_400);
+            assert!(late_s < 60, "{message}");
+            return;
+        }
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", NAME])
+            .env("TZ", "XYZ-5:30")
+            .env("MOTE_TEST_ZONE", "1")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && output.contains("1 passed"), "{output}");
+    }
+}

@@ -1,0 +1,267 @@
+//! Ring bytes → [`Event`]. A pure function of the bytes: lengths are checked, and what is
+//! not of the agreed shape is an error, never a guess.
+
+use core::fmt;
+use core::mem::offset_of;
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use super::abi::record::*;
+use crate::event::{Action, Endpoint, Event, Flags, Transport, Truncated};
+use crate::syscalls::{self, Arch};
+
+/// `AT_REMOVEDIR` (linux `include/uapi/linux/fcntl.h`): unlinkat removes a directory.
+const AT_REMOVEDIR: u32 = 0x200;
+/// Address families (linux `include/linux/socket.h`).
+const AF_UNIX: u16 = 1;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+/// What a record says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// Something to report.
+    Event,
+    /// The process changed its working directory to `path`, or to the directory `dirfd`
+    /// if `path` is empty: it changes what relative names mean and is not reported.
+    Directory,
+}
+
+/// A record that is not of the agreed shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// It ends within a field, at this offset.
+    Short(usize),
+    /// No such kind.
+    Kind(u16),
+    /// A system call that this kind of record does not have.
+    Syscall(i32),
+    /// Its parts are longer than it is, or than their room.
+    Length(u32),
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Malformed::Short(offset) => write!(f, "the record ends at its field at byte {offset}"),
+            Malformed::Kind(kind) => write!(f, "no kind of record has number {kind}"),
+            Malformed::Syscall(number) => write!(f, "system call {number} has no such record"),
+            Malformed::Length(bytes) => write!(f, "a string of {bytes} bytes does not fit"),
+        }
+    }
+}
+
+/// Fills `event`, which must be empty, from one record. The ring may have padded it.
+pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
+    let record = Record(record);
+    let kind = record.u16(offset_of!(mote_header, kind))?;
+    let flags = u32::from(record.u16(offset_of!(mote_header, flags))?);
+    let ret = record.u64(offset_of!(mote_header, ret))? as i64;
+    let syscall = record.u32(offset_of!(mote_header, syscall))? as i32;
+    event.time_ns = record.u64(offset_of!(mote_header, time_ns))?;
+    event.pid = record.u32(offset_of!(mote_header, pid))?;
+    event.tid = record.u32(offset_of!(mote_header, tid))?;
+    event.uid = record.u32(offset_of!(mote_header, uid))?;
+    event.gid = record.u32(offset_of!(mote_header, gid))?;
+    event.syscall = u32::try_from(syscall).ok();
+    if flags & MOTE_RESULT_UNKNOWN == 0 {
+        event.ret = Some(ret);
+    } else {
+        event.flags.insert(Flags::RESULT_UNKNOWN);
+    }
+    let comm = record.bytes(offset_of!(mote_header, comm), MOTE_COMM_BYTES as usize)?;
+    fill(&mut event.comm, until_nul(comm));
+    set_flags(flags, event);
+
+    match u32::from(kind) {
+        MOTE_KIND_EXEC => exec(&record, event)?,
+        MOTE_KIND_FORK => fork(&record, event)?,
+        MOTE_KIND_EXIT => exit(&record, flags, event)?,
+        MOTE_KIND_NAME | MOTE_KIND_RENAME => return call(&record, flags, syscall, event),
+        MOTE_KIND_CONNECT => connect(&record, flags, event)?,
+        _ => return Err(Malformed::Kind(kind)),
+    }
+    Ok(Decoded::Event)
+}
+
+fn set_flags(flags: u32, event: &mut Event) {
+    for (bit, flag) in [
+        (MOTE_PATH_UNREAD, Flags::PATH_UNREAD),
+        (MOTE_FROM_UNREAD, Flags::FROM_UNREAD),
+        (MOTE_ARGS_UNREAD, Flags::ARGS_UNREAD),
+        (MOTE_READ_LATE, Flags::READ_LATE),
+    ] {
+        if flags & bit != 0 {
+            event.flags.insert(flag);
+        }
+    }
+    for (bit, field) in [
+        (MOTE_PATH_CUT, Truncated::PATH),
+        (MOTE_FROM_CUT, Truncated::FROM),
+        (MOTE_ARGS_CUT, Truncated::ARGS),
+    ] {
+        if flags & bit != 0 {
+            event.truncated.insert(field);
+        }
+    }
+}
+
+fn exec(record: &Record, event: &mut Event) -> Result<(), Malformed> {
+    event.action = Action::Exec;
+    event.dirfd = record.u32(offset_of!(mote_exec, dirfd))? as i32;
+    let args_bytes = record.u16(offset_of!(mote_exec, args_bytes))?;
+    let path_bytes = record.u16(offset_of!(mote_exec, path_bytes))?;
+    let data = offset_of!(mote_exec, data);
+    put(&mut event.args, record.bytes(data, args_bytes.into())?)?;
+    let path = record.bytes(data + usize::from(args_bytes), path_bytes.into())?;
+    put(&mut event.path, until_nul(path))?;
+    // How many there were is known only if all were seen.
+    if !event.truncated.contains(Truncated::ARGS) && event.syscall.is_some() {
+        event.args_count = Some(record.u16(offset_of!(mote_exec, args_count))?.into());
+    }
+    Ok(())
+}
+
+fn fork(record: &Record, event: &mut Event) -> Result<(), Malformed> {
+    event.action = Action::Fork;
+    let child = record.u32(offset_of!(mote_fork, child_pid))?;
+    // The header is the parent's; the event is about the child.
+    event.ppid = Some(event.pid);
+    event.pid = child;
+    event.tid = child;
+    Ok(())
+}
+
+fn exit(record: &Record, flags: u32, event: &mut Event) -> Result<(), Malformed> {
+    event.action = Action::Exit;
+    event.ret = None;
+    if flags & MOTE_STATUS_UNKNOWN == 0 {
+        event.exit_status = Some(record.u32(offset_of!(mote_exit, status))?);
+    }
+    Ok(())
+}
+
+fn call(
+    record: &Record,
+    flags: u32,
+    syscall: i32,
+    event: &mut Event,
+) -> Result<Decoded, Malformed> {
+    let call = u32::try_from(syscall)
+        .ok()
+        .and_then(|number| syscalls::by_number(Arch::HOST, number))
+        .ok_or(Malformed::Syscall(syscall))?;
+    let call_flags = record.u32(offset_of!(mote_call, call_flags))?;
+    let mode = record.u32(offset_of!(mote_call, mode))?;
+    event.dirfd = record.u32(offset_of!(mote_call, dirfd))? as i32;
+    event.from_dirfd = record.u32(offset_of!(mote_call, from_dirfd))? as i32;
+    let from_bytes = record.u16(offset_of!(mote_call, from_bytes))?;
+    let path_bytes = record.u16(offset_of!(mote_call, path_bytes))?;
+    let data = offset_of!(mote_call, data);
+    let from = record.bytes(data, from_bytes.into())?;
+    put(&mut event.from, until_nul(from))?;
+    let path = record.bytes(data + usize::from(from_bytes), path_bytes.into())?;
+    put(&mut event.path, until_nul(path))?;
+    let Some(action) = call.action else {
+        return Ok(Decoded::Directory);
+    };
+    event.action = action;
+    match action {
+        Action::Open if flags & MOTE_FLAGS_UNREAD == 0 => {
+            event.call_flags = Some(call_flags);
+            // Without O_CREAT or O_TMPFILE the kernel ignores it (open(2)).
+            if call_flags & (libc::O_CREAT | libc::O_TMPFILE) as u32 != 0 {
+                event.mode = Some(mode);
+            }
+        }
+        Action::Open => {}
+        Action::Rename => event.call_flags = Some(call_flags),
+        Action::Unlink if call_flags & AT_REMOVEDIR != 0 => event.action = Action::Rmdir,
+        Action::Unlink | Action::Rmdir => {}
+        Action::Mkdir | Action::Chmod => event.mode = Some(mode),
+        Action::Exec | Action::Fork | Action::Exit | Action::Connect | Action::Loss => {
+            return Err(Malformed::Syscall(syscall));
+        }
+    }
+    Ok(Decoded::Event)
+}
+
+fn connect(record: &Record, flags: u32, event: &mut Event) -> Result<(), Malformed> {
+    event.action = Action::Connect;
+    event.dirfd = record.u32(offset_of!(mote_call, dirfd))? as i32;
+    if flags & MOTE_PATH_UNREAD != 0 {
+        event.flags = crate::event::Flags(event.flags.0 & !Flags::PATH_UNREAD.0);
+        event.flags.insert(Flags::ADDRESS_UNREAD);
+        return Ok(());
+    }
+    if flags & MOTE_TCP != 0 {
+        event.transport = Transport::Tcp;
+    }
+    let bytes = record.u16(offset_of!(mote_call, path_bytes))?;
+    let address = Record(record.bytes(offset_of!(mote_call, data), bytes.into())?);
+    // A caller may pass less than a whole address; the kernel then refuses it (EINVAL).
+    let Ok(family) = address.u16(0) else {
+        return Ok(());
+    };
+    let port = address.bytes(2, 2).map(|port| u16::from_be_bytes([port[0], port[1]]));
+    event.peer = match family {
+        AF_INET => match (address.array::<4>(4), port) {
+            (Ok(ip), Ok(port)) => Some(Endpoint::V4(Ipv4Addr::from(ip), port)),
+            _ => Some(Endpoint::Other(family)),
+        },
+        // flowinfo lies between port and address (linux include/uapi/linux/in6.h).
+        AF_INET6 => match (address.array::<16>(8), port) {
+            (Ok(ip), Ok(port)) => Some(Endpoint::V6(Ipv6Addr::from(ip), port)),
+            _ => Some(Endpoint::Other(family)),
+        },
+        AF_UNIX => {
+            let name = &address.0[2..];
+            // An abstract name begins with NUL and has no end but the address's.
+            put(&mut event.path, if name.first() == Some(&0) { name } else { until_nul(name) })?;
+            Some(Endpoint::Unix)
+        }
+        _ => Some(Endpoint::Other(family)),
+    };
+    Ok(())
+}
+
+/// The bytes of a record. Fields are read by offset, unaligned, bounds checked.
+struct Record<'a>(&'a [u8]);
+
+impl<'a> Record<'a> {
+    fn bytes(&self, offset: usize, bytes: usize) -> Result<&'a [u8], Malformed> {
+        self.0.get(offset..offset + bytes).ok_or(Malformed::Short(offset))
+    }
+
+    fn array<const N: usize>(&self, offset: usize) -> Result<[u8; N], Malformed> {
+        self.bytes(offset, N)?.try_into().map_err(|_| Malformed::Short(offset))
+    }
+
+    fn u16(&self, offset: usize) -> Result<u16, Malformed> {
+        self.array(offset).map(u16::from_ne_bytes)
+    }
+
+    fn u32(&self, offset: usize) -> Result<u32, Malformed> {
+        self.array(offset).map(u32::from_ne_bytes)
+    }
+
+    fn u64(&self, offset: usize) -> Result<u64, Malformed> {
+        self.array(offset).map(u64::from_ne_bytes)
+    }
+}
+
+fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+fn put<const N: usize>(to: &mut crate::event::Bytes<N>, bytes: &[u8]) -> Result<(), Malformed> {
+    to.extend_from_slice(bytes).map_err(|_| Malformed::Length(bytes.len() as u32))
+}
+
+/// Like [`put`] for what cannot be too long; cut if it is all the same.
+fn fill<const N: usize>(to: &mut crate::event::Bytes<N>, bytes: &[u8]) {
+    let _ = to.extend_from_slice(&bytes[..bytes.len().min(N)]);
+}
+
+#[cfg(test)]
+#[path = "decode_tests.rs"]
+mod tests;

@@ -1,0 +1,200 @@
+//! Records as the kernel side writes them, built by offset from `bpf/record.h`.
+
+use super::*;
+use crate::event::{AT_FDCWD, Event};
+
+/// A record's bytes with room for the largest kind.
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn new(kind: u32, flags: u32, syscall: i32, ret: i64) -> Bytes {
+        let mut bytes = Bytes(vec![0; size_of::<mote_exec>()]);
+        bytes.put(offset_of!(mote_header, time_ns), &77u64.to_ne_bytes());
+        bytes.put(offset_of!(mote_header, pid), &10u32.to_ne_bytes());
+        bytes.put(offset_of!(mote_header, tid), &11u32.to_ne_bytes());
+        bytes.put(offset_of!(mote_header, uid), &1000u32.to_ne_bytes());
+        bytes.put(offset_of!(mote_header, gid), &100u32.to_ne_bytes());
+        bytes.put(offset_of!(mote_header, ret), &ret.to_ne_bytes());
+        bytes.put(offset_of!(mote_header, syscall), &syscall.to_ne_bytes());
+        bytes.put(offset_of!(mote_header, kind), &(kind as u16).to_ne_bytes());
+        bytes.put(offset_of!(mote_header, flags), &(flags as u16).to_ne_bytes());
+        bytes.put(offset_of!(mote_header, comm), b"sh\0left over");
+        bytes
+    }
+
+    fn put(&mut self, offset: usize, value: &[u8]) -> &mut Bytes {
+        self.0[offset..offset + value.len()].copy_from_slice(value);
+        self
+    }
+
+    fn u16(&mut self, offset: usize, value: u16) -> &mut Bytes {
+        self.put(offset, &value.to_ne_bytes())
+    }
+
+    fn i32(&mut self, offset: usize, value: i32) -> &mut Bytes {
+        self.put(offset, &value.to_ne_bytes())
+    }
+
+    fn decode(&self) -> (Result<Decoded, Malformed>, Event) {
+        let mut event = Event::new();
+        (decode(&self.0, &mut event), event)
+    }
+
+    /// Decodes what has to be an event.
+    fn event(&self) -> Event {
+        let (result, event) = self.decode();
+        assert_eq!(result, Ok(Decoded::Event));
+        event
+    }
+}
+
+/// A call with its names, each with the NUL that the kernel copies.
+fn call(kind: u32, flags: u32, number: i64, from: &[u8], path: &[u8]) -> Bytes {
+    let mut bytes = Bytes::new(kind, flags, number as i32, 0);
+    bytes
+        .i32(offset_of!(mote_call, dirfd), AT_FDCWD)
+        .i32(offset_of!(mote_call, from_dirfd), AT_FDCWD)
+        .u16(offset_of!(mote_call, from_bytes), from.len() as u16)
+        .u16(offset_of!(mote_call, path_bytes), path.len() as u16)
+        .put(offset_of!(mote_call, data), &[from, path].concat());
+    bytes
+}
+
+fn connect_to(address: &[u8]) -> Bytes {
+    call(MOTE_KIND_CONNECT, MOTE_TCP, libc::SYS_connect, b"", address)
+}
+
+#[test]
+fn a_rename_has_both_names_and_who_did_it() {
+    let event = call(MOTE_KIND_RENAME, 0, libc::SYS_renameat2, b"old\0", b"/new name\0").event();
+    assert_eq!(event.action, Action::Rename);
+    assert_eq!((&event.from[..], &event.path[..]), (&b"old"[..], &b"/new name"[..]));
+    assert_eq!((event.time_ns, event.pid, event.tid), (77, 10, 11));
+    assert_eq!((event.uid, event.gid, &event.comm[..]), (1000, 100, &b"sh"[..]));
+    assert_eq!((event.syscall, event.ret), (Some(libc::SYS_renameat2 as u32), Some(0)));
+}
+
+#[test]
+fn unlinkat_removes_a_file_or_a_directory() {
+    let mut bytes = call(MOTE_KIND_NAME, 0, libc::SYS_unlinkat, b"", b"d\0");
+    assert_eq!(bytes.event().action, Action::Unlink);
+    bytes.i32(offset_of!(mote_call, call_flags), libc::AT_REMOVEDIR);
+    assert_eq!(bytes.event().action, Action::Rmdir);
+}
+
+#[test]
+fn an_open_has_a_mode_only_if_it_could_create() {
+    let mut bytes = call(MOTE_KIND_NAME, 0, libc::SYS_openat, b"", b"f\0");
+    bytes.i32(offset_of!(mote_call, mode), 0o644);
+    bytes.i32(offset_of!(mote_call, call_flags), libc::O_WRONLY);
+    assert_eq!(bytes.event().mode, None);
+    bytes.i32(offset_of!(mote_call, call_flags), libc::O_WRONLY | libc::O_CREAT);
+    assert_eq!(bytes.event().mode, Some(0o644));
+    let unread = call(MOTE_KIND_NAME, MOTE_FLAGS_UNREAD, libc::SYS_openat2, b"", b"f\0").event();
+    assert_eq!((unread.call_flags, unread.mode), (None, None));
+}
+
+#[test]
+fn a_changed_directory_is_not_an_event() {
+    let (result, event) = call(MOTE_KIND_NAME, 0, libc::SYS_chdir, b"", b"/tmp\0").decode();
+    assert_eq!(result, Ok(Decoded::Directory));
+    assert_eq!(&event.path[..], b"/tmp");
+}
+
+#[test]
+fn an_exec_has_its_arguments_and_their_number_if_it_is_known() {
+    let args = b"ls\0-l\0\0";
+    let mut bytes = Bytes::new(MOTE_KIND_EXEC, 0, libc::SYS_execve as i32, 0);
+    bytes
+        .u16(offset_of!(mote_exec, args_bytes), args.len() as u16)
+        .u16(offset_of!(mote_exec, args_count), 3)
+        .u16(offset_of!(mote_exec, path_bytes), 8)
+        .put(offset_of!(mote_exec, data), &[&args[..], b"/bin/ls\0"].concat());
+    let event = bytes.event();
+    assert_eq!((&event.args[..], event.args_count), (&args[..], Some(3)));
+    assert_eq!(&event.path[..], b"/bin/ls");
+    bytes.u16(offset_of!(mote_header, flags), MOTE_ARGS_CUT as u16);
+    let event = bytes.event();
+    assert_eq!(event.args_count, None);
+    assert!(event.truncated.contains(Truncated::ARGS));
+    // Without an enter nothing was counted.
+    bytes.u16(offset_of!(mote_header, flags), MOTE_ARGS_UNREAD as u16);
+    bytes.i32(offset_of!(mote_header, syscall), -1);
+    let event = bytes.event();
+    assert_eq!((event.args_count, event.syscall), (None, None));
+    assert!(event.flags.contains(Flags::ARGS_UNREAD));
+}
+
+#[test]
+fn a_fork_is_about_the_child_and_an_exit_has_a_status_if_it_was_read() {
+    let mut bytes = Bytes::new(MOTE_KIND_FORK, 0, -1, 12);
+    bytes.i32(offset_of!(mote_fork, child_pid), 12);
+    let event = bytes.event();
+    assert_eq!((event.pid, event.tid, event.ppid), (12, 12, Some(10)));
+    let mut bytes = Bytes::new(MOTE_KIND_EXIT, 0, -1, 0);
+    bytes.i32(offset_of!(mote_exit, status), 0x300);
+    assert_eq!(bytes.event().exit_status, Some(0x300));
+    bytes.u16(offset_of!(mote_header, flags), MOTE_STATUS_UNKNOWN as u16);
+    assert_eq!(bytes.event().exit_status, None);
+}
+
+#[test]
+fn addresses_of_every_family_and_of_too_few_bytes() {
+    let v4 = [2, 0, 0x1f, 0x90, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let event = connect_to(&v4).event();
+    assert_eq!(event.peer, Some(Endpoint::V4(Ipv4Addr::LOCALHOST, 8080)));
+    assert_eq!(event.transport, Transport::Tcp);
+    let mut v6 = [0; 28];
+    (v6[0], v6[3], v6[23]) = (10, 80, 1);
+    assert_eq!(connect_to(&v6).event().peer, Some(Endpoint::V6(Ipv6Addr::LOCALHOST, 80)));
+    let event = connect_to(b"\x01\0/run/s\0rest").event();
+    assert_eq!((event.peer, &event.path[..]), (Some(Endpoint::Unix), &b"/run/s"[..]));
+    let event = connect_to(b"\x01\0\0name\0x").event();
+    assert_eq!(&event.path[..], b"\0name\0x");
+    assert_eq!(connect_to(&[16, 0, 1]).event().peer, Some(Endpoint::Other(16)));
+    assert_eq!(connect_to(&v4[..5]).event().peer, Some(Endpoint::Other(2)));
+    assert_eq!(connect_to(&[2]).event().peer, None);
+    let event = call(MOTE_KIND_CONNECT, MOTE_PATH_UNREAD, libc::SYS_connect, b"", b"").event();
+    assert!(event.flags.contains(Flags::ADDRESS_UNREAD));
+    assert!(!event.flags.contains(Flags::PATH_UNREAD));
+}
+
+#[test]
+fn a_result_that_is_not_known_is_not_zero() {
+    let event = call(MOTE_KIND_NAME, MOTE_RESULT_UNKNOWN, libc::SYS_openat, b"", b"f\0").event();
+    assert_eq!(event.ret, None);
+    assert!(event.flags.contains(Flags::RESULT_UNKNOWN));
+}
+
+#[test]
+fn what_is_not_of_the_agreed_shape_is_an_error() {
+    let (result, _) = Bytes::new(99, 0, 0, 0).decode();
+    assert_eq!(result, Err(Malformed::Kind(99)));
+    let (result, _) = call(MOTE_KIND_NAME, 0, libc::SYS_read, b"", b"x\0").decode();
+    assert_eq!(result, Err(Malformed::Syscall(libc::SYS_read as i32)));
+    let (result, _) = call(MOTE_KIND_NAME, 0, libc::SYS_connect, b"", b"x\0").decode();
+    assert_eq!(result, Err(Malformed::Syscall(libc::SYS_connect as i32)));
+    let mut bytes = call(MOTE_KIND_NAME, 0, libc::SYS_openat, b"", b"x\0");
+    bytes.u16(offset_of!(mote_call, path_bytes), u16::MAX);
+    assert_eq!(bytes.decode().0, Err(Malformed::Short(offset_of!(mote_call, data))));
+}
+
+/// Every record cut at every byte: an error or an event, never a panic.
+#[test]
+fn cut_records_are_survived() {
+    let whole = [
+        call(MOTE_KIND_RENAME, 0, libc::SYS_renameat2, b"a\0", b"b\0"),
+        connect_to(&[2, 0, 0, 80, 127, 0, 0, 1]),
+        Bytes::new(MOTE_KIND_EXEC, 0, 59, 0),
+        Bytes::new(MOTE_KIND_FORK, 0, -1, 0),
+        Bytes::new(MOTE_KIND_EXIT, 0, -1, 0),
+    ];
+    for bytes in whole {
+        let mut errors = 0;
+        for end in 0..bytes.0.len() {
+            let mut event = Event::new();
+            errors += usize::from(decode(&bytes.0[..end], &mut event).is_err());
+        }
+        assert!(errors >= size_of::<mote_header>());
+    }
+}

@@ -1,0 +1,165 @@
+//! Which program is attached to which tracepoint.
+
+use std::io;
+
+use super::abi::record::mote_settings;
+use super::tracefs::{Format, Tracefs};
+
+/// A program and the tracepoint it is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Hook {
+    /// Directory below tracefs's `events`.
+    pub category: &'static str,
+    /// Name of the tracepoint.
+    pub event: &'static str,
+    /// Name of the function in `bpf/`.
+    pub program: &'static str,
+}
+
+/// What ends a call, or a thread, gives back a slot: it is attached before what takes one.
+pub const PROCESS: [Hook; 4] = [
+    Hook { category: "sched", event: "sched_process_exit", program: "thread_exit" },
+    Hook { category: "sched", event: "sched_process_exec", program: "exec_done" },
+    Hook { category: "task", event: "task_newtask", program: "fork_done" },
+    Hook { category: "sock", event: "inet_sock_set_state", program: "socket_state" },
+];
+
+/// A system call's enter and exit.
+macro_rules! call {
+    ($call:literal, $enter:literal, $leave:literal) => {
+        (
+            Hook { category: "syscalls", event: concat!("sys_enter_", $call), program: $enter },
+            Hook { category: "syscalls", event: concat!("sys_exit_", $call), program: $leave },
+        )
+    };
+}
+
+/// System calls: what runs at their enter, and at their exit.
+pub const SYSCALLS: [(Hook, Hook); 21] = [
+    call!("execve", "enter_execve", "leave_exec"),
+    call!("execveat", "enter_execveat", "leave_exec"),
+    call!("chdir", "enter_name", "leave_directory"),
+    call!("fchdir", "enter_fd", "leave_directory"),
+    call!("open", "enter_open", "leave_call"),
+    call!("openat", "enter_openat", "leave_call"),
+    call!("openat2", "enter_openat2", "leave_call"),
+    call!("creat", "enter_creat", "leave_call"),
+    call!("rename", "enter_rename", "leave_call"),
+    call!("renameat", "enter_renameat", "leave_call"),
+    call!("renameat2", "enter_renameat2", "leave_call"),
+    call!("unlink", "enter_name", "leave_call"),
+    call!("unlinkat", "enter_at_flags", "leave_call"),
+    call!("rmdir", "enter_name", "leave_call"),
+    call!("mkdir", "enter_name_mode", "leave_call"),
+    call!("mkdirat", "enter_at_mode", "leave_call"),
+    call!("chmod", "enter_name_mode", "leave_call"),
+    call!("fchmod", "enter_fd_mode", "leave_call"),
+    call!("fchmodat", "enter_at_mode", "leave_call"),
+    call!("fchmodat2", "enter_at_mode", "leave_call"),
+    call!("connect", "enter_connect", "leave_call"),
+];
+
+/// A tracepoint that cannot be used as the programs need it.
+#[derive(Debug)]
+pub enum FormatError {
+    /// Reading it failed.
+    Read(&'static str, io::Error),
+    /// It lacks a field, or has it elsewhere than the programs read it.
+    Layout(&'static str, &'static str),
+}
+
+impl std::fmt::Display for FormatError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FormatError::Read(event, error) => {
+                write!(f, "the format of tracepoint {event} could not be read: {error}")
+            }
+            FormatError::Layout(event, field) => {
+                write!(f, "tracepoint {event} has no field {field} where it is expected")
+            }
+        }
+    }
+}
+
+/// Where the fields of the process and socket tracepoints are on this kernel.
+pub fn settings(tracefs: &Tracefs) -> Result<mote_settings, FormatError> {
+    let mut settings = mote_settings::default();
+    let exec = required(tracefs, "sched", "sched_process_exec")?;
+    settings.exec_filename_offset = offset(&exec, "sched_process_exec", "filename")?;
+    settings.exec_old_pid_offset = offset(&exec, "sched_process_exec", "old_pid")?;
+    let newtask = required(tracefs, "task", "task_newtask")?;
+    settings.newtask_pid_offset = offset(&newtask, "task_newtask", "pid")?;
+    settings.newtask_clone_flags_offset = offset(&newtask, "task_newtask", "clone_flags")?;
+    let exit = required(tracefs, "sched", "sched_process_exit")?;
+    // 6.18 has it, 6.12 does not.
+    settings.exit_group_dead_offset = exit.field("group_dead").map_or(0, |f| f.offset_bytes);
+    // Since 4.16 (commit 563e0bb0dc74).
+    if let Some(state) = read(tracefs, "sock", "inet_sock_set_state")? {
+        settings.sock_newstate_offset = offset(&state, "inet_sock_set_state", "newstate")?;
+        if let Some(protocol) = state.field("protocol") {
+            settings.sock_protocol_offset = protocol.offset_bytes;
+            settings.sock_protocol_bytes = protocol.size_bytes;
+        } else {
+            settings.sock_newstate_offset = 0;
+        }
+    }
+    Ok(settings)
+}
+
+/// Whether a `syscalls:*` tracepoint has its number, and its first argument or result,
+/// where `struct enter` and `struct leave` of `bpf/kernel.h` read them.
+pub fn has_expected_layout(format: &Format) -> bool {
+    // 3.10 calls it `nr`.
+    let number = format.field("__syscall_nr").or(format.field("nr"));
+    number.is_some_and(|field| field.offset_bytes == 8)
+        && format.field_after(8).is_none_or(|field| field.offset_bytes == 16)
+}
+
+fn read(
+    tracefs: &Tracefs,
+    category: &str,
+    event: &'static str,
+) -> Result<Option<Format>, FormatError> {
+    tracefs.format(category, event).map_err(|error| FormatError::Read(event, error))
+}
+
+fn required(tracefs: &Tracefs, category: &str, event: &'static str) -> Result<Format, FormatError> {
+    read(tracefs, category, event)?.ok_or(FormatError::Layout(event, "ID"))
+}
+
+fn offset(format: &Format, event: &'static str, field: &'static str) -> Result<u32, FormatError> {
+    format.field(field).map(|f| f.offset_bytes).ok_or(FormatError::Layout(event, field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syscalls::SYSCALLS as CALLS;
+
+    /// A call without a hook would be silently unseen, a hook without a number undecodable.
+    #[test]
+    fn hooks_and_numbers_name_the_same_calls() {
+        let mut hooked: Vec<_> = SYSCALLS
+            .iter()
+            .map(|(enter, _)| enter.event.trim_start_matches("sys_enter_"))
+            .collect();
+        let mut known: Vec<_> = CALLS.iter().map(|call| call.name).collect();
+        hooked.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(hooked, known);
+    }
+
+    #[test]
+    fn a_layout_that_the_programs_do_not_read_is_refused() {
+        let layout = |number, argument| {
+            let text = format!(
+                "ID: 1\n\tfield:int __syscall_nr;\toffset:{number};\tsize:4;\n\
+                 \tfield:long ret;\toffset:{argument};\tsize:8;"
+            );
+            has_expected_layout(&Format::parse(&text).unwrap())
+        };
+        assert!(layout(8, 16));
+        assert!(!layout(8, 24));
+        assert!(!layout(16, 24));
+    }
+}

@@ -1,0 +1,250 @@
+//! The BPF object: open, relocate, verify and load through libbpf; its maps and programs
+//! by name.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr::NonNull;
+use std::sync::Mutex;
+
+use super::abi::record::{mote_probe, mote_settings};
+
+/// Compiled from `bpf/` by `build.rs`.
+static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote.o"));
+
+/// What libbpf said since the last load began: the verifier's log is in it.
+static LIBBPF_LOG: Mutex<String> = Mutex::new(String::new());
+
+/// Room for one of libbpf's messages; a verifier log is longer and loses its tail.
+const LIBBPF_MESSAGE_BYTES: usize = 4096;
+
+/// Why the object is not in the kernel.
+#[derive(Debug)]
+pub struct LoadError {
+    /// What was attempted.
+    pub step: &'static str,
+    /// The kernel's answer.
+    pub error: io::Error,
+    /// What libbpf and the verifier said, for the log.
+    pub libbpf_log: String,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.step, self.error)
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// A loaded object. Its programs and maps live until it is dropped and nothing that is
+/// attached holds them.
+#[derive(Debug)]
+pub struct Object {
+    raw: NonNull<bpf_sys::bpf_object>,
+}
+
+impl Object {
+    /// Loads every program. `possible_cpus` sizes the ring maps.
+    pub fn load(possible_cpus: u32) -> Result<Object, LoadError> {
+        capture_libbpf_log();
+        let name = c"mote";
+        let options = bpf_sys::bpf_object_open_opts {
+            sz: size_of::<bpf_sys::bpf_object_open_opts>() as bpf_sys::size_t,
+            object_name: name.as_ptr(),
+            // SAFETY: a C struct of integers and pointers, for which zero means "default".
+            ..unsafe { std::mem::zeroed() }
+        };
+        // SAFETY: the buffer and the options outlive the call; libbpf copies the object.
+        let raw = unsafe {
+            bpf_sys::bpf_object__open_mem(OBJECT.as_ptr().cast(), OBJECT.len() as _, &options)
+        };
+        // SAFETY: takes any value that libbpf returned.
+        let error = unsafe { bpf_sys::libbpf_get_error(raw.cast()) };
+        let Some(raw) = NonNull::new(raw).filter(|_| error == 0) else {
+            return Err(failed("open the BPF object", error as c_int));
+        };
+        let object = Object { raw };
+        for ring in [c"priority", c"bulk"] {
+            // SAFETY: a map of this object, not loaded yet.
+            let error =
+                unsafe { bpf_sys::bpf_map__set_max_entries(object.map(ring), possible_cpus) };
+            if error != 0 {
+                return Err(failed("size the ring maps", error));
+            }
+        }
+        // SAFETY: an open object that is not loaded yet.
+        let error = unsafe { bpf_sys::bpf_object__load(object.raw.as_ptr()) };
+        if error != 0 {
+            return Err(failed("load the BPF object", error));
+        }
+        Ok(object)
+    }
+
+    fn map(&self, name: &CStr) -> *mut bpf_sys::bpf_map {
+        // SAFETY: the object is open, the name ends with NUL. Null if there is none, which
+        // libbpf's functions on maps refuse.
+        unsafe { bpf_sys::bpf_object__find_map_by_name(self.raw.as_ptr(), name.as_ptr()) }
+    }
+
+    fn map_fd(&self, name: &CStr) -> c_int {
+        // SAFETY: a map of this object or null, for which libbpf returns an error.
+        unsafe { bpf_sys::bpf_map__fd(self.map(name)) }
+    }
+
+    /// The program of this function name.
+    pub fn program(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        let name = CString::new(name).ok()?;
+        // SAFETY: the object is open, the name ends with NUL.
+        let program =
+            unsafe { bpf_sys::bpf_object__find_program_by_name(self.raw.as_ptr(), name.as_ptr()) };
+        if program.is_null() {
+            return None;
+        }
+        // SAFETY: a program of this object.
+        let fd = unsafe { bpf_sys::bpf_program__fd(program) };
+        // SAFETY: libbpf keeps the descriptor open as long as the object lives.
+        (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
+    }
+
+    /// The names of all programs.
+    pub fn program_names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut program = std::ptr::null_mut();
+        loop {
+            // SAFETY: null starts the walk; each further one came from it.
+            program = unsafe { bpf_sys::bpf_program__next(program, self.raw.as_ptr()) };
+            if program.is_null() {
+                return names;
+            }
+            // SAFETY: a program of this object; its name is a C string that it owns.
+            let name = unsafe { CStr::from_ptr(bpf_sys::bpf_program__name(program)) };
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+
+    /// Hands a perf event of `cpu` to a ring map, so that programs on that CPU write to it.
+    pub fn set_ring(&self, map: &CStr, cpu: u32, event: BorrowedFd<'_>) -> io::Result<()> {
+        let value: u32 = event.as_raw_fd() as u32;
+        self.update(map, cpu, &value)
+    }
+
+    /// Writes the settings that every program reads.
+    pub fn set_settings(&self, settings: &mote_settings) -> io::Result<()> {
+        self.update(c"settings", 0, settings)
+    }
+
+    /// Clears the copied task_struct.
+    pub fn clear_probe(&self) -> io::Result<()> {
+        // SAFETY: a C struct of integers.
+        self.update(c"probe", 0, &unsafe { std::mem::zeroed::<mote_probe>() })
+    }
+
+    /// Reads the copied task_struct.
+    pub fn probe(&self) -> io::Result<Box<mote_probe>> {
+        // SAFETY: a C struct of integers.
+        let mut probe = Box::new(unsafe { std::mem::zeroed::<mote_probe>() });
+        self.lookup(c"probe", 0, &mut *probe)?;
+        Ok(probe)
+    }
+
+    /// Reads one of `enum mote_loss`, a count per possible CPU.
+    pub fn losses(&self, which: u32, per_cpu: &mut [u64]) -> io::Result<()> {
+        self.lookup(c"losses", which, per_cpu)
+    }
+
+    /// Runs of this program that the kernel skipped because another program was running on
+    /// that CPU (since 5.12, commit 9ed9e9ba2337; before, always 0).
+    pub fn recursion_misses(&self, program: &str) -> io::Result<u64> {
+        let fd = self.program(program).ok_or(io::ErrorKind::NotFound)?;
+        // SAFETY: a C struct of integers and arrays.
+        let mut info: bpf_sys::bpf_prog_info = unsafe { std::mem::zeroed() };
+        let mut bytes = size_of_val(&info) as u32;
+        // SAFETY: the kernel writes at most `bytes` to `info`.
+        let error = unsafe {
+            bpf_sys::bpf_obj_get_info_by_fd(fd.as_raw_fd(), (&raw mut info).cast(), &mut bytes)
+        };
+        if error != 0 { Err(io::Error::last_os_error()) } else { Ok(info.recursion_misses) }
+    }
+
+    fn update<T: ?Sized>(&self, map: &CStr, key: u32, value: &T) -> io::Result<()> {
+        // SAFETY: key and value are of the sizes that the map was made with (bpf/kernel.h),
+        // and the kernel only reads them.
+        let error = unsafe {
+            bpf_sys::bpf_map_update_elem(
+                self.map_fd(map),
+                (&raw const key).cast(),
+                std::ptr::from_ref(value).cast(),
+                0,
+            )
+        };
+        if error != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    fn lookup<T: ?Sized>(&self, map: &CStr, key: u32, value: &mut T) -> io::Result<()> {
+        // SAFETY: `value` has the map's value size (times possible CPUs for a per-CPU map,
+        // which the caller sized it for), and any bytes are valid in it.
+        let error = unsafe {
+            bpf_sys::bpf_map_lookup_elem(
+                self.map_fd(map),
+                (&raw const key).cast(),
+                std::ptr::from_mut(value).cast::<c_void>(),
+            )
+        };
+        if error != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        // SAFETY: opened by `load`, closed once.
+        unsafe { bpf_sys::bpf_object__close(self.raw.as_ptr()) }
+    }
+}
+
+fn failed(step: &'static str, error: c_int) -> LoadError {
+    let libbpf_log = LIBBPF_LOG.lock().map(|log| log.clone()).unwrap_or_default();
+    LoadError { step, error: io::Error::from_raw_os_error(error.saturating_abs()), libbpf_log }
+}
+
+/// libbpf prints to stderr by itself; the sensor's log is one sentence an error.
+fn capture_libbpf_log() {
+    if let Ok(mut log) = LIBBPF_LOG.lock() {
+        log.clear();
+    }
+    // SAFETY: the callback is a plain function.
+    unsafe { bpf_sys::libbpf_set_print(Some(on_libbpf_message)) };
+}
+
+unsafe extern "C" {
+    fn vsnprintf(
+        to: *mut c_char,
+        bytes: usize,
+        format: *const c_char,
+        arguments: *mut bpf_sys::__va_list_tag,
+    ) -> c_int;
+}
+
+unsafe extern "C" fn on_libbpf_message(
+    level: bpf_sys::libbpf_print_level,
+    format: *const c_char,
+    arguments: *mut bpf_sys::__va_list_tag,
+) -> c_int {
+    if level > bpf_sys::libbpf_print_level_LIBBPF_INFO {
+        return 0;
+    }
+    let mut message = [0 as c_char; LIBBPF_MESSAGE_BYTES];
+    // SAFETY: libbpf passes a matching format and arguments; the output is bounded and
+    // ends with NUL.
+    let message = unsafe {
+        vsnprintf(message.as_mut_ptr(), message.len(), format, arguments);
+        CStr::from_ptr(message.as_ptr())
+    };
+    if let Ok(mut log) = LIBBPF_LOG.lock() {
+        log.push_str(&message.to_string_lossy());
+    }
+    0
+}

@@ -1,0 +1,86 @@
+//! What the sensor counts, and the losses that are not reported yet.
+
+use heapless::index_map::FnvIndexMap;
+
+use crate::event::{Class, Loss, LossPlace};
+use crate::limits::LOSS_KEYS;
+
+/// Totals since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Events taken from the rings.
+    pub received: u64,
+    /// Of these, excluded by a rule.
+    pub excluded: u64,
+    /// Lost, wherever it was.
+    pub lost: u64,
+}
+
+/// Counters of one run.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Totals since the start.
+    pub totals: Totals,
+    unreported: FnvIndexMap<(u8, Option<u8>, Option<u16>), u64, LOSS_KEYS>,
+}
+
+impl Stats {
+    /// Counts a loss, to be reported with others of its place, ring and CPU.
+    pub fn lose(&mut self, loss: Loss) {
+        if loss.count == 0 {
+            return;
+        }
+        // A full process table loses knowledge, not events.
+        if loss.place != LossPlace::ProcessTable {
+            self.totals.lost += loss.count;
+        }
+        let class = loss.class.map(|class| class as u8);
+        let key = (loss.place as u8, class, loss.cpu);
+        match self.unreported.get_mut(&key) {
+            Some(count) => *count += loss.count,
+            None => {
+                // There is a key for every CPU, ring and place.
+                let _ = self.unreported.insert(key, loss.count);
+            }
+        }
+    }
+
+    /// The next loss to report. It stays until it is [`reported`](Stats::reported), so
+    /// that a loss record that finds no room is not lost itself.
+    pub fn unreported(&self) -> Option<Loss> {
+        let (&(place, class, cpu), &count) = self.unreported.first()?;
+        let class = class.map(|class| match class {
+            0 => Class::Priority,
+            _ => Class::Bulk,
+        });
+        Some(Loss { place: LossPlace::from_number(place)?, class, cpu, count })
+    }
+
+    /// A loss from [`unreported`](Stats::unreported) was written to a record.
+    pub fn reported(&mut self, loss: Loss) {
+        let key = (loss.place as u8, loss.class.map(|class| class as u8), loss.cpu);
+        self.unreported.swap_remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_of_one_place_add_up_and_leave_once() {
+        let mut stats = Stats::default();
+        let loss = |place, count| Loss { place, class: Some(Class::Bulk), cpu: Some(1), count };
+        stats.lose(loss(LossPlace::RingFull, 3));
+        stats.lose(loss(LossPlace::RingFull, 4));
+        stats.lose(loss(LossPlace::ProcessTable, 5));
+        stats.lose(loss(LossPlace::Malformed, 0));
+        assert_eq!(stats.totals.lost, 7);
+        let mut seen = Vec::new();
+        while let Some(loss) = stats.unreported() {
+            stats.reported(loss);
+            seen.push(loss);
+        }
+        assert_eq!(seen, [loss(LossPlace::RingFull, 7), loss(LossPlace::ProcessTable, 5)]);
+    }
+}

@@ -1,0 +1,136 @@
+//! Events to test with: the same ones on every run of a seed.
+
+#![allow(dead_code)] // each test binary uses its own part
+
+use fastrand::Rng;
+use mote::event::{
+    Action, Bytes, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated,
+};
+use mote::limits::LINE_BYTES;
+use mote::record::{Context, Encoder, Provider};
+use mote::syscalls::Arch;
+
+/// Bytes with a fixed capacity, of a test's literal.
+pub fn bytes<const N: usize>(text: &[u8]) -> Bytes<N> {
+    Bytes::from_slice(text).expect("a literal within its capacity")
+}
+
+pub fn context() -> Context {
+    Context {
+        boot_id: *b"\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef",
+        start_ns: 5_000_000_000,
+        hostname: bytes(b"gate"),
+        arch: Arch::X86_64,
+        provider: Provider::Ebpf,
+    }
+}
+
+/// Some of everything an event of `action` can have, in a small world of names so that
+/// they repeat.
+pub fn random_event(rng: &mut Rng, action: Action) -> Event {
+    let mut event = Event::new();
+    event.action = action;
+    if action == Action::Loss {
+        event.loss = Some(Loss {
+            place: LossPlace::ALL[rng.usize(..LossPlace::ALL.len())],
+            class: some(rng, |r| if r.bool() { Class::Priority } else { Class::Bulk }),
+            cpu: some(rng, |r| r.u16(..)),
+            count: wide(rng),
+        });
+        return event;
+    }
+    event.pid = wide(rng) as u32;
+    event.tid = if rng.u8(..4) > 0 { event.pid } else { wide(rng) as u32 };
+    event.ppid = some(rng, |r| wide(r) as u32);
+    event.uid = wide(rng) as u32;
+    event.gid = wide(rng) as u32;
+    event.comm = bytes(&text(rng, 15));
+    event.executable = path(rng);
+    event.syscall = some(rng, |r| r.u32(..500));
+    event.ret = some(rng, |r| if r.bool() { -r.i64(..133) } else { wide(r) as i64 });
+    event.flags = Flags(wide(rng) as u16);
+    event.truncated = Truncated(wide(rng) as u16);
+    match action {
+        Action::Exec => {
+            event.path = if rng.bool() { event.executable.clone() } else { path(rng) };
+            for _ in 0..rng.usize(..6) {
+                let argument = text(rng, 40);
+                event.args.extend_from_slice(&argument).unwrap();
+                event.args.push(0).unwrap();
+            }
+            event.args_count = some(rng, |r| wide(r) as u32);
+        }
+        Action::Fork | Action::Loss => {}
+        Action::Exit => event.exit_status = some(rng, |r| r.u32(..65536)),
+        Action::Open | Action::Unlink | Action::Rmdir | Action::Mkdir | Action::Chmod => {
+            event.path = path(rng);
+            event.call_flags = some(rng, |r| wide(r) as u32);
+            event.mode = some(rng, |r| wide(r) as u32);
+        }
+        Action::Rename => {
+            event.path = path(rng);
+            event.from = path(rng);
+            event.call_flags = some(rng, |r| r.u32(..8));
+        }
+        Action::Connect => {
+            event.peer = some(rng, |r| match r.u8(..4) {
+                0 => Endpoint::V4(r.u32(..).into(), r.u16(..)),
+                1 => Endpoint::V6(r.u128(..).into(), r.u16(..)),
+                2 => Endpoint::Unix,
+                _ => Endpoint::Other(r.u16(..)),
+            });
+            if event.peer == Some(Endpoint::Unix) {
+                event.path = path(rng);
+            }
+            if rng.bool() {
+                event.transport = Transport::Tcp;
+            }
+        }
+    }
+    event
+}
+
+fn some<T>(rng: &mut Rng, value: impl FnOnce(&mut Rng) -> T) -> Option<T> {
+    if rng.bool() { Some(value(rng)) } else { None }
+}
+
+/// An integer of any length: uniform ones would all be long.
+fn wide(rng: &mut Rng) -> u64 {
+    rng.u64(..) >> rng.u32(..64)
+}
+
+fn text(rng: &mut Rng, most: usize) -> Vec<u8> {
+    let length = rng.usize(..=most);
+    let any = rng.u8(..8) == 0;
+    (0..length).map(|_| if any { rng.u8(1..) } else { rng.u8(b'a'..=b'z') }).collect()
+}
+
+fn path<const N: usize>(rng: &mut Rng) -> Bytes<N> {
+    const DIRECTORIES: [&[u8]; 8] =
+        [b"", b"/", b"/etc/", b"/usr/bin/", b"/var/lib/", b"relative/", b"/tmp/\xff/", b"\0at/"];
+    let mut path = DIRECTORIES[rng.usize(..DIRECTORIES.len())].to_vec();
+    if rng.u8(..50) == 0 {
+        path.resize(rng.usize(..N - 20), b'/');
+    }
+    path.extend(text(rng, 12));
+    bytes(&path)
+}
+
+/// One line of events of every action.
+pub fn line_of_all_actions(rng: &mut Rng) -> Bytes<LINE_BYTES> {
+    let mut encoder = Encoder::new(Class::Bulk, context());
+    let mut sequence = rng.u64(1..1000);
+    let mut actions = Action::ALL;
+    rng.shuffle(&mut actions);
+    for action in actions {
+        let mut event = random_event(rng, action);
+        event.sequence = sequence;
+        event.time_ns = rng.u64(1_000_000..2_000_000);
+        sequence += 1 + rng.u64(..3);
+        // A few very long paths may fill the batch before all actions are in it.
+        let _ = encoder.push(&event);
+    }
+    let mut line = Bytes::new();
+    encoder.finish(1_800_000_000_000_000_000, &mut line);
+    line
+}

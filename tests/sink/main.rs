@@ -1,0 +1,7 @@
+//! The sink against real receivers: sockets in this process, and rsyslogd.
+
+mod inet;
+mod output;
+mod rig;
+mod rsyslog;
+mod unix;
