@@ -97,6 +97,8 @@ fn reduce(event: &Value, with_call: bool) -> String {
         keep("mote.syscall_name");
     }
     if with_call {
+        keep("network.type");
+        keep("network.transport");
         keep("mote.truncated");
         let mut flags = at(event, "mote.flags").as_array().cloned().unwrap_or_default();
         // Says when a name was read, which depends on what the kernel has paged in.

@@ -143,7 +143,7 @@ impl Workload {
             fs::create_dir("inner").unwrap();
             fs::set_permissions("inner", Permissions::from_mode(0o700)).unwrap();
             fs::remove_dir("inner").unwrap();
-            std::env::set_current_dir("..").unwrap();
+            std::env::set_current_dir(&self.dir).unwrap();
             fs::remove_dir(&name).unwrap();
             assert!(fs::remove_dir(&path).is_err());
             let inner = path.join("inner");
