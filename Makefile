@@ -1,0 +1,41 @@
+# mote: `make` lists what can be made.
+.DEFAULT_GOAL := help
+.PHONY: help build run test bench fuzz clean
+
+TARGET := x86_64-unknown-linux-gnu
+FUZZ_SECONDS ?= 60
+
+# clang compiles bpf/, libclang reads bpf/record.h, libelf and zlib are libbpf's.
+BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pkg-config git
+# The live tests: a real syslog daemon, a second opinion on loaded programs.
+TEST_PACKAGES := rsyslog bpftool util-linux
+# What the sensor is compared with.
+BENCH_PACKAGES := auditd
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+build: ## dist/mote, the static release binary
+	@scripts/packages $(BUILD_PACKAGES)
+	cargo build --release --locked --bin mote --config cross/$(TARGET).toml
+	@mkdir -p dist
+	@cp -f target/$(TARGET)/release/mote dist/mote
+
+run: build ## start the sensor and show live events (root)
+	@scripts/run
+
+test: build ## formatting, lints, unit, integration and live tests (live ones need root)
+	@scripts/packages $(TEST_PACKAGES)
+	@scripts/test
+
+bench: build ## what the sensor costs: one rename loop with it off and on (root)
+	@scripts/packages $(BENCH_PACKAGES)
+	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked --bench rename
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
+	@scripts/packages $(BUILD_PACKAGES)
+	@scripts/fuzz $(FUZZ_SECONDS)
+
+clean: ## remove everything that was made
+	cargo clean
+	rm -rf dist

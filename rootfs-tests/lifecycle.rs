@@ -1,0 +1,144 @@
+//! How a sensor starts, lives and ends.
+
+mod support;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use support::expect::{Row, assert_complete, assert_same, at};
+use support::{Sensor, decode, output_of, require_live, require_program, scratch, wait_for};
+
+fn main() -> ExitCode {
+    support::runner::run(&[
+        ("killed_sensor_leaves_no_program", killed_sensor_leaves_no_program),
+        ("sigterm_delivers_the_last_events", sigterm_delivers_the_last_events),
+        ("sigint_ends_like_sigterm", sigint_ends_like_sigterm),
+        ("sighup_does_no_harm", sighup_does_no_harm),
+        ("sensor_has_one_thread", sensor_has_one_thread),
+        ("sensor_does_not_report_itself", sensor_does_not_report_itself),
+        ("two_sensors_see_the_same", two_sensors_see_the_same),
+    ])
+}
+
+/// The ids of all loaded programs, from bpftool: a second opinion.
+fn programs(bpftool: &Path) -> BTreeSet<u64> {
+    let text = output_of(Command::new(bpftool).args(["prog", "show", "--json"]));
+    let list: Value = serde_json::from_str(&text).unwrap();
+    list.as_array().unwrap().iter().map(|program| program["id"].as_u64().unwrap()).collect()
+}
+
+fn killed_sensor_leaves_no_program() {
+    require_live();
+    let bpftool = require_program("bpftool");
+    let (_guard, dir) = scratch();
+    let before = programs(&bpftool);
+    let mut sensor = Sensor::start_to_file(&dir);
+    let ours: BTreeSet<u64> = programs(&bpftool).difference(&before).copied().collect();
+    assert!(!ours.is_empty(), "a running sensor has programs");
+    sensor.signal(Signal::KILL);
+    sensor.wait();
+    // The kernel frees them after a grace period.
+    wait_for("the end of the programs", || programs(&bpftool).is_disjoint(&ours).then_some(()));
+}
+
+/// Renames `from` to `to` in `dir` and says what the event has to be.
+fn rename(dir: &Path, from: &str, to: &str) -> Row {
+    let (from, to) = (dir.join(from), dir.join(to));
+    fs::rename(&from, &to).unwrap();
+    Row::new("rename", std::process::id()).from(&from).path(&to).result(0)
+}
+
+/// The renames among the events of this process.
+fn own_renames(events: &[Value]) -> Vec<&Value> {
+    events
+        .iter()
+        .filter(|event| at(event, "event.action") == "rename")
+        .filter(|event| at(event, "process.pid") == std::process::id())
+        .collect()
+}
+
+fn sigterm_delivers_the_last_events() {
+    require_live();
+    let (_guard, dir) = scratch();
+    fs::write(dir.join("a"), "").unwrap();
+    let sensor = Sensor::start_to_file(&dir);
+    let row = rename(&dir, "a", "b");
+    sensor.stop();
+    let events = decode(&Sensor::records(&dir));
+    assert_same(&[row], &own_renames(&events), false);
+    assert_complete(&events);
+}
+
+fn sigint_ends_like_sigterm() {
+    require_live();
+    let (_guard, dir) = scratch();
+    fs::write(dir.join("a"), "").unwrap();
+    let mut sensor = Sensor::start_to_file(&dir);
+    let row = rename(&dir, "a", "b");
+    sensor.signal(Signal::INT);
+    assert!(sensor.wait().success(), "SIGINT: {}", sensor.log());
+    assert_same(&[row], &own_renames(&decode(&Sensor::records(&dir))), false);
+}
+
+fn sighup_does_no_harm() {
+    require_live();
+    let (_guard, dir) = scratch();
+    fs::write(dir.join("a"), "").unwrap();
+    let mut sensor = Sensor::start_to_file(&dir);
+    let before = rename(&dir, "a", "b");
+    sensor.signal(Signal::HUP);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let after = rename(&dir, "b", "c");
+    assert!(sensor.is_running(), "SIGHUP ended the sensor: {}", sensor.log());
+    sensor.stop();
+    let events = decode(&Sensor::records(&dir));
+    assert_same(&[before, after], &own_renames(&events), false);
+    assert_complete(&events);
+}
+
+fn sensor_has_one_thread() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let sensor = Sensor::start_to_file(&dir);
+    let tasks = format!("/proc/{}/task", sensor.pid());
+    for number in 0..100 {
+        fs::write(dir.join(format!("file {number}")), "").unwrap();
+        assert_eq!(fs::read_dir(&tasks).unwrap().count(), 1);
+    }
+    sensor.stop();
+}
+
+/// The sensor opens what it writes, connects and sends: none of it comes back as events.
+fn sensor_does_not_report_itself() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let sensor = Sensor::start_to_file(&dir);
+    let pid = sensor.pid();
+    fs::write(dir.join("a"), "").unwrap();
+    let row = rename(&dir, "a", "b");
+    // Long enough for several ticks and flushes.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    sensor.stop();
+    let events = decode(&Sensor::records(&dir));
+    assert_same(&[row], &own_renames(&events), false);
+    // Its end is seen by nobody: the hooks go first.
+    let own: Vec<&Value> = events.iter().filter(|e| at(e, "process.pid") == pid).collect();
+    assert!(own.is_empty(), "{own:?}");
+}
+
+fn two_sensors_see_the_same() {
+    require_live();
+    let (_guard, first) = scratch();
+    let (_guard, second) = scratch();
+    fs::write(first.join("a"), "").unwrap();
+    let sensors = [Sensor::start_to_file(&first), Sensor::start_to_file(&second)];
+    let row = rename(&first, "a", "b");
+    sensors.into_iter().for_each(Sensor::stop);
+    for dir in [&first, &second] {
+        let events = decode(&Sensor::records(dir));
+        assert_same(std::slice::from_ref(&row), &own_renames(&events), false);
+    }
+}

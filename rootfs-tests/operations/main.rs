@@ -1,0 +1,56 @@
+//! Each system call in each of its forms, made directly: exactly the right event for it,
+//! and none for what is not reported.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod call;
+mod connections;
+mod files;
+mod names;
+mod processes;
+
+use call::{Case, Place};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use support::expect::{assert_complete, assert_same, at};
+use support::{Sensor, decode, require_live, scratch};
+
+fn main() -> ExitCode {
+    support::runner::run(&[
+        ("operations_on_files", || play(files::CASES)),
+        ("operations_on_names", || play(names::CASES)),
+        ("operations_on_processes", || play(processes::CASES)),
+        ("operations_on_connections", || play(connections::CASES)),
+    ])
+}
+
+/// Plays the cases under one sensor and compares all that this process and its children
+/// did: an event too many fails as well.
+fn play(cases: &[Case]) {
+    require_live();
+    let (_guard, dir) = scratch();
+    let places: Vec<Place> = cases.iter().map(|case| Place::new(&dir, case)).collect();
+    let sensor = Sensor::start_to_file(&dir);
+    // Descriptors stay open until the sensor has looked them up.
+    let mut made: Vec<call::Made> = Vec::new();
+    for (case, place) in cases.iter().zip(&places) {
+        place.enter();
+        let mut one = call::Made::default();
+        (case.act)(place, &mut one);
+        made.push(one);
+    }
+    sensor.stop();
+    let rows: Vec<_> = made.iter().flat_map(|one| one.rows.iter().cloned()).collect();
+    let mut pids: BTreeSet<u64> =
+        made.iter().flat_map(|one| one.children.iter().map(|pid| u64::from(*pid))).collect();
+    pids.insert(std::process::id().into());
+    let events = decode(&Sensor::records(&dir));
+    let ours: Vec<&Value> = events
+        .iter()
+        .filter(|event| at(event, "process.pid").as_u64().is_some_and(|pid| pids.contains(&pid)))
+        .collect();
+    assert_same(&rows, &ours, true);
+    assert_complete(&events);
+}

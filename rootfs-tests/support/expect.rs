@@ -1,0 +1,165 @@
+//! Compares events with what a workload did. An event is reduced to the fields that a
+//! test knows for certain, as one line of text; both sides are compared as multisets.
+
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// The value at a dotted path.
+pub fn at<'a>(event: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(event, |value, key| &value[key])
+}
+
+/// The fields that are compared, by action, beside the common ones.
+fn fields(action: &str) -> &'static [&'static str] {
+    match action {
+        "exec" => &["process.executable", "process.args", "process.args_count", "mote.return"],
+        "fork" => &["process.parent.pid", "process.executable"],
+        "exit" => &["process.exit_code", "process.executable"],
+        "rename" => &["file.path", "file.Ext.original.path", "mote.return"],
+        "open" | "mkdir" | "chmod" => &["file.path", "file.mode", "mote.return"],
+        "connect" => &["destination.ip", "destination.port", "destination.address", "mote.return"],
+        _ => &["file.path", "mote.return"],
+    }
+}
+
+/// One expected event.
+#[derive(Clone, Debug)]
+pub struct Row {
+    action: &'static str,
+    fields: Map<String, Value>,
+}
+
+impl Row {
+    pub fn new(action: &'static str, pid: u32) -> Row {
+        let mut fields = Map::new();
+        fields.insert("process.pid".into(), pid.into());
+        Row { action, fields }
+    }
+
+    pub fn with(mut self, field: &str, value: impl Into<Value>) -> Row {
+        self.fields.insert(field.into(), value.into());
+        self
+    }
+
+    pub fn path(self, path: &Path) -> Row {
+        self.with("file.path", text(path.as_os_str().as_bytes()))
+    }
+
+    pub fn from(self, path: &Path) -> Row {
+        self.with("file.Ext.original.path", text(path.as_os_str().as_bytes()))
+    }
+
+    /// The result, and what follows from it.
+    pub fn result(self, result: i64) -> Row {
+        let outcome = if result < 0 { "failure" } else { "success" };
+        self.with("mote.return", result).with("event.outcome", outcome)
+    }
+
+    fn line(&self) -> String {
+        line(self.action, &self.fields)
+    }
+}
+
+/// Bytes as `mote decode` prints them.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Permission bits as `file.mode` has them.
+pub fn mode(bits: u32) -> Value {
+    json!(format!("{bits:04o}"))
+}
+
+fn line(action: &str, fields: &Map<String, Value>) -> String {
+    // serde_json's map is ordered by key.
+    format!("{action} {}", Value::Object(fields.clone()))
+}
+
+/// An event reduced to what rows have. `with_call` adds the name of the system call and
+/// the marks, for tests that make each call themselves.
+fn reduce(event: &Value, with_call: bool) -> String {
+    let action = at(event, "event.action").as_str().expect("event.action");
+    let mut kept = Map::new();
+    let mut keep = |field: &str| {
+        let value = at(event, field);
+        if !value.is_null() {
+            kept.insert(field.into(), value.clone());
+        }
+    };
+    keep("process.pid");
+    fields(action).iter().for_each(|field| keep(field));
+    if !at(event, "mote.return").is_null() && fields(action).contains(&"mote.return") {
+        keep("event.outcome");
+    }
+    if with_call && fields(action).contains(&"mote.return") {
+        keep("mote.syscall_name");
+    }
+    if with_call {
+        keep("network.type");
+        keep("network.transport");
+        keep("mote.truncated");
+        let mut flags = at(event, "mote.flags").as_array().cloned().unwrap_or_default();
+        // Says when a name was read, which depends on what the kernel has paged in.
+        flags.retain(|flag| flag != "read_late");
+        if !flags.is_empty() {
+            kept.insert("mote.flags".into(), flags.into());
+        }
+    }
+    line(action, &kept)
+}
+
+/// How often each line occurs in `left` but not in `right`, and the other way round.
+pub struct Difference {
+    pub missing: Vec<String>,
+    pub unexpected: Vec<String>,
+}
+
+/// Compares the events with the rows.
+pub fn compare(rows: &[Row], events: &[&Value], with_call: bool) -> Difference {
+    let mut balance: BTreeMap<String, i64> = BTreeMap::new();
+    for row in rows {
+        *balance.entry(row.line()).or_default() += 1;
+    }
+    for event in events {
+        *balance.entry(reduce(event, with_call)).or_default() -= 1;
+    }
+    let times = |line: &String, count: i64| format!("{count} x {line}");
+    let missing = balance.iter().filter(|(_, n)| **n > 0).map(|(l, n)| times(l, *n));
+    let unexpected = balance.iter().filter(|(_, n)| **n < 0).map(|(l, n)| times(l, -n));
+    Difference { missing: missing.collect(), unexpected: unexpected.collect() }
+}
+
+/// Fails with what differs, in full up to a screenful.
+pub fn assert_same(rows: &[Row], events: &[&Value], with_call: bool) {
+    const SCREENFUL: usize = 30;
+    assert!(!rows.is_empty(), "nothing was expected");
+    let Difference { missing, unexpected } = compare(rows, events, with_call);
+    if missing.is_empty() && unexpected.is_empty() {
+        return;
+    }
+    let show = |lines: &[String]| lines[..lines.len().min(SCREENFUL)].join("\n  ");
+    panic!(
+        "{} of {} rows missing:\n  {}\n{} events unexpected:\n  {}",
+        missing.len(),
+        rows.len(),
+        show(&missing),
+        unexpected.len(),
+        show(&unexpected)
+    );
+}
+
+/// Every event has its number, and no event says that something was lost.
+pub fn assert_complete(events: &[Value]) {
+    let lost: Vec<&Value> =
+        events.iter().filter(|event| at(event, "event.action") == "loss").collect();
+    assert!(lost.is_empty(), "loss records: {lost:?}");
+    let mut numbers: Vec<u64> = events
+        .iter()
+        .map(|event| at(event, "event.sequence").as_u64().expect("event.sequence"))
+        .collect();
+    numbers.sort_unstable();
+    let off = numbers.iter().zip(1..).find(|(number, due)| **number != *due);
+    assert_eq!(off, None, "(number, number that was due) of {} events", numbers.len());
+}

@@ -1,0 +1,97 @@
+//! What the live tests share. Each of them is one program with one thread and its own
+//! `main`: it forks, changes directory and leaves privileges behind, and inside a guest
+//! it runs as it is.
+
+// Every test program uses another part of this.
+#![allow(dead_code)]
+
+pub mod expect;
+pub mod rsyslog;
+pub mod runner;
+pub mod sensor;
+pub mod workload;
+
+pub use runner::{Test, skip};
+pub use sensor::{Sensor, decode};
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long anything may take that has to happen. Only a failing test waits for it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program under test: what `make` built, or what cargo built for this test.
+pub fn mote() -> PathBuf {
+    std::env::var_os("MOTE_BIN")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_mote")), PathBuf::from)
+}
+
+/// Skips the test where no sensor can run.
+pub fn require_live() {
+    if !rustix::process::geteuid().is_root() {
+        skip("not root");
+    }
+    if !bpf_allowed() {
+        skip("this kernel or container refuses bpf(2)");
+    }
+}
+
+/// Skips the test where a program is missing.
+pub fn require_program(name: &str) -> PathBuf {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    match path.split(':').map(|dir| Path::new(dir).join(name)).find(|file| file.is_file()) {
+        Some(file) => file,
+        None => skip(&format!("{name} is not installed")),
+    }
+}
+
+/// Asks the kernel for the smallest map there is, independently of the sensor.
+#[allow(unsafe_code)]
+fn bpf_allowed() -> bool {
+    const BPF_MAP_CREATE: libc::c_long = 0;
+    const BPF_MAP_TYPE_ARRAY: u32 = 2;
+    // union bpf_attr: map_type, key_size, value_size, max_entries.
+    let attr: [u32; 4] = [BPF_MAP_TYPE_ARRAY, 4, 4, 1];
+    // SAFETY: the kernel reads size_of(attr) bytes of `attr`, which outlives the call.
+    let fd =
+        unsafe { libc::syscall(libc::SYS_bpf, BPF_MAP_CREATE, attr.as_ptr(), size_of_val(&attr)) };
+    if fd < 0 {
+        return false;
+    }
+    // SAFETY: `fd` was just opened and nothing else has it.
+    unsafe { libc::close(fd as i32) };
+    true
+}
+
+/// Waits until `done` answers, and says what it waited for when it never does.
+pub fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = done() {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// Runs a command that has to succeed and returns what it printed.
+pub fn output_of(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// An own directory whose name crosses no symbolic link.
+pub fn scratch() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().canonicalize().unwrap();
+    (dir, path)
+}

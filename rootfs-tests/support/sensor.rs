@@ -1,0 +1,121 @@
+//! Starts and stops the sensor, and decodes what it sent.
+
+use super::{PATIENCE, mote, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::fs::{File, read_to_string};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// A running sensor. Dropped, it is killed.
+pub struct Sensor {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Sensor {
+    /// Starts it with `--syslog TO` and waits until every hook is attached. What goes to
+    /// `stdout` is found in [`Sensor::records`].
+    pub fn start(scratch: &Path, to: &str) -> Sensor {
+        let log = scratch.join("sensor.log");
+        let records = File::create(scratch.join("sensor.records")).unwrap();
+        let child = Command::new(mote())
+            .args(["run", "--syslog", to])
+            .stdin(Stdio::null())
+            .stdout(records)
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", mote().display()));
+        let mut sensor = Sensor { child, log };
+        wait_for("the sensor's ready line", || {
+            if let Some(status) = sensor.child.try_wait().unwrap() {
+                panic!("the sensor ended with {status}: {}", sensor.log());
+            }
+            sensor.log().contains("mote: ready:").then_some(())
+        });
+        sensor
+    }
+
+    /// Starts it with its records in a file.
+    pub fn start_to_file(scratch: &Path) -> Sensor {
+        Sensor::start(scratch, "stdout")
+    }
+
+    /// What it sent to its standard output.
+    pub fn records(scratch: &Path) -> PathBuf {
+        scratch.join("sensor.records")
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        read_to_string(&self.log).unwrap()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        wait_for("the end of the sensor", || child.try_wait().unwrap())
+    }
+
+    /// SIGTERM: it has to send what it has and exit 0.
+    pub fn stop(mut self) {
+        self.signal(Signal::TERM);
+        let status = self.wait();
+        assert!(status.success(), "SIGTERM: {status}: {}", self.log());
+    }
+}
+
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the sensor's log: {}", self.log());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The events of a file of syslog lines.
+pub fn decode(file: &Path) -> Vec<Value> {
+    let output = Command::new(mote()).arg("decode").arg(file).output().unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "mote decode: {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).expect("mote decode prints UTF-8");
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect()
+}
+
+/// Decodes until `complete` is satisfied: a receiver writes its file when it likes. The
+/// last state is returned even if it never is; the comparison then shows what is missing.
+pub fn decode_until(file: &Path, complete: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    let step = Duration::from_millis(250);
+    let mut events = Vec::new();
+    for _ in 0..PATIENCE.as_millis() / step.as_millis() {
+        if file.exists() {
+            events = decode(file);
+            if complete(&events) {
+                break;
+            }
+        }
+        std::thread::sleep(step);
+    }
+    events
+}

@@ -1,0 +1,203 @@
+//! Wrong use: one sentence that says what to do, and an exit code of sysexits.h.
+
+mod support;
+
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use rustix::mount::{mount, mount_change, unmount};
+use rustix::thread::{CapabilitySet, UnshareFlags, remove_capability_from_bounding_set};
+use std::ffi::CString;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use support::{mote, require_live, scratch, wait_for};
+
+const EX_USAGE: i32 = 64;
+const EX_NOINPUT: i32 = 66;
+const EX_UNAVAILABLE: i32 = 69;
+const EX_NOPERM: i32 = 77;
+const EX_CONFIG: i32 = 78;
+
+fn main() -> ExitCode {
+    support::runner::run(&[
+        ("wrong_arguments", wrong_arguments),
+        ("wrong_input", wrong_input),
+        ("wrong_configuration", wrong_configuration),
+        ("not_root", not_root),
+        ("syslog_absent", syslog_absent),
+        ("bpf_refused", bpf_refused),
+        ("no_tracefs", no_tracefs),
+    ])
+}
+
+/// Runs a command that has to be refused with `code` and one line that has `word` in it.
+fn refused(command: &mut Command, code: i32, word: &str) {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A sensor that starts in spite of it would run forever.
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        wait_for("a refusal", || child.try_wait().unwrap())
+    }));
+    if ended.is_err() {
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let context = format!("{command:?} said: {said}");
+    assert_eq!(output.status.code(), Some(code), "{context}");
+    assert!(output.stdout.is_empty(), "{context}");
+    assert_eq!(said.lines().count(), 1, "one line: {context}");
+    assert!(said.starts_with("mote: "), "{context}");
+    assert!(said.contains(word), "the word `{word}`: {context}");
+}
+
+fn run_command() -> Command {
+    let mut command = Command::new(mote());
+    command.args(["run", "--syslog", "stdout"]);
+    command
+}
+
+fn wrong_arguments() {
+    for (args, word) in [
+        (&["run", "--nonsense"][..], "--nonsense"),
+        (&["nonsense"], "nonsense"),
+        (&[], "mote --help"),
+        (&["run", "--syslog"], "--syslog"),
+        (&["run", "--syslog", "pigeon:home"], "pigeon:home"),
+        (&["run", "--syslog", "udp:nowhere"], "udp:nowhere"),
+        (&["run", "--syslog", "tcp:127.0.0.1:99999"], "tcp:127.0.0.1:99999"),
+        (&["run", "--syslog", "unix:"], "unix:"),
+        (&["decode", "--output", "nonsense", "/dev/null"], "nonsense"),
+        (&["decode", "/dev/null", "surplus"], "surplus"),
+    ] {
+        refused(Command::new(mote()).args(args), EX_USAGE, word);
+    }
+}
+
+fn wrong_input() {
+    let (_guard, dir) = scratch();
+    let absent = dir.join("absent");
+    for path in [absent.to_str().unwrap(), dir.to_str().unwrap()] {
+        refused(Command::new(mote()).args(["decode", path]), EX_NOINPUT, path);
+    }
+}
+
+fn wrong_configuration() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let with = |path: &Path, code| {
+        let path = path.to_str().unwrap();
+        refused(run_command().args(["--config", path]), code, path);
+    };
+    with(&dir.join("absent.json"), EX_NOINPUT);
+    with(&dir, EX_NOINPUT);
+    for (name, content) in [
+        ("empty.json", &b""[..]),
+        ("cut.json", b"{\"exclusions\": ["),
+        ("array.json", b"[]"),
+        ("bytes.json", b"\xff\xfe\0"),
+    ] {
+        let path = dir.join(name);
+        fs::write(&path, content).unwrap();
+        with(&path, EX_CONFIG);
+    }
+}
+
+fn not_root() {
+    require_live();
+    let (_guard, dir) = scratch();
+    // Where it was built may be closed to others.
+    let copy = dir.join("mote");
+    fs::copy(mote(), &copy).unwrap();
+    fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
+    const NOBODY: u32 = 65534;
+    let mut command = Command::new(copy);
+    // Leaving root's identity clears the supplementary groups too.
+    command.args(["run", "--syslog", "stdout"]).uid(NOBODY).gid(NOBODY);
+    refused(&mut command, EX_NOPERM, "root");
+}
+
+fn syslog_absent() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let socket = dir.join("log");
+    let address = format!("unix:{}", socket.display());
+    let run = |word| {
+        refused(Command::new(mote()).args(["run", "--syslog", &address]), EX_UNAVAILABLE, word);
+    };
+    run(socket.to_str().unwrap());
+    // There, but no socket.
+    fs::write(&socket, "").unwrap();
+    run(socket.to_str().unwrap());
+}
+
+/// Makes `command` run without these capabilities, after `before` was done with them.
+#[allow(unsafe_code)]
+fn without(
+    command: &mut Command,
+    capabilities: &'static [CapabilitySet],
+    before: impl Fn() -> io::Result<()> + Send + Sync + 'static,
+) {
+    // SAFETY: this process has one thread, so its forked child may do what it likes.
+    unsafe {
+        command.pre_exec(move || {
+            before()?;
+            // root gets at exec what its bounding set has.
+            for capability in capabilities {
+                remove_capability_from_bounding_set(*capability)?;
+            }
+            Ok(())
+        });
+    }
+}
+
+/// A mount namespace of its own, from which nothing gets out.
+#[allow(unsafe_code)]
+fn private_mounts() -> io::Result<()> {
+    // SAFETY: no descriptor table is unshared.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS)? };
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    Ok(())
+}
+
+fn bpf_refused() {
+    require_live();
+    let mut command = run_command();
+    // With tracefs in place, so that BPF is all that is missing.
+    let place = ["/sys/kernel/tracing", "/sys/kernel/debug"].into_iter().find(|p| Path::new(p).exists());
+    let place = place.expect("a place for tracefs");
+    without(
+        &mut command,
+        &[CapabilitySet::BPF, CapabilitySet::SYS_ADMIN, CapabilitySet::PERFMON],
+        move || {
+            private_mounts()?;
+            Ok(mount("tracefs", place, "tracefs", MountFlags::empty(), None)?)
+        },
+    );
+    refused(&mut command, EX_UNAVAILABLE, "BPF");
+}
+
+fn no_tracefs() {
+    require_live();
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let mounted: Vec<CString> = mounts
+        .lines()
+        .map(|line| line.split(' ').collect::<Vec<_>>())
+        .filter(|fields| ["tracefs", "debugfs"].contains(&fields[2]))
+        .map(|fields| CString::new(fields[1]).unwrap())
+        .collect();
+    let mut command = run_command();
+    // May load programs, may not mount: and there is no tracefs.
+    without(&mut command, &[CapabilitySet::SYS_ADMIN], move || {
+        private_mounts()?;
+        mounted.iter().try_for_each(|place| unmount(place.as_c_str(), UnmountFlags::DETACH))?;
+        Ok(())
+    });
+    refused(&mut command, EX_UNAVAILABLE, "tracefs");
+}
