@@ -36,6 +36,8 @@ pub mod sink;
 pub mod sensor;
 pub mod stats;
 
+pub mod format;
+
 pub mod command;
 pub mod config;
 pub mod exit;

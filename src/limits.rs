@@ -75,3 +75,6 @@ pub const CPUS: usize = 256;
 /// The longest line that `mote decode` reads, in bytes: a relay may have put anything in
 /// front of a record. Longer ones are cut.
 pub const DECODE_LINE_BYTES: usize = 64 * 1024;
+
+/// Batches that `mote decode` remembers, to know one that was sent again.
+pub const DECODE_RECENT_BATCHES: usize = 256;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use mote::command::decode::DecodeCommand;
 use mote::command::run::RunCommand;
 use mote::exit;
 
@@ -17,6 +18,7 @@ struct Arguments {
 #[argh(subcommand)]
 enum Command {
     Run(RunCommand),
+    Decode(DecodeCommand),
 }
 
 fn main() -> ExitCode {
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     match Arguments::from_args(&["mote"], &words) {
         Ok(arguments) => match arguments.command {
             Command::Run(command) => command.run(),
+            Command::Decode(command) => command.run(),
         },
         // --help is not an error.
         Err(early) if early.status.is_ok() => {

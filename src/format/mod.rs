@@ -1,0 +1,4 @@
+//! How decoded events are written for people and SIEMs.
+
+pub mod ecs;
+mod names;
