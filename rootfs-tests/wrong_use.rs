@@ -17,6 +17,7 @@ use support::{mote, require_live, scratch, wait_for};
 const EX_USAGE: i32 = 64;
 const EX_NOINPUT: i32 = 66;
 const EX_UNAVAILABLE: i32 = 69;
+const EX_IOERR: i32 = 74;
 const EX_NOPERM: i32 = 77;
 const EX_CONFIG: i32 = 78;
 
@@ -79,9 +80,10 @@ fn wrong_arguments() {
 fn wrong_input() {
     let (_guard, dir) = scratch();
     let absent = dir.join("absent");
-    for path in [absent.to_str().unwrap(), dir.to_str().unwrap()] {
-        refused(Command::new(mote()).args(["decode", path]), EX_NOINPUT, path);
-    }
+    let absent = absent.to_str().unwrap();
+    refused(Command::new(mote()).args(["decode", absent]), EX_NOINPUT, absent);
+    // Opens, and cannot be read.
+    refused(Command::new(mote()).arg("decode").arg(&dir), EX_IOERR, "directory");
 }
 
 fn wrong_configuration() {

@@ -80,8 +80,10 @@ fn bench() {
     let (median, low, high) = spread(&cpu_ns);
     println!("\nThe sensor's own CPU: {median:.0} ns a rename event ({low:.0} to {high:.0})");
     let made = RENAMES as usize * ROUNDS;
-    println!("Rename events: {made} made, {seen} arrived, {lost} reported lost");
-    assert_eq!(seen + lost as usize, made, "renames that neither arrived nor were reported lost");
+    println!("Rename events: {made} made, {seen} arrived");
+    println!("Events reported lost, of all processes of this machine: {lost}");
+    // Whose events were lost is not known, so more may be missing from others.
+    assert!(seen <= made && made - seen <= lost as usize, "renames were lost silently");
 }
 
 impl Loops {

@@ -36,7 +36,7 @@ fn make_and_remove(place: &Place, made: &mut Made, name: &[u8]) {
 fn long(start: &Path, length: usize) -> PathBuf {
     let mut bytes = start.as_os_str().as_bytes().to_vec();
     while bytes.len() < length {
-        bytes.push(if bytes.len() % 100 == 0 { b'/' } else { b'n' });
+        bytes.push(if bytes.len().is_multiple_of(100) { b'/' } else { b'n' });
     }
     // The kernel resolves no further than the first part that is absent.
     PathBuf::from(std::ffi::OsString::from_vec(bytes))

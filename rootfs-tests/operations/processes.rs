@@ -213,7 +213,7 @@ pub const CASES: &[Case] = &[
         executes(m, &p.path("prog"), &p.path("prog"), args);
     }),
     case!("thirty-two arguments", program, |p, m| {
-        executes(m, &p.path("prog"), &p.path("prog"), &[b"x"; 32]);
+        executes(m, &p.path("prog"), &p.path("prog"), &[&b"x"[..]; 32]);
     }),
     case!("a script", |_| executable("script", "#!/bin/sh\nexit 0\n"), |p, m| executes(
         m,

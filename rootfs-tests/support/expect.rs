@@ -99,12 +99,16 @@ fn reduce(event: &Value, with_call: bool) -> String {
     if with_call {
         keep("network.type");
         keep("network.transport");
-        keep("mote.truncated");
-        let mut flags = at(event, "mote.flags").as_array().cloned().unwrap_or_default();
-        // Says when a name was read, which depends on what the kernel has paged in.
-        flags.retain(|flag| flag != "read_late");
-        if !flags.is_empty() {
-            kept.insert("mote.flags".into(), flags.into());
+        for (marks, ignored) in [
+            ("mote.truncated", ""),
+            // Says when a name was read, which depends on what the kernel has paged in.
+            ("mote.flags", "read_late"),
+        ] {
+            let mut marked = at(event, marks).as_array().cloned().unwrap_or_default();
+            marked.retain(|mark| mark != ignored);
+            if !marked.is_empty() {
+                kept.insert(marks.into(), marked.into());
+            }
         }
     }
     line(action, &kept)

@@ -91,11 +91,12 @@ impl Drop for Sensor {
 /// The events of a file of syslog lines.
 pub fn decode(file: &Path) -> Vec<Value> {
     let output = Command::new(mote()).arg("decode").arg(file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    // It speaks of damaged lines, and of what it received twice and printed once.
     assert!(
-        output.status.success() && output.stderr.is_empty(),
-        "mote decode: {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
+        output.status.success() && (said.is_empty() || said.contains(" 0 lines with a damaged")),
+        "mote decode: {}: {said}",
+        output.status
     );
     let text = String::from_utf8(output.stdout).expect("mote decode prints UTF-8");
     text.lines()
