@@ -34,12 +34,8 @@ fn main() -> ExitCode {
 
 /// Runs a command that has to be refused with `code` and one line that has `word` in it.
 fn refused(command: &mut Command, code: i32, word: &str) {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A sensor that starts in spite of it would run forever.
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         wait_for("a refusal", || child.try_wait().unwrap())
@@ -170,7 +166,8 @@ fn bpf_refused() {
     require_live();
     let mut command = run_command();
     // With tracefs in place, so that BPF is all that is missing.
-    let place = ["/sys/kernel/tracing", "/sys/kernel/debug"].into_iter().find(|p| Path::new(p).exists());
+    let place =
+        ["/sys/kernel/tracing", "/sys/kernel/debug"].into_iter().find(|p| Path::new(p).exists());
     let place = place.expect("a place for tracefs");
     without(
         &mut command,

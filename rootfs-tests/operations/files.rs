@@ -4,9 +4,9 @@
 use crate::call::{Case, Place, c, sys};
 use crate::support::expect::mode;
 use libc::{
-    AT_FDCWD, AT_REMOVEDIR, EBADF, EEXIST, EFAULT, EISDIR, ENOENT, ENOTEMPTY, ENOTDIR, O_CREAT,
-    O_EXCL, O_RDONLY, O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY, RENAME_EXCHANGE,
-    RENAME_NOREPLACE, c_char,
+    AT_FDCWD, AT_REMOVEDIR, EBADF, EEXIST, EFAULT, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, O_CREAT,
+    O_EXCL, O_RDONLY, O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY, RENAME_EXCHANGE, RENAME_NOREPLACE,
+    c_char,
 };
 use serde_json::json;
 use std::fs::{File, create_dir, write};

@@ -118,8 +118,15 @@ pub const CASES: &[Case] = &[
             let longer = long(&p.path("absent/"), PAIR + 1);
             let cut = cut(&longer, PAIR);
             let rename = |from: &Path, to: &Path| {
-                sys!(SYS_renameat2, AT_FDCWD, c(from).as_ptr(), AT_FDCWD, c(to).as_ptr(), 0 as c_long)
-                    .event("rename", libc::ENOENT)
+                sys!(
+                    SYS_renameat2,
+                    AT_FDCWD,
+                    c(from).as_ptr(),
+                    AT_FDCWD,
+                    c(to).as_ptr(),
+                    0 as c_long
+                )
+                .event("rename", libc::ENOENT)
             };
             m.rows.push(rename(&fits, &fits).from(&fits).path(&fits));
             m.rows.push(

@@ -215,11 +215,12 @@ pub const CASES: &[Case] = &[
     case!("thirty-two arguments", program, |p, m| {
         executes(m, &p.path("prog"), &p.path("prog"), &[b"x"; 32]);
     }),
-    case!(
-        "a script",
-        |_| executable("script", "#!/bin/sh\nexit 0\n"),
-        |p, m| executes(m, &p.path("script"), &p.path("script"), &[b"script", b"arg"])
-    ),
+    case!("a script", |_| executable("script", "#!/bin/sh\nexit 0\n"), |p, m| executes(
+        m,
+        &p.path("script"),
+        &p.path("script"),
+        &[b"script", b"arg"]
+    )),
     case!("execveat, from a descriptor's directory", program, |p, m| {
         // Open until the sensor has looked it up, in the parent; the kernel itself calls
         // the program by the descriptor.

@@ -51,9 +51,8 @@ impl Workload {
 
     /// Whether the load caused this event.
     pub fn caused(&self, event: &Value) -> bool {
-        let below = |field| {
-            at(event, field).as_str().is_some_and(|p| Path::new(p).starts_with(&self.dir))
-        };
+        let below =
+            |field| at(event, field).as_str().is_some_and(|p| Path::new(p).starts_with(&self.dir));
         match at(event, "event.action").as_str().unwrap() {
             "fork" | "exec" | "exit" => {
                 at(event, "process.pid").as_u64().is_some_and(|pid| self.children.contains(&pid))
