@@ -3,7 +3,7 @@
 //! it runs as it is.
 
 // Every test program uses another part of this.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 pub mod expect;
 pub mod rsyslog;
@@ -11,7 +11,7 @@ pub mod runner;
 pub mod sensor;
 pub mod workload;
 
-pub use runner::{Test, skip};
+pub use runner::skip;
 pub use sensor::{Sensor, decode};
 
 use std::path::{Path, PathBuf};
