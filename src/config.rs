@@ -1,11 +1,13 @@
 //! The managed configuration: `mote_managed.json`, in the schema of `mdatp_managed.json`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::filter::{Filter, RuleError, RuleKind};
 
@@ -59,6 +61,10 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// Keys of other products in the same file. Flattening them in makes serde take an object
+/// only: a struct alone may also be written as an array.
+type Others = BTreeMap<String, IgnoredAny>;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Managed {
@@ -66,12 +72,16 @@ struct Managed {
     exclusion_settings: ExclusionSettings,
     #[serde(default)]
     features: Features,
+    #[serde(flatten)]
+    _others: Others,
 }
 
 #[derive(Default, Deserialize)]
 struct ExclusionSettings {
     #[serde(default)]
     exclusions: Vec<Exclusion>,
+    #[serde(flatten)]
+    _others: Others,
 }
 
 #[derive(Default, Deserialize)]
@@ -79,6 +89,8 @@ struct ExclusionSettings {
 struct Features {
     #[serde(default)]
     ebpf_supplementary_event_provider: Switch,
+    #[serde(flatten)]
+    _others: Others,
 }
 
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
@@ -219,6 +231,8 @@ mod tests {
                 "exclusion 1: global exclusions have no file extensions",
             ),
             (r#"{"features":{"ebpfSupplementaryEventProvider":"disabled"}}"#, "only provider"),
+            ("[]", "invalid type: sequence, expected struct Managed at line 1 column 0"),
+            (r#"{"features":[]}"#, "invalid type: sequence"),
         ] {
             let error = Config::parse(json.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(expected), "{json}: {error}");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -55,7 +55,7 @@ impl DecodeCommand {
         let Format::Json = self.output;
         let input: Box<dyn Read> = match &self.file {
             None => Box::new(io::stdin()),
-            Some(path) => match File::open(path) {
+            Some(path) => match open(path) {
                 Ok(file) => Box::new(file),
                 Err(error) => {
                     return exit::fail(
@@ -86,6 +86,12 @@ impl DecodeCommand {
             Ok(()) => ExitCode::SUCCESS,
         }
     }
+}
+
+/// Opens a file or a pipe. A directory opens too, but cannot be read.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(file) }
 }
 
 /// What ends decoding.

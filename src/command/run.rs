@@ -35,12 +35,12 @@ impl RunCommand {
         };
         let sensor = match Sensor::start(config, &self.syslog) {
             Ok(sensor) => sensor,
-            Err(error) => return explain(&error),
+            Err(error) => return explain(&error, &self.syslog),
         };
         announce(&sensor, &self.syslog);
         match sensor.run() {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => explain(&error),
+            Err(error) => explain(&error, &self.syslog),
         }
     }
 
@@ -98,7 +98,7 @@ fn announce(sensor: &Sensor, target: &Target) {
 }
 
 /// One sentence: what happened, why, what to do about it.
-fn explain(error: &SensorError) -> ExitCode {
+fn explain(error: &SensorError, target: &Target) -> ExitCode {
     let permitted = rustix::process::geteuid().is_root();
     match error {
         SensorError::Ebpf(ebpf) => {
@@ -130,6 +130,13 @@ fn explain(error: &SensorError) -> ExitCode {
         SensorError::Sink(_) => {
             exit::fail(exit::IOERR, format_args!("{error}; give it a file, a pipe or a terminal"))
         }
+        SensorError::NoReceiver(error) => exit::fail(
+            exit::UNAVAILABLE,
+            format_args!(
+                "no syslog daemon receives at {target} ({error}); start it, or name another \
+                 receiver with --syslog"
+            ),
+        ),
         SensorError::Os(..) => {
             exit::fail(exit::OSERR, format_args!("{error}; nothing was left attached"))
         }

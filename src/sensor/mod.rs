@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::event::{Bytes, Class, Loss, LossPlace};
 use crate::limits::RECORDS_PER_TURN;
 use crate::record::{Context, Provider};
-use crate::sink::{Lost, Sink, SinkError, State, Target};
+use crate::sink::{Errno, Lost, Sink, SinkError, State, Target};
 use crate::source::ebpf::ring::Entry;
 use crate::source::ebpf::{Ebpf, StartError};
 use crate::syscalls::Arch;
@@ -47,6 +47,8 @@ pub enum SensorError {
     Ebpf(StartError),
     /// There is no way out for events.
     Sink(SinkError),
+    /// No syslog daemon has the socket at the start. One that leaves later is waited for.
+    NoReceiver(Errno),
     /// A system call that should not fail did: what it was for.
     Os(&'static str, io::Error),
 }
@@ -56,6 +58,7 @@ impl fmt::Display for SensorError {
         match self {
             SensorError::Ebpf(error) => error.fmt(f),
             SensorError::Sink(error) => error.fmt(f),
+            SensorError::NoReceiver(error) => error.fmt(f),
             SensorError::Os(what, error) => write!(f, "{what}: {error}"),
         }
     }
@@ -100,6 +103,9 @@ impl Sensor {
         let mut pipeline = Pipeline::new(context, config.filter)
             .map_err(|error| SensorError::Os("/proc", error.into()))?;
         let mut ebpf = Ebpf::start().map_err(SensorError::Ebpf)?;
+        if let (Target::Unix(_), State::Down(error)) = (target, sink.state()) {
+            return Err(SensorError::NoReceiver(error));
+        }
         // After attaching: a process that starts in between is seen by one or the other.
         pipeline.scan_processes();
         register_rings(&poll, &mut ebpf)?;
