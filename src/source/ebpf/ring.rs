@@ -49,7 +49,11 @@ pub struct Ring {
 impl Ring {
     /// Opens and maps a ring. `data_bytes` is a power of two of pages.
     pub fn open(cpu: i32, data_bytes: usize, watermark_bytes: u32) -> io::Result<Ring> {
-        let event = perf::open_ring(cpu, watermark_bytes)?;
+        Ring::map(perf::open_ring(cpu, watermark_bytes)?, data_bytes)
+    }
+
+    /// Maps the ring of an event.
+    fn map(event: OwnedFd, data_bytes: usize) -> io::Result<Ring> {
         let page_bytes = rustix::param::page_size();
         let mapped_bytes = page_bytes + data_bytes;
         // SAFETY: a new mapping at an address of the kernel's choice.
@@ -173,3 +177,7 @@ impl Drop for Ring {
         unsafe { libc::munmap(self.control.as_ptr().cast(), self.mapped_bytes) };
     }
 }
+
+#[cfg(test)]
+#[path = "ring_tests.rs"]
+mod tests;
