@@ -76,5 +76,6 @@ pub const CPUS: usize = 256;
 /// front of a record. Longer ones are cut.
 pub const DECODE_LINE_BYTES: usize = 64 * 1024;
 
-/// Batches that `mote decode` remembers, to know one that was sent again.
-pub const DECODE_RECENT_BATCHES: usize = 256;
+/// Batches that `mote decode` remembers, to know one that was sent again: more than a
+/// sensor's queue may send again ([`QUEUE_MESSAGES`]).
+pub const DECODE_RECENT: usize = 256;

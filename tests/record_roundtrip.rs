@@ -33,7 +33,8 @@ fn random_events_come_back_equal() {
     let mut expected = Vec::new();
     let (mut sequence, mut time_ns, mut lines) = (0u64, 1_000_000_000u64, 0);
     for _ in 0..100_000 {
-        let mut event = random_event(&mut rng, Action::ALL[rng.usize(..Action::ALL.len())]);
+        let action = Action::ALL[rng.usize(..Action::ALL.len())];
+        let mut event = random_event(&mut rng, action);
         sequence += 1 + u64::from(rng.u8(..)) / 128;
         time_ns = (time_ns + rng.u64(..1_000_000)).saturating_sub(rng.u64(..200_000));
         (event.sequence, event.time_ns) = (sequence, time_ns);
@@ -111,7 +112,8 @@ fn a_refused_event_leaves_no_trace() {
     let mut spared = Encoder::new(Class::Bulk, context());
     let mut refused = 0;
     for sequence in 1..2000 {
-        let mut event = random_event(&mut rng, Action::ALL[rng.usize(..Action::ALL.len())]);
+        let action = Action::ALL[rng.usize(..Action::ALL.len())];
+        let mut event = random_event(&mut rng, action);
         event.sequence = sequence;
         match asked.push(&event) {
             Ok(()) => spared.push(&event).unwrap(),

@@ -1,4 +1,3 @@
-//! How decoded events are written for people and SIEMs.
+//! Events as text, one a line, for receivers that cannot read records.
 
 pub mod ecs;
-mod names;

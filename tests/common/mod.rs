@@ -2,12 +2,13 @@
 
 #![allow(dead_code)] // each test binary uses its own part
 
+use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
 use mote::event::{
     Action, Bytes, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated,
 };
 use mote::limits::LINE_BYTES;
-use mote::record::{Context, Encoder, Provider};
+use mote::record::{Context, Encoder, PREFIX, Provider};
 use mote::syscalls::Arch;
 
 /// Bytes with a fixed capacity, of a test's literal.
@@ -133,4 +134,17 @@ pub fn line_of_all_actions(rng: &mut Rng) -> Bytes<LINE_BYTES> {
     let mut line = Bytes::new();
     encoder.finish(1_800_000_000_000_000_000, &mut line);
     line
+}
+
+/// The line of a batch.
+pub fn line_of(batch: &[u8]) -> Vec<u8> {
+    let mut text = vec![0; Base64UrlUnpadded::encoded_len(batch)];
+    Base64UrlUnpadded::encode(batch, &mut text).unwrap();
+    [PREFIX, &text].concat()
+}
+
+/// The batch of a line.
+pub fn batch_of(line: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; line.len()];
+    Base64UrlUnpadded::decode(&line[PREFIX.len()..], &mut bytes).unwrap().to_vec()
 }

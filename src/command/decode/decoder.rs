@@ -1,0 +1,132 @@
+//! A line of syslog to lines of JSON: the whole of what `mote decode` does to its input.
+
+use crate::event::{Class, Event};
+use crate::format::ecs;
+use crate::limits::DECODE_RECENT;
+use crate::record::{Batch, DecodeError, Reason, Scratch, find};
+use std::io;
+
+/// What was read so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Lines without a record.
+    pub other_lines: u64,
+    /// Events written.
+    pub events: u64,
+    /// Records that could not be read, in whole or in part.
+    pub bad: u64,
+    /// Batches that had been read before.
+    pub duplicates: u64,
+    /// Batches of a version that this program does not know.
+    pub unknown_versions: u64,
+    /// Events of a kind that this program does not know.
+    pub unknown_events: u64,
+    /// Actors, events and batches with more fields than this program knows.
+    pub unknown_fields: u64,
+}
+
+/// What makes a batch the same as another one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    boot_id: [u8; 16],
+    start_ns: u64,
+    class: Class,
+    first_sequence: u64,
+}
+
+/// Decodes line after line.
+pub struct Decoder {
+    scratch: Scratch,
+    event: Box<Event>,
+    recent: heapless::Deque<Identity, DECODE_RECENT>,
+    counts: Counts,
+}
+
+impl Decoder {
+    /// A decoder that has read nothing.
+    pub fn new() -> Decoder {
+        Decoder {
+            scratch: Scratch::new(),
+            event: Box::new(Event::new()),
+            recent: heapless::Deque::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// What was read so far.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Writes the events of the record in `line`, if there is one, and gives to `report`
+    /// what could not be read of it. An error is one of `out`.
+    pub fn line(
+        &mut self,
+        line: &[u8],
+        out: &mut impl io::Write,
+        report: &mut dyn FnMut(DecodeError),
+    ) -> io::Result<()> {
+        let Some(payload) = find(line) else {
+            self.counts.other_lines += 1;
+            return Ok(());
+        };
+        let mut batch = match Batch::parse(payload, &mut self.scratch) {
+            Ok(batch) => batch,
+            Err(DecodeError { reason: Reason::Version(_), .. }) => {
+                self.counts.unknown_versions += 1;
+                return Ok(());
+            }
+            Err(error) => {
+                self.counts.bad += 1;
+                report(error);
+                return Ok(());
+            }
+        };
+        let identity = Identity {
+            boot_id: batch.origin().boot_id,
+            start_ns: batch.origin().start_ns,
+            class: batch.class(),
+            first_sequence: batch.first_sequence(),
+        };
+        if self.recent.iter().any(|seen| *seen == identity) {
+            self.counts.duplicates += 1;
+            return Ok(());
+        }
+        let mut whole = true;
+        while let Some(result) = batch.next(&mut self.event) {
+            match result {
+                Ok(()) => {
+                    ecs::write(out, batch.origin(), &self.event)?;
+                    self.counts.events += 1;
+                }
+                Err(error) => {
+                    whole = false;
+                    report(error);
+                }
+            }
+        }
+        self.counts.unknown_events += batch.unknown_events();
+        self.counts.unknown_fields += batch.unknown_fields();
+        if whole {
+            self.remember(identity);
+        } else {
+            // A second copy may be whole: its events are worth more than their repetition.
+            self.counts.bad += 1;
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, identity: Identity) {
+        if self.recent.is_full() {
+            self.recent.pop_front();
+        }
+        // There is room now.
+        let _ = self.recent.push_back(identity);
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Decoder {
+        Decoder::new()
+    }
+}

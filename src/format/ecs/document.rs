@@ -1,0 +1,179 @@
+//! An event as a document.
+
+use super::flags::open_flags;
+use super::kind::{Outcome, category, types};
+use super::shape::{
+    Boot, Destination, Document, Ecs, EventSet, Exact, Ext, File, Host, Id, Lost, Mote, Names,
+    Network, Original, Parent, Peer, Process, Thread,
+};
+use super::text::{Args, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid};
+use crate::event::{Action, Class, Endpoint, Event, Transport};
+use crate::record::Origin;
+use crate::syscalls::by_number;
+
+pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a> {
+    let outcome = Outcome::of(event);
+    Document {
+        timestamp: Some(Timestamp(event.time_ns)),
+        ecs: Some(Ecs { version: Some(super::VERSION) }),
+        event: Some(EventSet {
+            kind: Some("event"),
+            category: Some([category(event.action)]),
+            types: Some(types(event, outcome)),
+            action: Some(event.action.name()),
+            sequence: Some(event.sequence),
+            provider: origin.provider.map(|provider| provider.name()),
+            outcome: outcome.name(event.action),
+        }),
+        host: Some(Host {
+            hostname: text(origin.hostname),
+            boot: Some(Boot { id: Some(Uuid(origin.boot_id)) }),
+        }),
+        process: (event.action != Action::Loss).then(|| process(event)),
+        file: file(event),
+        destination: destination(event),
+        network: network(event),
+        mote: mote(origin, event),
+    }
+}
+
+/// The path that is `file.path`.
+fn file_path(event: &Event) -> &[u8] {
+    match event.action {
+        Action::Exec if event.path == event.executable => b"",
+        Action::Connect => b"",
+        _ => &event.path,
+    }
+}
+
+/// The name of the unix socket that was connected to.
+fn unix_name(event: &Event) -> &[u8] {
+    if event.action == Action::Connect { &event.path } else { b"" }
+}
+
+fn process(event: &Event) -> Process<'_> {
+    let file_name = event.executable.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    Process {
+        pid: Some(event.pid),
+        parent: event.ppid.map(|pid| Parent { pid: Some(pid) }),
+        executable: text(&event.executable),
+        name: text(if file_name.is_empty() { &event.comm } else { file_name }),
+        args: (!event.args.is_empty()).then_some(Args(&event.args)),
+        args_count: event.args_count,
+        user: Some(Id { id: Some(Keyword(event.uid)) }),
+        group: Some(Id { id: Some(Keyword(event.gid)) }),
+        thread: Some(Thread { id: Some(event.tid), name: text(&event.comm) }),
+        // As a shell gives it: a signal is 128 and its number.
+        exit_code: event.exit_status.map(|status| match status & 0x7f {
+            0 => status >> 8 & 0xff,
+            signal => 128 + signal,
+        }),
+    }
+}
+
+fn file(event: &Event) -> Option<File<'_>> {
+    let path = text(file_path(event));
+    let mode = event.mode.map(Octal);
+    let ext = text(&event.from).map(|path| Ext { original: Some(Original { path: Some(path) }) });
+    (path.is_some() || mode.is_some() || ext.is_some()).then_some(File { path, mode, ext })
+}
+
+fn destination(event: &Event) -> Option<Destination<'_>> {
+    let (ip, port) = match event.peer? {
+        Endpoint::V4(ip, port) => (ip.into(), port),
+        Endpoint::V6(ip, port) => (ip.into(), port),
+        Endpoint::Unix if event.path.is_empty() => return None,
+        Endpoint::Unix => {
+            let address = Some(Peer::Unix(&event.path));
+            return Some(Destination { address, ..Destination::default() });
+        }
+        Endpoint::Other(_) => return None,
+    };
+    Some(Destination { ip: Some(ip), port: Some(port), address: Some(Peer::Ip(ip)) })
+}
+
+fn network(event: &Event) -> Option<Network> {
+    (event.action == Action::Connect).then_some(Network {
+        transport: match event.transport {
+            Transport::Tcp => Some("tcp"),
+            Transport::Unknown => None,
+        },
+        kind: match event.peer {
+            Some(Endpoint::V4(..)) => Some("ipv4"),
+            Some(Endpoint::V6(..)) => Some("ipv6"),
+            Some(Endpoint::Unix) => Some("unix"),
+            Some(Endpoint::Other(_)) | None => None,
+        },
+        direction: Some("egress"),
+    })
+}
+
+/// Left out if there is nothing to say, so that no object is empty.
+fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
+    let call = || by_number(origin.arch?, event.syscall?);
+    let opened = if event.action == Action::Open { event.call_flags } else { None };
+    let signal = event.exit_status.map(|status| status & 0x7f).filter(|signal| *signal != 0);
+    let mote = Mote {
+        syscall: event.syscall,
+        syscall_name: call().map(|call| call.name),
+        ret: event.ret,
+        flags: Names::some(event.flags.names()),
+        truncated: Names::some(event.truncated.names()),
+        call_flags: event.call_flags,
+        open_flags: opened.and_then(|flags| Names::some(open_flags(origin.arch, flags))),
+        address_family: match event.peer {
+            Some(Endpoint::Other(family)) => Some(family),
+            _ => None,
+        },
+        exit_signal: signal,
+        // WCOREDUMP: bit 7, and only of a process that a signal ended.
+        core_dumped: signal.and(event.exit_status).map(|status| status & 0x80 != 0),
+        lost: event.loss.map(|loss| Lost {
+            place: Some(loss.place.name()),
+            ring: loss.class.map(|class| match class {
+                Class::Priority => "priority",
+                Class::Bulk => "bulk",
+            }),
+            cpu: loss.cpu,
+            count: Some(loss.count),
+        }),
+        bytes: exact(origin, event),
+    };
+    let says = mote.syscall.is_some()
+        || mote.ret.is_some()
+        || mote.flags.is_some()
+        || mote.truncated.is_some()
+        || mote.call_flags.is_some()
+        || mote.address_family.is_some()
+        || mote.exit_signal.is_some()
+        || mote.lost.is_some()
+        || mote.bytes.is_some();
+    says.then_some(mote)
+}
+
+fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
+    let hex = |bytes: &'a [u8]| core::str::from_utf8(bytes).is_err().then_some(Hex(bytes));
+    let name = unix_name(event);
+    let abstract_name = name.first() == Some(&0);
+    let exact = Exact {
+        hostname: hex(origin.hostname),
+        executable: hex(&event.executable),
+        thread_name: hex(&event.comm),
+        args: hex(&event.args).map(|args| HexArgs(Args(args.0))),
+        path: hex(file_path(event)),
+        from: hex(&event.from),
+        address: if abstract_name { Some(Hex(name)) } else { hex(name) },
+    };
+    let lossy = exact.hostname.is_some()
+        || exact.executable.is_some()
+        || exact.thread_name.is_some()
+        || exact.args.is_some()
+        || exact.path.is_some()
+        || exact.from.is_some()
+        || exact.address.is_some();
+    lossy.then_some(exact)
+}
+
+fn text(bytes: &[u8]) -> Option<Text<'_>> {
+    (!bytes.is_empty()).then_some(Text(bytes))
+}

@@ -1,0 +1,141 @@
+//! What kind of event it is: `event.category`, `event.type` and `event.outcome`.
+
+use super::flags::{O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC, TMPFILE_BIT};
+use crate::event::{Action, Event, Flags};
+
+/// linux `include/uapi/asm-generic/errno-base.h` and `errno.h`.
+const EPERM: i64 = 1;
+const EACCES: i64 = 13;
+const EINPROGRESS: i64 = 115;
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Success,
+    Failure,
+    Unknown,
+}
+
+impl Outcome {
+    /// A negative result is an errno. A connect in progress is decided later, unseen.
+    pub fn of(event: &Event) -> Outcome {
+        match event.ret {
+            _ if event.flags.contains(Flags::RESULT_UNKNOWN) => Outcome::Unknown,
+            Some(ret) if event.action == Action::Connect && ret == -EINPROGRESS => Outcome::Unknown,
+            Some(0..) => Outcome::Success,
+            Some(_) => Outcome::Failure,
+            None => Outcome::Unknown,
+        }
+    }
+
+    /// `event.outcome`; nothing for what is no attempt.
+    pub fn name(self, action: Action) -> Option<&'static str> {
+        match (action, self) {
+            (Action::Exit | Action::Loss, _) => None,
+            (_, Outcome::Success) => Some("success"),
+            (_, Outcome::Failure) => Some("failure"),
+            (_, Outcome::Unknown) => Some("unknown"),
+        }
+    }
+}
+
+pub(super) fn category(action: Action) -> &'static str {
+    match action {
+        Action::Exec | Action::Fork | Action::Exit => "process",
+        Action::Open
+        | Action::Rename
+        | Action::Unlink
+        | Action::Rmdir
+        | Action::Mkdir
+        | Action::Chmod => "file",
+        Action::Connect => "network",
+        Action::Loss => "host",
+    }
+}
+
+pub(super) fn types(event: &Event, outcome: Outcome) -> &'static [&'static str] {
+    let failed = outcome == Outcome::Failure;
+    match event.action {
+        Action::Exit => &["end"],
+        Action::Loss => &["info"],
+        Action::Connect if failed => match event.ret.map(i64::wrapping_neg) {
+            Some(EPERM | EACCES) => &["connection", "denied"],
+            _ => &["connection"],
+        },
+        Action::Connect => &["connection", "start"],
+        _ if failed => &["info"],
+        Action::Exec | Action::Fork => &["start"],
+        Action::Open => open_types(event.call_flags.unwrap_or(0)),
+        Action::Rename | Action::Chmod => &["change"],
+        Action::Unlink | Action::Rmdir => &["deletion"],
+        Action::Mkdir => &["creation"],
+    }
+}
+
+fn open_types(flags: u32) -> &'static [&'static str] {
+    if flags & TMPFILE_BIT != 0 || flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL {
+        &["creation"]
+    } else if flags & O_CREAT != 0 {
+        &["change", "creation"]
+    } else if flags & (O_ACCMODE | O_TRUNC) != 0 {
+        &["change"]
+    } else {
+        &["access"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(
+        action: Action,
+        ret: Option<i64>,
+        call_flags: u32,
+    ) -> (Outcome, &'static [&'static str]) {
+        let mut event = Event::new();
+        (event.action, event.ret, event.call_flags) = (action, ret, Some(call_flags));
+        let outcome = Outcome::of(&event);
+        (outcome, types(&event, outcome))
+    }
+
+    #[test]
+    fn types_say_what_came_about() {
+        use Outcome::{Failure, Success, Unknown};
+        for (action, ret, flags, expected) in [
+            (Action::Exec, Some(0), 0, (Success, &["start"][..])),
+            (Action::Exec, Some(-2), 0, (Failure, &["info"])),
+            (Action::Exec, None, 0, (Unknown, &["start"])),
+            (Action::Fork, Some(77), 0, (Success, &["start"])),
+            (Action::Exit, None, 0, (Unknown, &["end"])),
+            (Action::Open, Some(3), 0o0, (Success, &["access"])),
+            (Action::Open, Some(3), 0o1, (Success, &["change"])),
+            (Action::Open, Some(3), 0o1000, (Success, &["change"])),
+            (Action::Open, Some(3), 0o101, (Success, &["change", "creation"])),
+            (Action::Open, Some(3), 0o1101, (Success, &["change", "creation"])),
+            (Action::Open, Some(3), 0o301, (Success, &["creation"])),
+            (Action::Open, Some(3), 0o20200002, (Success, &["creation"])),
+            (Action::Open, Some(-17), 0o301, (Failure, &["info"])),
+            (Action::Rename, Some(0), 0, (Success, &["change"])),
+            (Action::Unlink, Some(-1), 0, (Failure, &["info"])),
+            (Action::Rmdir, Some(0), 0, (Success, &["deletion"])),
+            (Action::Mkdir, Some(0), 0, (Success, &["creation"])),
+            (Action::Connect, Some(0), 0, (Success, &["connection", "start"])),
+            (Action::Connect, Some(-115), 0, (Unknown, &["connection", "start"])),
+            (Action::Connect, Some(-111), 0, (Failure, &["connection"])),
+            (Action::Connect, Some(-13), 0, (Failure, &["connection", "denied"])),
+            (Action::Connect, Some(i64::MIN), 0, (Failure, &["connection"])),
+            (Action::Loss, None, 0, (Unknown, &["info"])),
+        ] {
+            assert_eq!(kind(action, ret, flags), expected, "{action:?} {ret:?} {flags:o}");
+        }
+    }
+
+    #[test]
+    fn a_result_that_was_not_waited_for_is_unknown() {
+        let mut event = Event::new();
+        (event.action, event.ret) = (Action::Open, Some(0));
+        event.flags.insert(Flags::RESULT_UNKNOWN);
+        assert_eq!(Outcome::of(&event), Outcome::Unknown);
+    }
+}

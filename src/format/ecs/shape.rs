@@ -1,0 +1,176 @@
+//! The shape of a document. A field that is `None` is left out.
+
+use super::text::{Address, Args, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid};
+use core::net::IpAddr;
+use serde::{Serialize, Serializer};
+
+macro_rules! objects {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident $(<$life:lifetime>)? {
+            $($(#[$field_meta:meta])* $field:ident: $type:ty,)*
+        }
+    )*) => {$(
+        $(#[$meta])*
+        #[derive(Default, Serialize)]
+        pub(super) struct $name $(<$life>)? {
+            $(
+                $(#[$field_meta])*
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub $field: Option<$type>,
+            )*
+        }
+    )*};
+}
+
+objects! {
+    Document<'a> {
+        #[serde(rename = "@timestamp")]
+        timestamp: Timestamp,
+        ecs: Ecs,
+        event: EventSet,
+        host: Host<'a>,
+        process: Process<'a>,
+        file: File<'a>,
+        destination: Destination<'a>,
+        network: Network,
+        mote: Mote<'a>,
+    }
+    Ecs {
+        version: &'static str,
+    }
+    EventSet {
+        kind: &'static str,
+        category: [&'static str; 1],
+        #[serde(rename = "type")]
+        types: &'static [&'static str],
+        action: &'static str,
+        sequence: u64,
+        provider: &'static str,
+        outcome: &'static str,
+    }
+    Host<'a> {
+        hostname: Text<'a>,
+        boot: Boot,
+    }
+    Boot {
+        id: Uuid,
+    }
+    Process<'a> {
+        pid: u32,
+        parent: Parent,
+        executable: Text<'a>,
+        name: Text<'a>,
+        args: Args<'a>,
+        args_count: u32,
+        user: Id,
+        group: Id,
+        thread: Thread<'a>,
+        exit_code: u32,
+    }
+    Parent {
+        pid: u32,
+    }
+    Id {
+        id: Keyword,
+    }
+    Thread<'a> {
+        id: u32,
+        name: Text<'a>,
+    }
+    File<'a> {
+        path: Text<'a>,
+        mode: Octal,
+        #[serde(rename = "Ext")]
+        ext: Ext<'a>,
+    }
+    Ext<'a> {
+        original: Original<'a>,
+    }
+    Original<'a> {
+        path: Text<'a>,
+    }
+    Destination<'a> {
+        ip: IpAddr,
+        port: u16,
+        address: Peer<'a>,
+    }
+    Network {
+        transport: &'static str,
+        #[serde(rename = "type")]
+        kind: &'static str,
+        direction: &'static str,
+    }
+    Mote<'a> {
+        syscall: u32,
+        syscall_name: &'static str,
+        #[serde(rename = "return")]
+        ret: i64,
+        flags: Names,
+        truncated: Names,
+        call_flags: u32,
+        open_flags: Names,
+        address_family: u16,
+        exit_signal: u32,
+        core_dumped: bool,
+        lost: Lost,
+        bytes: Exact<'a>,
+    }
+    Lost {
+        #[serde(rename = "where")]
+        place: &'static str,
+        ring: &'static str,
+        cpu: u16,
+        count: u64,
+    }
+    /// The bytes of the fields whose text does not tell them.
+    Exact<'a> {
+        #[serde(rename = "host.hostname")]
+        hostname: Hex<'a>,
+        #[serde(rename = "process.executable")]
+        executable: Hex<'a>,
+        #[serde(rename = "process.thread.name")]
+        thread_name: Hex<'a>,
+        #[serde(rename = "process.args")]
+        args: HexArgs<'a>,
+        #[serde(rename = "file.path")]
+        path: Hex<'a>,
+        #[serde(rename = "file.Ext.original.path")]
+        from: Hex<'a>,
+        #[serde(rename = "destination.address")]
+        address: Hex<'a>,
+    }
+}
+
+/// The other end of a connection, as text.
+pub(super) enum Peer<'a> {
+    Ip(IpAddr),
+    Unix(&'a [u8]),
+}
+
+impl Serialize for Peer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Peer::Ip(ip) => serializer.collect_str(ip),
+            Peer::Unix(name) => Address(name).serialize(serializer),
+        }
+    }
+}
+
+/// A set of at most as many names as there are bits.
+#[derive(Default)]
+pub(super) struct Names(heapless::Vec<&'static str, 32>);
+
+impl Names {
+    /// `None` if there are no names.
+    pub fn some(names: impl Iterator<Item = &'static str>) -> Option<Names> {
+        let names: heapless::Vec<_, 32> = names.take(32).collect();
+        (!names.is_empty()).then_some(Names(names))
+    }
+}
+
+impl Serialize for Names {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.0)
+    }
+}

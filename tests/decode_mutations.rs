@@ -1,0 +1,114 @@
+//! A million damaged lines through the whole of `mote decode`: no panic, no line that
+//! takes long, no memory that stays.
+
+mod common;
+
+use common::{batch_of, line_of, line_of_all_actions};
+use fastrand::Rng;
+use mote::command::decode::decoder::{Counts, Decoder};
+use std::time::{Duration, Instant};
+
+const LINES: usize = 1_000_000;
+
+/// One line of 8 KiB decodes in well under a millisecond; the rest is the scheduler.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Peak resident memory may grow by this much, in KiB: buffers, and what an allocator
+/// keeps of them.
+const GROWTH_KIB: u64 = 16 * 1024;
+
+/// A few changes to a line or a batch: bits, cuts, insertions, pieces of another one, and
+/// bytes that are the ends of varints, lengths and options.
+fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
+    for _ in 0..rng.usize(1..4) {
+        let length = bytes.len();
+        if length == 0 {
+            return;
+        }
+        let at = rng.usize(..length);
+        match rng.u8(..8) {
+            0..=2 => bytes[at] ^= 1 << rng.u8(..8),
+            3 => bytes[at] = [0x00, 0x01, 0x02, 0x7f, 0x80, 0xff, 0xfe][rng.usize(..7)],
+            4 => bytes.truncate(at),
+            5 => {
+                let filler = rng.u8(..);
+                let count = rng.usize(1..12);
+                bytes.splice(at..at, std::iter::repeat_n(filler, count));
+            }
+            6 => {
+                let start = rng.usize(..other.len());
+                let end = rng.usize(start..other.len());
+                let until = rng.usize(at..length);
+                bytes.splice(at..until, other[start..end].iter().copied());
+            }
+            _ => {
+                let until = rng.usize(at..length);
+                bytes.drain(at..until);
+            }
+        }
+    }
+}
+
+/// VmHWM (proc(5)): the most memory that was resident at one time.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn run(seed: u64, lines: usize) -> Counts {
+    let mut rng = Rng::with_seed(seed);
+    let valid: Vec<Vec<u8>> = (0..200).map(|_| line_of_all_actions(&mut rng).to_vec()).collect();
+    let batches: Vec<Vec<u8>> = valid.iter().map(|line| batch_of(line)).collect();
+    let mut decoder = Decoder::new();
+    let (mut reported, mut slowest) = (0u64, Duration::ZERO);
+    for number in 0..lines {
+        let (one, other) = (rng.usize(..valid.len()), rng.usize(..valid.len()));
+        // Most damage to base64 ends at base64: more of it goes into the bytes below.
+        let line = if number % 4 == 0 {
+            let mut line = valid[one].clone();
+            mutate(&mut rng, &mut line, &valid[other]);
+            line
+        } else {
+            let mut batch = batches[one].clone();
+            mutate(&mut rng, &mut batch, &batches[other]);
+            line_of(&batch)
+        };
+        let start = Instant::now();
+        let mut report =
+            |error: mote::record::DecodeError| reported += error.to_string().len() as u64;
+        decoder.line(&line, &mut std::io::sink(), &mut report).unwrap();
+        slowest = slowest.max(start.elapsed());
+    }
+    assert!(slowest < LONGEST, "a line took {slowest:?}");
+    *decoder.counts()
+}
+
+#[test]
+fn a_million_damaged_lines() {
+    run(0, 10_000);
+    let before = peak_kib();
+    let workers: Vec<_> =
+        (1..=2).map(|seed| std::thread::spawn(move || run(seed, LINES / 2))).collect();
+    for worker in workers {
+        let counts = worker.join().expect("no panic");
+        println!("{counts:?}");
+        // Every outcome there is: mutations that never get past the front door prove nothing.
+        let Counts {
+            other_lines,
+            events,
+            bad,
+            duplicates,
+            unknown_versions,
+            unknown_events,
+            unknown_fields,
+        } = counts;
+        for count in [other_lines, bad, unknown_versions, unknown_events, unknown_fields] {
+            assert!(count > 1000, "{counts:?}");
+        }
+        assert!(events > 100_000 && duplicates > 100, "{counts:?}");
+    }
+    let growth = peak_kib() - before;
+    println!("peak memory grew by {growth} KiB");
+    assert!(growth < GROWTH_KIB, "{growth} KiB");
+}

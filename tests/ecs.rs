@@ -1,0 +1,264 @@
+//! Events as ECS documents: every field name that may appear, and whole documents.
+
+mod common;
+
+use common::{bytes, context, random_event};
+use fastrand::Rng;
+use mote::event::{Action, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated};
+use mote::format::ecs;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// ECS 8.11 fields in use and their types; below them what is our own (`Ext` is where
+/// Elastic's endpoint puts the same thing).
+const FIELDS: &[(&str, &str)] = &[
+    ("@timestamp", "date"),
+    ("ecs.version", "keyword"),
+    ("event.kind", "keyword"),
+    ("event.category", "keyword[]"),
+    ("event.type", "keyword[]"),
+    ("event.action", "keyword"),
+    ("event.sequence", "long"),
+    ("event.provider", "keyword"),
+    ("event.outcome", "keyword"),
+    ("host.hostname", "keyword"),
+    ("host.boot.id", "keyword"),
+    ("process.pid", "long"),
+    ("process.parent.pid", "long"),
+    ("process.executable", "keyword"),
+    ("process.name", "keyword"),
+    ("process.args", "keyword[]"),
+    ("process.args_count", "long"),
+    ("process.user.id", "keyword"),
+    ("process.group.id", "keyword"),
+    ("process.thread.id", "long"),
+    ("process.thread.name", "keyword"),
+    ("process.exit_code", "long"),
+    ("file.path", "keyword"),
+    ("file.mode", "keyword"),
+    ("destination.ip", "ip"),
+    ("destination.port", "long"),
+    ("destination.address", "keyword"),
+    ("network.transport", "keyword"),
+    ("network.type", "keyword"),
+    ("network.direction", "keyword"),
+    // Our own.
+    ("file.Ext.original.path", "keyword"),
+    ("mote.syscall", "long"),
+    ("mote.syscall_name", "keyword"),
+    ("mote.return", "long"),
+    ("mote.flags", "keyword[]"),
+    ("mote.truncated", "keyword[]"),
+    ("mote.call_flags", "long"),
+    ("mote.open_flags", "keyword[]"),
+    ("mote.address_family", "long"),
+    ("mote.exit_signal", "long"),
+    ("mote.core_dumped", "boolean"),
+    ("mote.lost.where", "keyword"),
+    ("mote.lost.ring", "keyword"),
+    ("mote.lost.cpu", "long"),
+    ("mote.lost.count", "long"),
+    ("mote.bytes.host.hostname", "keyword"),
+    ("mote.bytes.process.executable", "keyword"),
+    ("mote.bytes.process.thread.name", "keyword"),
+    ("mote.bytes.process.args", "keyword[]"),
+    ("mote.bytes.file.path", "keyword"),
+    ("mote.bytes.file.Ext.original.path", "keyword"),
+    ("mote.bytes.destination.address", "keyword"),
+];
+
+fn write(event: &Event) -> Value {
+    let mut out = Vec::new();
+    ecs::write(&mut out, &context().origin(), event).unwrap();
+    assert_eq!(out.iter().filter(|byte| **byte == b'\n').count(), 1, "one line an event");
+    serde_json::from_slice(&out).unwrap()
+}
+
+/// Field names and how their values look.
+fn flatten(value: &Value, name: String, into: &mut BTreeMap<String, &'static str>) {
+    let kind = match value {
+        Value::Object(fields) => {
+            assert!(!fields.is_empty(), "{name} is empty");
+            for (key, value) in fields {
+                let joined = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                flatten(value, joined, into);
+            }
+            return;
+        }
+        Value::Null => panic!("{name} is null"),
+        Value::Array(items) => {
+            assert!(!items.is_empty() && items.iter().all(Value::is_string), "{name}");
+            "keyword[]"
+        }
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "long",
+        Value::String(_) if name == "@timestamp" => "date",
+        Value::String(_) if name == "destination.ip" => "ip",
+        Value::String(_) => "keyword",
+    };
+    into.insert(name, kind);
+}
+
+#[test]
+fn only_listed_fields_are_used_and_all_of_them_are() {
+    let mut rng = Rng::with_seed(3);
+    let mut seen = BTreeMap::new();
+    let usual = context();
+    let mut strange = context();
+    strange.hostname = bytes(b"\xff");
+    for round in 0..5000 {
+        let action = Action::ALL[round % Action::ALL.len()];
+        let event = random_event(&mut rng, action);
+        let mut out = Vec::new();
+        let context = if round < 50 { &strange } else { &usual };
+        ecs::write(&mut out, &context.origin(), &event).unwrap();
+        flatten(&serde_json::from_slice(&out).unwrap(), String::new(), &mut seen);
+    }
+    let listed: BTreeMap<String, &str> =
+        FIELDS.iter().map(|(name, kind)| (name.to_string(), *kind)).collect();
+    assert_eq!(seen, listed);
+}
+
+fn event(action: Action) -> Event {
+    let mut event = Event::new();
+    event.action = action;
+    event.sequence = 7;
+    event.time_ns = 1_795_478_400_000_000_001;
+    (event.pid, event.tid, event.ppid) = (4242, 4243, Some(4200));
+    (event.uid, event.gid) = (1000, 100);
+    event.comm = bytes(b"worker");
+    event.executable = bytes(b"/usr/bin/bash");
+    event
+}
+
+#[test]
+fn a_rename() {
+    let mut event = event(Action::Rename);
+    (event.syscall, event.ret) = (Some(316), Some(-18));
+    event.path = bytes(b"/etc/new");
+    event.from = bytes(b"/tmp/\xffold");
+    event.call_flags = Some(1);
+    event.flags = Flags::READ_LATE;
+    event.truncated = Truncated::PATH;
+    assert_eq!(
+        write(&event),
+        json!({
+            "@timestamp": "2026-11-24T00:00:00.000000001Z",
+            "ecs": {"version": "8.11.0"},
+            "event": {"kind": "event", "category": ["file"], "type": ["info"],
+                "action": "rename", "sequence": 7, "provider": "ebpf", "outcome": "failure"},
+            "host": {"hostname": "gate", "boot": {"id": "01234567-89ab-cdef-0123-456789abcdef"}},
+            "process": {"pid": 4242, "parent": {"pid": 4200}, "executable": "/usr/bin/bash",
+                "name": "bash", "user": {"id": "1000"}, "group": {"id": "100"},
+                "thread": {"id": 4243, "name": "worker"}},
+            "file": {"path": "/etc/new", "Ext": {"original": {"path": "/tmp/\u{fffd}old"}}},
+            "mote": {"syscall": 316, "syscall_name": "renameat2", "return": -18,
+                "flags": ["read_late"], "truncated": ["file.path"], "call_flags": 1,
+                "bytes": {"file.Ext.original.path": "2f746d702fff6f6c64"}}
+        })
+    );
+}
+
+#[test]
+fn an_exec_names_its_path_only_if_it_is_not_the_executable() {
+    let mut event = event(Action::Exec);
+    event.path = event.executable.clone();
+    event.args = bytes(b"bash\0-c\0");
+    event.args_count = Some(2);
+    let document = write(&event);
+    assert_eq!(document["process"]["args"], json!(["bash", "-c"]));
+    assert_eq!(document["process"]["args_count"], 2);
+    assert_eq!(document.get("file"), None);
+    event.path = bytes(b"/opt/missing");
+    event.ret = Some(-2);
+    assert_eq!(write(&event)["file"], json!({"path": "/opt/missing"}));
+}
+
+#[test]
+fn an_exit_tells_status_signal_and_core_dump() {
+    let mut event = event(Action::Exit);
+    event.exit_status = Some(3 << 8);
+    let document = write(&event);
+    assert_eq!(document["process"]["exit_code"], 3);
+    assert_eq!((document.get("mote"), document["event"].get("outcome")), (None, None));
+    event.exit_status = Some(11 | 0x80);
+    let document = write(&event);
+    assert_eq!(document["process"]["exit_code"], 139);
+    assert_eq!(document["mote"], json!({"exit_signal": 11, "core_dumped": true}));
+    event.exit_status = Some(9);
+    assert_eq!(write(&event)["mote"], json!({"exit_signal": 9, "core_dumped": false}));
+}
+
+#[test]
+fn an_open_names_its_flags_and_mode() {
+    let mut event = event(Action::Open);
+    event.path = bytes(b"/x");
+    (event.call_flags, event.mode) = (Some(0o1101), Some(0o640));
+    let document = write(&event);
+    assert_eq!(document["file"], json!({"path": "/x", "mode": "0640"}));
+    assert_eq!(document["mote"]["open_flags"], json!(["O_WRONLY", "O_CREAT", "O_TRUNC"]));
+    assert_eq!(document["event"]["outcome"], "unknown");
+}
+
+#[test]
+fn a_connect_to_every_kind_of_address() {
+    let mut event = event(Action::Connect);
+    let mut parts = |peer, transport, path: &[u8]| {
+        (event.peer, event.transport, event.path) = (peer, transport, bytes(path));
+        let mut document = write(&event);
+        let part = |name: &str, document: &mut Value| document[name].take();
+        (
+            part("destination", &mut document),
+            part("network", &mut document),
+            part("mote", &mut document),
+        )
+    };
+    let v4 = Some(Endpoint::V4([192, 0, 2, 1].into(), 443));
+    assert_eq!(
+        parts(v4, Transport::Tcp, b""),
+        (
+            json!({"ip": "192.0.2.1", "port": 443, "address": "192.0.2.1"}),
+            json!({"transport": "tcp", "type": "ipv4", "direction": "egress"}),
+            Value::Null
+        )
+    );
+    let v6 = Some(Endpoint::V6(core::net::Ipv6Addr::LOCALHOST, 53));
+    assert_eq!(
+        parts(v6, Transport::Unknown, b""),
+        (
+            json!({"ip": "::1", "port": 53, "address": "::1"}),
+            json!({"type": "ipv6", "direction": "egress"}),
+            Value::Null
+        )
+    );
+    assert_eq!(
+        parts(Some(Endpoint::Unix), Transport::Unknown, b"\0bus"),
+        (
+            json!({"address": "@bus"}),
+            json!({"type": "unix", "direction": "egress"}),
+            json!({"bytes": {"destination.address": "00627573"}})
+        )
+    );
+    assert_eq!(
+        parts(Some(Endpoint::Other(16)), Transport::Unknown, b""),
+        (Value::Null, json!({"direction": "egress"}), json!({"address_family": 16}))
+    );
+}
+
+#[test]
+fn a_loss_has_no_process() {
+    let mut event = Event::new();
+    event.loss = Some(Loss {
+        place: LossPlace::RingFull,
+        class: Some(Class::Bulk),
+        cpu: Some(3),
+        count: 12,
+    });
+    let document = write(&event);
+    assert_eq!(document.get("process"), None);
+    assert_eq!(document["event"]["category"], json!(["host"]));
+    assert_eq!(
+        document["mote"]["lost"],
+        json!({"where": "ring_full", "ring": "bulk", "cpu": 3, "count": 12})
+    );
+}

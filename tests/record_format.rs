@@ -1,0 +1,144 @@
+//! `docs/record-format.md` against the program: its vector, byte by byte, and its tables;
+//! and `tests/record/`: lines and what they decode to.
+//!
+//! `WRITE_GOLDEN=1 cargo test --test record_format` writes the decoded side anew. The
+//! encoded side is written by hand: it is what other decoders were built on.
+
+mod common;
+
+use common::{batch_of, bytes, context};
+use mote::command::decode::decoder::Decoder;
+use mote::event::{Action, Bytes, Class, Event, Flags, Loss, LossPlace, Truncated};
+use mote::record::{Encoder, find};
+use std::path::Path;
+
+const DOCUMENT: &str = include_str!("../docs/record-format.md");
+
+/// The page's vector: the line, and the bytes without their notes.
+fn vector() -> (&'static str, Vec<u8>) {
+    let (_, section) = DOCUMENT.split_once("## Test vector").unwrap();
+    let mut blocks = section.split("```text\n").skip(1).map(|b| b.split_once("```").unwrap().0);
+    let line = blocks.next().unwrap().trim_end();
+    let hex = blocks.next().unwrap();
+    let bytes = hex
+        .lines()
+        .flat_map(|line| line.split_once('|').unwrap().0.split_whitespace())
+        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
+        .collect();
+    (line, bytes)
+}
+
+/// The events that the page says are in the vector.
+fn vector_events() -> [Event; 3] {
+    let mut exec = Event::new();
+    exec.action = Action::Exec;
+    (exec.sequence, exec.time_ns) = (41, 6_000_000_000);
+    (exec.pid, exec.tid, exec.ppid) = (4242, 4242, Some(4200));
+    (exec.uid, exec.gid) = (1000, 1000);
+    exec.comm = bytes(b"bash");
+    exec.executable = bytes(b"/usr/bin/bash");
+    (exec.syscall, exec.ret) = (Some(59), Some(0));
+    exec.truncated = Truncated::ARGS;
+    exec.path = exec.executable.clone();
+    exec.args = bytes(b"bash\0-c\0tr");
+    exec.args_count = Some(3);
+
+    let mut rename = Event::new();
+    rename.action = Action::Rename;
+    (rename.sequence, rename.time_ns) = (44, exec.time_ns - 1500);
+    (rename.pid, rename.tid, rename.ppid) = (4242, 4243, Some(4200));
+    (rename.uid, rename.gid) = (1000, 1000);
+    rename.comm = bytes(b"pool");
+    rename.executable = exec.executable.clone();
+    (rename.syscall, rename.ret) = (Some(264), Some(-18));
+    rename.flags = Flags::FROM_RELATIVE;
+    rename.flags.insert(Flags::READ_LATE);
+    rename.path = bytes(b"/etc/new");
+    rename.from = bytes(b"old");
+
+    let mut loss = Event::new();
+    (loss.sequence, loss.time_ns) = (45, rename.time_ns + 1_000_000);
+    loss.loss = Some(Loss {
+        place: LossPlace::RingFull,
+        class: Some(Class::Bulk),
+        cpu: Some(3),
+        count: 300,
+    });
+    [exec, rename, loss]
+}
+
+#[test]
+fn the_encoder_writes_the_vector() {
+    let (line, hex) = vector();
+    let mut encoder = Encoder::new(Class::Priority, context());
+    for event in vector_events() {
+        encoder.push(&event).unwrap();
+    }
+    let mut written = Bytes::new();
+    assert_eq!(encoder.finish(1_795_478_400_000_000_000 - 6_000_000_000, &mut written), 3);
+    let written = std::str::from_utf8(&written).unwrap();
+    assert_eq!(batch_of(written.as_bytes()), hex);
+    assert_eq!(written, line);
+}
+
+/// Every pair, whatever its name: a new one needs no line here.
+#[test]
+fn lines_decode_to_their_documents() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/record");
+    let mut pairs = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "line") {
+            continue;
+        }
+        let mut decoder = Decoder::new();
+        let mut out = Vec::new();
+        for line in std::fs::read(&path).unwrap().split(|byte| *byte == b'\n') {
+            decoder.line(line, &mut out, &mut |e| panic!("{path:?}: {e}")).unwrap();
+        }
+        let golden = path.with_extension("json");
+        if std::env::var_os("WRITE_GOLDEN").is_some() {
+            std::fs::write(&golden, &out).unwrap();
+        }
+        let expected = std::fs::read_to_string(&golden).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected, "{path:?}");
+        pairs += 1;
+    }
+    assert!(pairs >= 2, "only {pairs} pairs");
+}
+
+#[test]
+fn the_vector_is_one_of_the_lines() {
+    let line = include_bytes!("record/vector.line");
+    assert_eq!(find(line), Some(vector().0.as_bytes()));
+}
+
+/// The first two cells of the table under `heading`.
+fn table(heading: &str) -> Vec<(String, String)> {
+    let (_, rest) = DOCUMENT.split_once(heading).unwrap_or_else(|| panic!("no {heading}"));
+    rest.lines()
+        .skip_while(|line| !line.starts_with("| ---"))
+        .skip(1)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let mut cells = line.split('|').map(|cell| cell.trim().to_string());
+            (cells.nth(1).unwrap(), cells.next().unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn the_tables_have_every_number_and_name() {
+    let pairs = |numbers: &mut dyn Iterator<Item = (u8, &str)>| -> Vec<(String, String)> {
+        numbers.map(|(number, name)| (number.to_string(), name.to_string())).collect()
+    };
+    let actions: Vec<_> =
+        Action::ALL.iter().map(|a| (a.name().to_string(), (*a as u8).to_string())).collect();
+    assert_eq!(table("| action | Number |"), actions);
+    let places = pairs(&mut LossPlace::ALL.iter().map(|p| (*p as u8, p.name())));
+    assert_eq!(table("### Places of loss"), places);
+    let flags = |bit: u8| Flags(1 << bit).names().next().map(|name| (bit, name));
+    assert_eq!(table("### flags"), pairs(&mut (0..16).filter_map(flags)));
+    let truncated = |bit: u8| Truncated(1 << bit).names().next().map(|name| (bit, name));
+    assert_eq!(table("### truncated"), pairs(&mut (0..16).filter_map(truncated)));
+}
