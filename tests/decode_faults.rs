@@ -164,3 +164,22 @@ fn a_recent_batch_is_written_once() {
     let duplicates = feed(&line).1;
     assert_eq!(duplicates, 1, "forgotten, so written again");
 }
+
+/// A dictionary makes much of little: the longest line there is, all renames between two
+/// long names that are not UTF-8. Its events are written one by one, not held.
+#[test]
+fn the_worst_line_is_written_to_its_end() {
+    let string = [&b"\x80\x10"[..], &[0xff; 2048]].concat();
+    let actor = b"\x01\x08\x01\x00\x00\x00\x00\x00\x01\x00";
+    let event = b"\x0d\x21\x00\x00\x01\x00\x00\x00\x00\x01\x00\x01\x00\x00";
+    let mut batch = [HEADER, b"\x01", &string, actor].concat();
+    let room = DECODE_LINE_BYTES / 4 * 3 - batch.len() - 5;
+    let count = room / event.len();
+    batch.extend_from_slice(&[(count & 127) as u8 | 128, (count >> 7) as u8]);
+    for _ in 0..count {
+        batch.extend_from_slice(event);
+    }
+    let mut decoder = Decoder::new();
+    decoder.line(&line_of(&batch), &mut std::io::sink(), &mut |e| panic!("{e}")).unwrap();
+    assert_eq!(decoder.counts().events, count as u64);
+}

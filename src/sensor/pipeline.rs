@@ -2,7 +2,7 @@
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::event::{Action, Bytes, Class, Event, Loss, LossPlace};
+use crate::event::{Action, Bytes, Class, Event, Loss, LossPlace, Truncated};
 use crate::filter::Filter;
 use crate::limits::LINE_BYTES;
 use crate::process::Processes;
@@ -123,6 +123,13 @@ impl Pipeline {
         let mut result = self.batches[class as usize].push(&self.event);
         if result == Err(PushError::Full) {
             self.finish(class, output);
+            result = self.batches[class as usize].push(&self.event);
+        }
+        if result == Err(PushError::TooLarge) {
+            // Three unrelated paths near their capacity: the event is worth more than its
+            // executable.
+            self.event.executable.clear();
+            self.event.truncated.insert(Truncated::EXECUTABLE);
             result = self.batches[class as usize].push(&self.event);
         }
         match result {
