@@ -122,8 +122,8 @@ pub const CASES: &[Case] = &[
     case!("cannot be", nothing, |_, m| {
         let stream = socket(AF_INET, SOCK_STREAM);
         let call = connect(&stream, &(AF_INET as u16).to_ne_bytes());
-        // A family without an address: named by its number.
-        m.rows.push(call.event("connect", EINVAL).with("network.type", "af_2"));
+        // A family without an address.
+        m.rows.push(call.event("connect", EINVAL).with("mote.address_family", AF_INET));
         let call = sys!(SYS_connect, stream.as_raw_fd(), std::ptr::null::<u8>(), 16);
         let unread = json!(["address_unread"]);
         m.rows.push(call.event("connect", EFAULT).with("mote.flags", unread));

@@ -191,7 +191,8 @@ fn killed(made: &mut Made, signal: i32) {
     });
     assert_eq!(libc::WTERMSIG(status), signal);
     // As a shell has it.
-    made.rows.push(exit_row(pid, i64::from(128 + signal), &own_executable()));
+    let row = exit_row(pid, i64::from(128 + signal), &own_executable());
+    made.rows.push(row.with("mote.exit_signal", signal));
 }
 
 macro_rules! case {

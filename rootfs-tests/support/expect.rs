@@ -99,6 +99,8 @@ fn reduce(event: &Value, with_call: bool) -> String {
     if with_call {
         keep("network.type");
         keep("network.transport");
+        keep("mote.address_family");
+        keep("mote.exit_signal");
         for (marks, ignored) in [
             ("mote.truncated", ""),
             // Says when a name was read, which depends on what the kernel has paged in.

@@ -92,9 +92,9 @@ impl Drop for Sensor {
 pub fn decode(file: &Path) -> Vec<Value> {
     let output = Command::new(mote()).arg("decode").arg(file).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    // It speaks of damaged lines, and of what it received twice and printed once.
+    // It speaks of bad records, and of what it received twice and printed once.
     assert!(
-        output.status.success() && (said.is_empty() || said.contains(" 0 lines with a damaged")),
+        output.status.success() && (said.is_empty() || said.contains(" 0 bad records")),
         "mote decode: {}: {said}",
         output.status
     );
