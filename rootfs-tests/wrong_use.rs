@@ -49,7 +49,7 @@ fn refused(command: &mut Command, code: i32, word: &str) {
     assert_eq!(output.status.code(), Some(code), "{context}");
     assert!(output.stdout.is_empty(), "{context}");
     assert_eq!(said.lines().count(), 1, "one line: {context}");
-    assert!(said.starts_with("mote: ") || said.starts_with("mote decode: "), "{context}");
+    assert!(said.starts_with("mote: "), "{context}");
     assert!(said.contains(word), "the word `{word}`: {context}");
 }
 

@@ -214,10 +214,12 @@ impl Sensor {
         }
     }
 
-    /// Detaches, then delivers what was seen until then.
+    /// Delivers what was seen until now. The kernel detaches when the process ends: closing
+    /// a tracepoint's event waits for every CPU (`tracepoint_synchronize_unregister`), some
+    /// 60 ms each, and the last events should not wait for that.
     fn end(mut self) {
-        self.ebpf.detach();
-        while self.drain(u64::MAX) > 0 {}
+        let now_ns = monotonic_ns();
+        while self.drain(now_ns) > 0 {}
         let pipeline = &mut self.pipeline;
         // The counters are read for the last time; if they cannot be, nothing more is known.
         let _ = self.ebpf.read_losses(|loss| pipeline.lose(loss));

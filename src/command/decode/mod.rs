@@ -80,7 +80,11 @@ fn decode(input: impl Read, name: &str, out: &mut impl Write, errors: &mut impl 
             Next::End => break Ok(()),
             Next::NotWritten(error) => break Err(error),
             Next::NotRead(error) => {
-                let _ = writeln!(errors, "mote decode: {name}: {error}");
+                let _ = writeln!(
+                    errors,
+                    "mote: {name} could not be read ({error}); name a readable file, or none for \
+                     standard input"
+                );
                 code = exit::NOINPUT;
                 break out.flush();
             }

@@ -168,8 +168,9 @@ fn call(
     match action {
         Action::Open if flags & MOTE_FLAGS_UNREAD == 0 => {
             event.call_flags = Some(call_flags);
-            // Without O_CREAT or O_TMPFILE the kernel ignores it (open(2)).
-            if call_flags & (libc::O_CREAT | libc::O_TMPFILE) as u32 != 0 {
+            // Without them the kernel ignores it (open(2)). O_TMPFILE has O_DIRECTORY in it.
+            let has = |flags: i32| call_flags & flags as u32 == flags as u32;
+            if has(libc::O_CREAT) || has(libc::O_TMPFILE) {
                 event.mode = Some(mode);
             }
         }

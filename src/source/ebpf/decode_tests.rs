@@ -90,6 +90,10 @@ fn an_open_has_a_mode_only_if_it_could_create() {
     assert_eq!(bytes.event().mode, None);
     bytes.i32(offset_of!(mote_call, call_flags), libc::O_WRONLY | libc::O_CREAT);
     assert_eq!(bytes.event().mode, Some(0o644));
+    bytes.i32(offset_of!(mote_call, call_flags), libc::O_RDWR | libc::O_TMPFILE);
+    assert_eq!(bytes.event().mode, Some(0o644));
+    bytes.i32(offset_of!(mote_call, call_flags), libc::O_RDWR | libc::O_DIRECTORY);
+    assert_eq!(bytes.event().mode, None);
     let unread = call(MOTE_KIND_NAME, MOTE_FLAGS_UNREAD, libc::SYS_openat2, b"", b"f\0").event();
     assert_eq!((unread.call_flags, unread.mode), (None, None));
 }

@@ -254,9 +254,4 @@ impl Ebpf {
     pub fn rings_and_losses(&mut self) -> (&mut Rings, &mut Losses) {
         (&mut self.rings, &mut self.losses)
     }
-
-    /// Detaches every program. What is in the rings can still be read.
-    pub fn detach(&mut self) {
-        self.attached.clear();
-    }
 }
