@@ -112,12 +112,14 @@ fn no_event_touches_the_heap() {
         }
     }
     let place = LossPlace::RingFull;
-    pipeline.lose(Loss { place, class: Some(Class::Bulk), cpu: Some(1), count: 3 });
+    pipeline.lose(Loss { place, class: Some(Class::Bulk), cpu: Some(1), count: 2 });
+    // The process table starts anew.
+    pipeline.lose(Loss { place, class: Some(Class::Priority), cpu: Some(1), count: 1 });
     pipeline.flush(&mut lines);
     let allocations = ALLOCATIONS.with(Cell::get) - before;
 
-    // Four events of every process, and two loss records: the ring's and the malformed.
-    assert_eq!(lines.events, u64::from(4 * PROCESSES + 2));
+    // Four events of every process, and three loss records: two rings' and the malformed.
+    assert_eq!(lines.events, u64::from(4 * PROCESSES + 3));
     assert_eq!(pipeline.totals().received, u64::from(4 * PROCESSES));
     assert_eq!(pipeline.totals().lost, u64::from(PROCESSES + 3));
     assert!(lines.lines > 10, "batches were finished in between");

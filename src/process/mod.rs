@@ -37,7 +37,11 @@ pub struct Processes {
     name: Box<Bytes<PATH_BYTES>>,
     link: Box<[u8; PATH_BYTES]>,
     now_ns: fn() -> u64,
+    next_sweep_ns: u64,
 }
+
+/// How often a full table is searched for processes whose exit was lost.
+const SWEEP_INTERVAL_NS: u64 = 1_000_000_000;
 
 impl Processes {
     /// An empty table. `now_ns`: the clock of the events, `CLOCK_MONOTONIC`.
@@ -50,6 +54,7 @@ impl Processes {
             name: Box::new(Bytes::new()),
             link: Box::new([0; PATH_BYTES]),
             now_ns,
+            next_sweep_ns: 0,
         })
     }
 
@@ -64,8 +69,7 @@ impl Processes {
     /// Forgets everything: events that would have changed it were lost. What still lives
     /// is read again when it is needed.
     pub fn forget(&mut self) {
-        let pids: Vec<u32> = self.table.keys().copied().collect();
-        for pid in pids {
+        while let Some((&pid, _)) = self.table.first() {
             self.remove(pid);
         }
     }
@@ -282,7 +286,11 @@ impl Processes {
     }
 
     fn insert(&mut self, pid: u32, process: Process) {
-        if self.table.len() == PROCESSES {
+        // A look at every process takes milliseconds: a host that really has so many, or a
+        // user who makes them, must not be able to ask for it at every fork.
+        let now_ns = (self.now_ns)();
+        if self.table.len() == PROCESSES && now_ns >= self.next_sweep_ns {
+            self.next_sweep_ns = now_ns + SWEEP_INTERVAL_NS;
             self.remove_dead();
         }
         if self.table.insert(pid, process).is_err() {

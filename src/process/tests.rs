@@ -152,6 +152,11 @@ fn a_full_table_makes_room_from_the_dead_and_counts_the_rest() {
     let own = std::process::id();
     assert!(processes.known(own).is_some());
     assert_eq!((processes.table.len(), processes.take_unplaced()), (1, 0));
+    // Full again within the same second: it is not searched again.
+    for n in 0..PROCESSES as u32 {
+        processes.insert(SHELL + n, entry);
+    }
+    assert_eq!((processes.table.len(), processes.take_unplaced()), (PROCESSES, 1));
 }
 
 #[test]
