@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -30,7 +30,7 @@ pub enum ConfigError {
     /// It could not be read.
     Read(io::Error),
     /// It is larger than any configuration.
-    TooLarge(u64),
+    TooLarge,
     /// It is not JSON, or not of this shape: line and column are in it.
     Json(serde_json::Error),
     /// An exclusion, by its place in the list from 1, cannot be used.
@@ -45,8 +45,8 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ConfigError::Read(error) => write!(f, "it could not be read: {error}"),
-            ConfigError::TooLarge(bytes) => {
-                write!(f, "it has {bytes} bytes, more than the {MAX_BYTES} that are read")
+            ConfigError::TooLarge => {
+                write!(f, "it has more than the {MAX_BYTES} bytes that are read")
             }
             ConfigError::Json(error) => error.fmt(f),
             ConfigError::Exclusion(place, error) => write!(f, "exclusion {place}: {error}"),
@@ -141,11 +141,13 @@ fn global() -> Vec<Scope> {
 impl Config {
     /// Reads a configuration file.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let bytes = fs::metadata(path).map_err(ConfigError::Read)?.len();
-        if bytes > MAX_BYTES {
-            return Err(ConfigError::TooLarge(bytes));
+        let mut json = Vec::new();
+        let file = File::open(path).map_err(ConfigError::Read)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut json).map_err(ConfigError::Read)?;
+        if json.len() as u64 > MAX_BYTES {
+            return Err(ConfigError::TooLarge);
         }
-        Config::parse(&fs::read(path).map_err(ConfigError::Read)?)
+        Config::parse(&json)
     }
 
     /// Reads a configuration.

@@ -205,8 +205,8 @@ pub enum LossPlace {
     RingFull = 1,
     /// The output helper failed for another reason.
     RingOutput = 2,
-    /// The kernel skipped a program because another one was running on that CPU
-    /// (`bpf_prog_info.recursion_misses`).
+    /// The kernel skipped a program because another one was running on that CPU, and
+    /// counted it (`bpf_prog_info.recursion_misses`; older kernels do not).
     ProgramSkipped = 3,
     /// A ring record was not of the agreed shape.
     Malformed = 4,

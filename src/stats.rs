@@ -45,8 +45,7 @@ impl Stats {
         }
     }
 
-    /// The next loss to report. It stays until it is [`reported`](Stats::reported), so
-    /// that a loss record that finds no room is not lost itself.
+    /// The next loss to report. It stays until it is [`reported`](Stats::reported).
     pub fn unreported(&self) -> Option<Loss> {
         let (&(place, class, cpu), &count) = self.unreported.first()?;
         let class = class.map(|class| match class {

@@ -137,8 +137,9 @@ fn explain(error: &SensorError, target: &Target) -> ExitCode {
                  receiver with --syslog"
             ),
         ),
-        SensorError::Os(..) => {
-            exit::fail(exit::OSERR, format_args!("{error}; nothing was left attached"))
-        }
+        SensorError::Os(..) => exit::fail(
+            exit::OSERR,
+            format_args!("{error}; free memory or descriptors, and start it again"),
+        ),
     }
 }

@@ -188,8 +188,9 @@ impl Processes {
             Action::Connect => {
                 event.peer == Some(Endpoint::Unix) && event.path.first().is_some_and(|c| *c != 0)
             }
-            // fchmod has none: the descriptor is the file.
-            _ => !event.path.is_empty() || dirfd >= 0,
+            // fchmod has none, and fchmodat2 may have none: the descriptor is the file.
+            Action::Chmod => !event.path.is_empty() || dirfd >= 0,
+            _ => !event.path.is_empty(),
         };
         if by_name && !event.flags.contains(Flags::PATH_UNREAD) {
             let dirfd = if event.action == Action::Connect { AT_FDCWD } else { dirfd };
@@ -288,10 +289,12 @@ impl Processes {
     fn insert(&mut self, pid: u32, process: Process) {
         // A look at every process takes milliseconds: a host that really has so many, or a
         // user who makes them, must not be able to ask for it at every fork.
-        let now_ns = (self.now_ns)();
-        if self.table.len() == PROCESSES && now_ns >= self.next_sweep_ns {
-            self.next_sweep_ns = now_ns + SWEEP_INTERVAL_NS;
-            self.remove_dead();
+        if self.table.len() == PROCESSES {
+            let now_ns = (self.now_ns)();
+            if now_ns >= self.next_sweep_ns {
+                self.next_sweep_ns = now_ns + SWEEP_INTERVAL_NS;
+                self.remove_dead();
+            }
         }
         if self.table.insert(pid, process).is_err() {
             self.unplaced += 1;

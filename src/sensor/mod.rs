@@ -16,6 +16,7 @@ use crate::event::{Bytes, Class, Loss, LossPlace};
 use crate::limits::RECORDS_PER_TURN;
 use crate::record::{Context, Provider};
 use crate::sink::{Errno, Lost, Sink, SinkError, State, Target};
+use crate::source;
 use crate::source::ebpf::ring::Entry;
 use crate::source::ebpf::{Ebpf, StartError};
 use crate::syscalls::Arch;
@@ -158,7 +159,7 @@ impl Sensor {
                 _ => BUSY_TICK,
             };
             if now >= next_housekeeping {
-                self.keep_house()?;
+                self.keep_house();
                 next_housekeeping = now + HOUSEKEEPING_INTERVAL;
             }
             // While the receiver is away, batches had better fill up.
@@ -190,15 +191,28 @@ impl Sensor {
         })
     }
 
-    fn keep_house(&mut self) -> Result<(), SensorError> {
-        let pipeline = &mut self.pipeline;
-        self.ebpf
-            .read_losses(|loss| pipeline.lose(loss))
-            .map_err(|error| SensorError::Os("reading the loss counters", error))?;
-        if self.ebpf.sync_cpus().map_err(SensorError::Ebpf)? {
-            register_rings(&self.poll, &mut self.ebpf)?;
+    /// What fails here is tried again the next time: a CPU may go offline between two looks.
+    fn keep_house(&mut self) {
+        self.read_losses();
+        let Ok(online) = source::ebpf::online_cpus() else { return };
+        if self.ebpf.lacks_cpus(&online) {
+            // Rings of CPUs that went offline are closed: what is in them is read before.
+            while self.drain(u64::MAX) > 0 {}
+            let changed = self.ebpf.sync_cpus(&online);
+            let registered = register_rings(&self.poll, &mut self.ebpf);
+            let error = match (changed, registered) {
+                (Err(error), _) => error.to_string(),
+                (_, Err(error)) => error.to_string(),
+                _ => return,
+            };
+            eprintln!("mote: warning: {error}; events of that CPU are missing until it works");
         }
-        Ok(())
+    }
+
+    fn read_losses(&mut self) {
+        let pipeline = &mut self.pipeline;
+        // Counters only grow: what is not read now is read the next time.
+        let _ = self.ebpf.read_losses(|loss| pipeline.lose(loss));
     }
 
     /// Counts what the sink could not deliver.
@@ -220,11 +234,17 @@ impl Sensor {
     fn end(mut self) {
         let now_ns = monotonic_ns();
         while self.drain(now_ns) > 0 {}
-        let pipeline = &mut self.pipeline;
-        // The counters are read for the last time; if they cannot be, nothing more is known.
-        let _ = self.ebpf.read_losses(|loss| pipeline.lose(loss));
+        self.read_losses();
+        self.note_shed();
         self.pipeline.flush(&mut self.sink);
         self.sink.drain(Instant::now() + DRAIN_TIME);
+        if self.sink.backlog() > 0 && !self.sink.is_closed() {
+            eprintln!(
+                "mote: warning: {} messages were not delivered, their receiver took none for {} s",
+                self.sink.backlog(),
+                DRAIN_TIME.as_secs()
+            );
+        }
     }
 }
 

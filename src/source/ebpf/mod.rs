@@ -85,6 +85,11 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+/// The CPUs that run now.
+pub fn online_cpus() -> io::Result<Vec<i32>> {
+    redbpf::cpus::get_online()
+}
+
 /// The running provider. Dropping it, or the death of the process, detaches everything:
 /// nothing is pinned.
 #[derive(Debug)]
@@ -124,7 +129,8 @@ impl Ebpf {
             losses: Losses::new(possible_cpus),
             object,
         };
-        provider.sync_cpus()?;
+        let online = online_cpus().map_err(|error| StartError::Ring(0, error))?;
+        provider.sync_cpus(&online)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         settings.task_exit_code_offset = provider.measure(&tracefs, &settings)?.unwrap_or(0);
         provider.status_known = settings.task_exit_code_offset != 0;
@@ -153,36 +159,34 @@ impl Ebpf {
         &mut self.rings
     }
 
+    /// Whether the rings are not those of these CPUs.
+    pub fn lacks_cpus(&self, online: &[i32]) -> bool {
+        let known = |cpu: &i32| {
+            [Class::Priority, Class::Bulk].iter().all(|class| self.rings.has(*cpu as u32, *class))
+        };
+        !online.iter().all(known) || self.rings.cpus().any(|cpu| !online.contains(&(cpu as i32)))
+    }
+
     /// Opens rings for CPUs that came online, and closes those of CPUs that went offline.
-    /// Returns whether anything changed.
-    pub fn sync_cpus(&mut self) -> Result<bool, StartError> {
-        let online = redbpf::cpus::get_online().map_err(|error| StartError::Ring(0, error))?;
-        let mut changed = false;
-        self.rings.retain(|cpu| {
-            let keep = online.contains(&(cpu as i32));
-            changed |= !keep;
-            keep
-        });
-        for cpu in online {
+    pub fn sync_cpus(&mut self, online: &[i32]) -> Result<(), StartError> {
+        self.rings.retain(|cpu| online.contains(&(cpu as i32)));
+        for &cpu in online {
             let index = cpu as u32;
-            if self.rings.has_cpu(index) {
-                continue;
-            }
             for (class, map, bytes) in [
                 (Class::Priority, c"priority", limits::PRIORITY_RING_BYTES),
                 (Class::Bulk, c"bulk", limits::BULK_RING_BYTES),
             ] {
+                if self.rings.has(index, class) {
+                    continue;
+                }
                 let watermark = (bytes / limits::RING_WATERMARK_DIVISOR) as u32;
-                let ring = Ring::open(cpu, bytes, watermark)
-                    .map_err(|error| StartError::Ring(index, error))?;
-                self.object
-                    .set_ring(map, index, ring.as_fd())
-                    .map_err(|error| StartError::Ring(index, error))?;
+                let failed = |error| StartError::Ring(index, error);
+                let ring = Ring::open(cpu, bytes, watermark).map_err(failed)?;
+                self.object.set_ring(map, index, ring.as_fd()).map_err(failed)?;
                 self.rings.add(ring, class, index);
             }
-            changed = true;
         }
-        Ok(changed)
+        Ok(())
     }
 
     fn measure(
@@ -196,7 +200,8 @@ impl Ebpf {
         if attached.is_none() {
             return Ok(None);
         }
-        measure::exit_code_offset(&self.object, settings).map_err(StartError::Settings)
+        // Without it exit events have no status, which is said at the start.
+        Ok(measure::exit_code_offset(&self.object, settings).unwrap_or(None))
     }
 
     fn attach_all(&mut self, tracefs: &Tracefs) -> Result<(), StartError> {
@@ -239,7 +244,7 @@ impl Ebpf {
             .object
             .program(hook.program)
             .ok_or_else(|| failed(io::Error::other("no such program in the object")))?;
-        let cpus = redbpf::cpus::get_online().map_err(failed)?;
+        let cpus = online_cpus().map_err(failed)?;
         let cpu = cpus.first().copied().unwrap_or(0);
         perf::attach_tracepoint(format.id, program, cpu).map(Some).map_err(failed)
     }

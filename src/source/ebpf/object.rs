@@ -69,9 +69,12 @@ impl Object {
         };
         let object = Object { raw };
         for ring in [c"priority", c"bulk"] {
+            let map = object.map(ring);
+            if map.is_null() {
+                return Err(failed("find the ring maps", libc::ENOENT));
+            }
             // SAFETY: a map of this object, not loaded yet.
-            let error =
-                unsafe { bpf_sys::bpf_map__set_max_entries(object.map(ring), possible_cpus) };
+            let error = unsafe { bpf_sys::bpf_map__set_max_entries(map, possible_cpus) };
             if error != 0 {
                 return Err(failed("size the ring maps", error));
             }
@@ -85,8 +88,7 @@ impl Object {
     }
 
     fn map(&self, name: &CStr) -> *mut bpf_sys::bpf_map {
-        // SAFETY: the object is open, the name ends with NUL. Null if there is none, which
-        // libbpf's functions on maps refuse.
+        // SAFETY: the object is open, the name ends with NUL. Null if there is none.
         unsafe { bpf_sys::bpf_object__find_map_by_name(self.raw.as_ptr(), name.as_ptr()) }
     }
 
@@ -157,7 +159,7 @@ impl Object {
     }
 
     /// Runs of this program that the kernel skipped because another program was running on
-    /// that CPU (since 5.12, commit 9ed9e9ba2337; before, always 0).
+    /// that CPU. Kernels that do not count them for tracepoints say 0.
     pub fn recursion_misses(&self, program: &str) -> io::Result<u64> {
         let fd = self.program(program).ok_or(io::ErrorKind::NotFound)?;
         // SAFETY: a C struct of integers and arrays.

@@ -45,14 +45,19 @@ impl Rings {
         self.rings.push(CpuRing { ring, class, cpu, front_time_ns: NO_TIME });
     }
 
-    /// Closes the rings of CPUs for which `keep` is false. What is in them is read before.
+    /// The CPUs whose rings are open, each once a ring.
+    pub fn cpus(&self) -> impl Iterator<Item = u32> {
+        self.rings.iter().map(|ring| ring.cpu)
+    }
+
+    /// Closes the rings of CPUs for which `keep` is false, and forgets what is in them.
     pub fn retain(&mut self, mut keep: impl FnMut(u32) -> bool) {
         self.rings.retain(|ring| keep(ring.cpu));
     }
 
-    /// Whether a CPU's rings are open.
-    pub fn has_cpu(&self, cpu: u32) -> bool {
-        self.rings.iter().any(|ring| ring.cpu == cpu)
+    /// Whether a CPU's ring is open.
+    pub fn has(&self, cpu: u32, class: Class) -> bool {
+        self.rings.iter().any(|ring| ring.cpu == cpu && ring.class == class)
     }
 
     /// The descriptors to poll.
