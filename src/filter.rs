@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::event::{Action, Event};
+use crate::event::{Action, Event, Flags};
 use crate::limits::EXCLUSIONS;
 
 /// What a rule excludes.
@@ -114,7 +114,10 @@ impl Filter {
     /// Whether the event is excluded. A rename is if both its names are: else a file could
     /// be brought in or out unseen.
     pub fn excludes(&self, event: &Event) -> bool {
-        if event.action == Action::Loss {
+        // What is not certain or not whole is shown: a path with `..` in it may lead out of
+        // the folder that it names first.
+        let doubtful = event.flags.contains(Flags::PATH_UNRESOLVED) || !event.truncated.is_empty();
+        if event.action == Action::Loss || doubtful {
             return false;
         }
         if self.has(RuleKind::Process, &event.executable) {

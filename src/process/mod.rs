@@ -103,12 +103,15 @@ impl Processes {
         if event.time_ns < process.directory_since_ns {
             return;
         }
-        let directory = if event.path.is_empty() || !event.flags.is_empty() {
+        let whole = event.flags.is_empty() && event.truncated.is_empty();
+        let directory = if event.path.is_empty() || !whole {
             // fchdir: its descriptor may be gone or another's by now.
             None
         } else {
-            self.absolute(event.pid, event.time_ns, AT_FDCWD, &mut event.path);
-            (event.path.first() == Some(&b'/')).then(|| self.strings.hold(&event.path)).flatten()
+            match self.absolute(event.pid, event.time_ns, AT_FDCWD, &mut event.path) {
+                Found::Absolute { truncated: false, .. } => self.strings.hold(&event.path),
+                _ => None,
+            }
         };
         if let Some(process) = self.table.get_mut(&event.pid) {
             self.strings.give_back(process.directory);

@@ -197,7 +197,8 @@ impl Sensor {
         let Ok(online) = source::ebpf::online_cpus() else { return };
         if self.ebpf.lacks_cpus(&online) {
             // Rings of CPUs that went offline are closed: what is in them is read before.
-            while self.drain(u64::MAX) > 0 {}
+            let now_ns = monotonic_ns();
+            while self.drain(now_ns) > 0 {}
             let changed = self.ebpf.sync_cpus(&online);
             let registered = register_rings(&self.poll, &mut self.ebpf);
             let error = match (changed, registered) {
