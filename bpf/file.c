@@ -121,7 +121,8 @@ int enter_openat2(struct enter *ctx)
 					 .path = (void *)ctx->args[1]);
 
 	/* Not resident: whether it can write is not known, so it is reported. */
-	if (probe_read(&how, sizeof(how), (void *)ctx->args[2]))
+	if (!is_user((void *)ctx->args[2]) ||
+	    probe_read(&how, sizeof(how), (void *)ctx->args[2]))
 		request.flags |= MOTE_FLAGS_UNREAD;
 	else if (!can_change(how.flags))
 		return 0;

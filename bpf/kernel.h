@@ -60,6 +60,14 @@ MAP(bulk, MAP_PERF_EVENT_ARRAY, u32, 1);
 MAP(settings, MAP_ARRAY, struct mote_settings, 1);
 MAP(losses, MAP_PERCPU_ARRAY, u64, MOTE_LOSS_COUNT);
 
+/* bpf_probe_read falls back to kernel memory for an address that is not a user's (linux
+ * kernel/trace/bpf_trace.c, bpf_probe_read_compat): a caller must not get that into a
+ * record by passing such an address. x86-64 and arm64 have the kernel in the upper half. */
+INLINE int is_user(const void *address)
+{
+	return (s64)address >= 0;
+}
+
 INLINE const struct mote_settings *get_settings(void)
 {
 	u32 zero = 0;

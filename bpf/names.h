@@ -63,6 +63,17 @@ INLINE u32 read_name(u8 *to, u32 capacity, const void *from, u16 *flags, u16 unr
 	return bytes;
 }
 
+/* The same for an address that the caller chose. */
+INLINE u32 read_user_name(u8 *to, u32 capacity, const void *from, u16 *flags, u16 unread,
+			  u16 cut)
+{
+	if (!is_user(from)) {
+		*flags |= unread;
+		return 0;
+	}
+	return read_name(to, capacity, from, flags, unread, cut);
+}
+
 /* Fills the names of a slot from the caller's memory. */
 INLINE void read_names(struct call_slot *slot, u16 kind)
 {
@@ -71,14 +82,14 @@ INLINE void read_names(struct call_slot *slot, u16 kind)
 	u32 from_bytes = 0;
 
 	if (kind == MOTE_KIND_RENAME) {
-		from_bytes = read_name(call->data, MOTE_PAIR_BYTES, slot->from, &flags,
+		from_bytes = read_user_name(call->data, MOTE_PAIR_BYTES, slot->from, &flags,
 				       MOTE_FROM_UNREAD, MOTE_FROM_CUT);
 		if (from_bytes > MOTE_PAIR_BYTES)
 			from_bytes = MOTE_PAIR_BYTES;
-		call->path_bytes = read_name(call->data + from_bytes, MOTE_PAIR_BYTES, slot->path,
+		call->path_bytes = read_user_name(call->data + from_bytes, MOTE_PAIR_BYTES, slot->path,
 					     &flags, MOTE_PATH_UNREAD, MOTE_PATH_CUT);
 	} else {
-		call->path_bytes = read_name(call->data, MOTE_NAME_BYTES, slot->path, &flags,
+		call->path_bytes = read_user_name(call->data, MOTE_NAME_BYTES, slot->path, &flags,
 					     MOTE_PATH_UNREAD, MOTE_PATH_CUT);
 	}
 	call->from_bytes = from_bytes;
@@ -142,7 +153,7 @@ INLINE void read_request(struct call_slot *slot, u16 kind, int named)
 		if (bytes > MOTE_ADDRESS_BYTES)
 			bytes = MOTE_ADDRESS_BYTES;
 		call->path_bytes = bytes;
-		if (bytes == 0 || probe_read(call->data, bytes, slot->path)) {
+		if (bytes == 0 || !is_user(slot->path) || probe_read(call->data, bytes, slot->path)) {
 			call->header.flags |= MOTE_PATH_UNREAD;
 			call->path_bytes = 0;
 		}

@@ -52,7 +52,7 @@ INLINE void read_args(struct mote_exec *exec, const void *const *argv)
 		const void *arg = 0;
 		long bytes;
 
-		if (probe_read(&arg, sizeof(arg), argv + i)) {
+		if (!is_user(argv + i) || probe_read(&arg, sizeof(arg), argv + i)) {
 			flags |= MOTE_ARGS_UNREAD;
 			break;
 		}
@@ -62,7 +62,7 @@ INLINE void read_args(struct mote_exec *exec, const void *const *argv)
 			flags |= MOTE_ARGS_CUT;
 			break;
 		}
-		bytes = probe_read_str(exec->data + used, MOTE_ARGS_BYTES, arg);
+		bytes = is_user(arg) ? probe_read_str(exec->data + used, MOTE_ARGS_BYTES, arg) : 0;
 		if (bytes <= 0) {
 			/* Keeps its place, empty. */
 			flags |= MOTE_ARGS_UNREAD;
@@ -125,7 +125,12 @@ INLINE int enter_exec(struct enter *ctx, s32 dirfd, const void *path, const void
 	slot->exec.dirfd = dirfd;
 	read_args(&slot->exec, argv);
 	/* For an exec that fails: one that succeeds gets the kernel's own copy. */
-	read_exec_path(&slot->exec, path);
+	if (is_user(path)) {
+		read_exec_path(&slot->exec, path);
+	} else {
+		slot->exec.path_bytes = 0;
+		slot->exec.header.flags |= MOTE_PATH_UNREAD;
+	}
 	return 0;
 }
 
@@ -150,7 +155,7 @@ int leave_exec(struct leave *ctx)
 
 	if (!slot)
 		return 0;
-	if (slot->exec.header.flags & MOTE_PATH_UNREAD) {
+	if ((slot->exec.header.flags & MOTE_PATH_UNREAD) && is_user(slot->path)) {
 		read_exec_path(&slot->exec, slot->path);
 		slot->exec.header.flags |= MOTE_READ_LATE;
 	}
