@@ -172,8 +172,9 @@ INLINE void release(struct claim *claim)
 	__sync_fetch_and_add(&claim->holders, -1);
 }
 
-/* Threads of one process have tids close to each other: the second place is far from
- * the first and differs for tids that share it. `slots` is a power of two. */
+/* Threads of one process have tids close to each other, which first_place spreads;
+ * second_place mixes in the high bits, in which tids that share a first place differ.
+ * `slots` is a power of two. */
 INLINE u32 first_place(u32 tid, u32 slots)
 {
 	return tid & (slots - 1);

@@ -127,7 +127,9 @@ enum mote_loss {
 };
 
 /* The map `probe`: bytes of a task_struct, read in chunks since its end may lie beyond
- * mapped memory. The fields that are looked for lie in its first third on every kernel. */
+ * mapped memory.
+ * On 6.18 the fields that are looked for lie within these bytes; where they do not, the
+ * measurement finds nothing and says so. */
 #define MOTE_PROBE_CHUNK_BYTES 512
 #define MOTE_PROBE_CHUNKS 12
 

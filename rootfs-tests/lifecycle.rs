@@ -124,7 +124,7 @@ fn sensor_does_not_report_itself() {
     sensor.stop();
     let events = decode(&Sensor::records(&dir));
     assert_same(&[row], &own_renames(&events), false);
-    // Its end is seen by nobody: the hooks go first.
+    // Its own calls and its end are left out in the kernel, by its pid.
     let own: Vec<&Value> = events.iter().filter(|e| at(e, "process.pid") == pid).collect();
     assert!(own.is_empty(), "{own:?}");
 }

@@ -6,7 +6,8 @@
 //! restarts gets again what it is not known to have read. So a receiver may see a message
 //! twice (the batches of the compact format are numbered), and misses one silently only
 //! where its own host or the network loses what was accepted: UDP by its nature, TCP what
-//! a dying receiver had acknowledged and not read.
+//! a dying receiver had acknowledged and not read; and where the queue was full, so that
+//! sent messages gave up their place, and the receiver then died without reading them.
 //!
 //! System calls after the start: socket, connect, setsockopt, getsockopt, getpeername,
 //! sendto, recvfrom, write, ioctl(SIOCOUTQ), poll, epoll_ctl, close.
