@@ -9,36 +9,23 @@ struct exec_slot {
 };
 
 MAP(execs, MAP_ARRAY, struct exec_slot, MOTE_EXEC_SLOTS);
-/* For an exec whose enter was not seen, or found both its slots taken. */
+/* For an exec whose enter was not seen, or found both its places taken. */
 MAP(exec_overflow, MAP_PERCPU_ARRAY, struct exec_slot, 1);
 MAP(probe, MAP_ARRAY, struct mote_probe, 1);
 
+/* A thread that calls exec takes the id of its group's leader on the way, and may be
+ * killed before or after: its task_struct is what stays the same, and its process. */
 INLINE struct exec_slot *claim_exec(u64 id)
 {
-	u32 place = first_place(id, MOTE_EXEC_SLOTS);
-	struct exec_slot *slot = map_lookup(&execs, &place);
-
-	if (slot && try_claim(&slot->claim, id))
-		return slot;
-	place = second_place(id, MOTE_EXEC_SLOTS);
-	slot = map_lookup(&execs, &place);
-	if (slot && try_claim(&slot->claim, id))
-		return slot;
-	return 0;
+	return claim_slot(&execs, MOTE_EXEC_SLOTS, id >> 32, get_current_task());
 }
 
 INLINE struct exec_slot *find_exec(u64 id)
 {
-	u32 place = first_place(id, MOTE_EXEC_SLOTS);
-	struct exec_slot *slot = map_lookup(&execs, &place);
+	struct exec_slot *slot = find_slot(&execs, MOTE_EXEC_SLOTS, id >> 32, get_current_task());
 
-	if (slot && slot->claim.owner == id)
-		return slot;
-	place = second_place(id, MOTE_EXEC_SLOTS);
-	slot = map_lookup(&execs, &place);
-	if (slot && slot->claim.owner == id)
-		return slot;
-	return 0;
+	/* The task_struct of a task whose end was not seen may be another process's now. */
+	return slot && slot->exec.header.pid == (u32)(id >> 32) ? slot : 0;
 }
 
 INLINE void read_args(struct mote_exec *exec, const void *const *argv)
@@ -114,14 +101,21 @@ INLINE int enter_exec(struct enter *ctx, s32 dirfd, const void *path, const void
 {
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot;
+	u32 zero = 0;
+	int overflow = 0;
 
 	if (is_own(id))
 		return 0;
 	slot = claim_exec(id);
-	if (!slot)
-		return 0; /* the exec itself is seen, without arguments */
+	if (unlikely(!slot)) {
+		slot = map_lookup(&exec_overflow, &zero);
+		if (!slot)
+			return 0;
+		overflow = 1;
+	}
 	slot->path = path;
 	slot->exec.header.syscall = ctx->nr;
+	slot->exec.header.pid = id >> 32;
 	slot->exec.dirfd = dirfd;
 	read_args(&slot->exec, argv);
 	/* For an exec that fails: one that succeeds gets the kernel's own copy. */
@@ -130,6 +124,15 @@ INLINE int enter_exec(struct enter *ctx, s32 dirfd, const void *path, const void
 	} else {
 		slot->exec.path_bytes = 0;
 		slot->exec.header.flags |= MOTE_PATH_UNREAD;
+	}
+	/* Whether it succeeds is not known yet. If it does, exec_done tells it once more,
+	 * without the arguments. */
+	if (unlikely(overflow)) {
+		slot->exec.header.kind = MOTE_KIND_EXEC;
+		slot->exec.header.flags |= MOTE_RESULT_UNKNOWN;
+		slot->exec.header.ret = 0;
+		set_identity(&slot->exec.header, id);
+		send_exec((void *)ctx, &slot->exec);
 	}
 	return 0;
 }
@@ -174,16 +177,13 @@ int exec_done(void *ctx)
 	const struct mote_settings *set = get_settings();
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot;
-	u32 old_tid = 0;
 	u32 location = 0;
 	u32 zero = 0;
 	int overflow = 0;
 
 	if (!set || set->own_pid == (u32)(id >> 32))
 		return 0;
-	/* The thread that called exec took the leader's tid. */
-	probe_read(&old_tid, sizeof(old_tid), ctx + set->exec_old_pid_offset);
-	slot = find_exec((id >> 32 << 32) | old_tid);
+	slot = find_exec(id);
 	if (!slot) {
 		slot = map_lookup(&exec_overflow, &zero);
 		if (!slot)

@@ -105,7 +105,6 @@ struct mote_call {
 struct mote_settings {
 	mote_u32 own_pid;
 	mote_u32 exec_filename_offset;
-	mote_u32 exec_old_pid_offset;
 	mote_u32 newtask_pid_offset;
 	mote_u32 newtask_clone_flags_offset;
 	mote_u32 exit_group_dead_offset;
@@ -114,16 +113,21 @@ struct mote_settings {
 	mote_u32 sock_protocol_bytes;
 	mote_u32 task_exit_code_offset; /* in struct task_struct; measured at start */
 	mote_u32 probe_pid;             /* whose task_struct the measurement copies */
-	mote_u32 reserved;
 };
 
-/* The map `losses`, a counter per CPU each. */
+/* Counters in struct mote_losses. */
 enum mote_loss {
 	MOTE_LOSS_PRIORITY_FULL = 0, /* the helper said ENOSPC (kernels from 5.1 on) */
 	MOTE_LOSS_PRIORITY_OUTPUT = 1,
 	MOTE_LOSS_BULK_FULL = 2,
 	MOTE_LOSS_BULK_OUTPUT = 3,
 	MOTE_LOSS_COUNT = 4,
+};
+
+/* The map `losses`, an element a CPU, a cache line each. */
+struct mote_losses {
+	mote_u64 counts[MOTE_LOSS_COUNT];
+	mote_u64 reserved[4];
 };
 
 /* The map `probe`: bytes of a task_struct, read in chunks since its end may lie beyond

@@ -194,7 +194,8 @@ fn no_tracefs() {
     // May load programs, may not mount: and there is no tracefs.
     without(&mut command, &[CapabilitySet::SYS_ADMIN], move || {
         private_mounts()?;
-        mounted.iter().try_for_each(|place| unmount(place.as_c_str(), UnmountFlags::DETACH))?;
+        // The innermost first.
+        mounted.iter().rev().try_for_each(|place| unmount(place.as_c_str(), UnmountFlags::DETACH))?;
         Ok(())
     });
     refused(&mut command, EX_UNAVAILABLE, "tracefs");

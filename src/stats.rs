@@ -21,7 +21,7 @@ pub struct Totals {
 pub struct Stats {
     /// Totals since the start.
     pub totals: Totals,
-    unreported: FnvIndexMap<(u8, Option<u8>, Option<u16>), u64, LOSS_KEYS>,
+    unreported: FnvIndexMap<(LossPlace, Option<Class>, Option<u16>), u64, LOSS_KEYS>,
 }
 
 impl Stats {
@@ -34,8 +34,7 @@ impl Stats {
         if loss.place != LossPlace::ProcessTable {
             self.totals.lost += loss.count;
         }
-        let class = loss.class.map(|class| class as u8);
-        let key = (loss.place as u8, class, loss.cpu);
+        let key = (loss.place, loss.class, loss.cpu);
         match self.unreported.get_mut(&key) {
             Some(count) => *count += loss.count,
             None => {
@@ -48,17 +47,12 @@ impl Stats {
     /// The next loss to report. It stays until it is [`reported`](Stats::reported).
     pub fn unreported(&self) -> Option<Loss> {
         let (&(place, class, cpu), &count) = self.unreported.first()?;
-        let class = class.map(|class| match class {
-            0 => Class::Priority,
-            _ => Class::Bulk,
-        });
-        Some(Loss { place: LossPlace::from_number(place)?, class, cpu, count })
+        Some(Loss { place, class, cpu, count })
     }
 
     /// A loss from [`unreported`](Stats::unreported) was written to a record.
     pub fn reported(&mut self, loss: Loss) {
-        let key = (loss.place as u8, loss.class.map(|class| class as u8), loss.cpu);
-        self.unreported.swap_remove(&key);
+        self.unreported.swap_remove(&(loss.place, loss.class, loss.cpu));
     }
 }
 

@@ -75,6 +75,8 @@ impl Sensor {
         self.signal(Signal::TERM);
         let status = self.wait();
         assert!(status.success(), "SIGTERM: {status}: {}", self.log());
+        // What it warned of explains what a test may then miss.
+        self.log().lines().filter(|line| line.contains("warning")).for_each(|l| println!("{l}"));
     }
 }
 

@@ -110,6 +110,9 @@ fn explain(error: &SensorError, target: &Target) -> ExitCode {
                 );
             }
             let remedy = match ebpf {
+                StartError::PidNamespace => {
+                    "start it on the host, or with the host's process ids (docker: --pid=host)"
+                }
                 StartError::Tracefs(_) => "mount it: mount -t tracefs tracefs /sys/kernel/tracing",
                 StartError::Format(_) => "report it with the kernel's version (uname -a)",
                 StartError::Load(_) if denied => {

@@ -17,8 +17,7 @@ use crate::limits::RECORDS_PER_TURN;
 use crate::record::{Context, Provider};
 use crate::sink::{Errno, Lost, Sink, SinkError, State, Target};
 use crate::source;
-use crate::source::ebpf::ring::Entry;
-use crate::source::ebpf::{Ebpf, StartError};
+use crate::source::ebpf::{Ebpf, StartError, Taken};
 use crate::syscalls::Arch;
 use pipeline::{Output, Pipeline, monotonic_ns};
 
@@ -103,13 +102,13 @@ impl Sensor {
         };
         let mut pipeline = Pipeline::new(context, config.filter)
             .map_err(|error| SensorError::Os("/proc", error.into()))?;
-        let mut ebpf = Ebpf::start().map_err(SensorError::Ebpf)?;
+        let ebpf = Ebpf::start().map_err(SensorError::Ebpf)?;
         if let (Target::Unix(_), State::Down(error)) = (target, sink.state()) {
             return Err(SensorError::NoReceiver(error));
         }
         // After attaching: a process that starts in between is seen by one or the other.
         pipeline.scan_processes();
-        register_rings(&poll, &mut ebpf)?;
+        register_rings(&poll, &ebpf)?;
         Ok(Sensor { poll, signals, ebpf, pipeline, sink })
     }
 
@@ -176,31 +175,23 @@ impl Sensor {
     /// Takes what is in the rings, up to a turn's budget.
     fn drain(&mut self, horizon_ns: u64) -> usize {
         let (pipeline, sink) = (&mut self.pipeline, &mut self.sink);
-        let (rings, losses) = self.ebpf.rings_and_losses();
-        rings.drain(horizon_ns, RECORDS_PER_TURN, |origin, entry| match entry {
-            Entry::Sample(bytes) => pipeline.record(origin.class, origin.cpu, bytes, sink),
-            Entry::Lost(count) => {
-                losses.note(origin.class, origin.cpu, count, |loss| pipeline.lose(loss));
-            }
-            Entry::Malformed(_) => pipeline.lose(Loss {
-                place: LossPlace::Malformed,
-                class: Some(origin.class),
-                cpu: u16::try_from(origin.cpu).ok(),
-                count: 1,
-            }),
+        self.ebpf.refresh(|loss| pipeline.lose(loss));
+        self.ebpf.drain(horizon_ns, RECORDS_PER_TURN, |taken| match taken {
+            Taken::Record { class, cpu, record } => pipeline.record(class, cpu, record, sink),
+            Taken::Loss(loss) => pipeline.lose(loss),
         })
     }
 
     /// What fails here is tried again the next time: a CPU may go offline between two looks.
     fn keep_house(&mut self) {
-        self.read_losses();
+        self.read_skipped();
         let Ok(online) = source::ebpf::online_cpus() else { return };
         if self.ebpf.lacks_cpus(&online) {
             // Rings of CPUs that went offline are closed: what is in them is read before.
             let now_ns = monotonic_ns();
             while self.drain(now_ns) > 0 {}
             let changed = self.ebpf.sync_cpus(&online);
-            let registered = register_rings(&self.poll, &mut self.ebpf);
+            let registered = register_rings(&self.poll, &self.ebpf);
             let error = match (changed, registered) {
                 (Err(error), _) => error.to_string(),
                 (_, Err(error)) => error.to_string(),
@@ -210,10 +201,9 @@ impl Sensor {
         }
     }
 
-    fn read_losses(&mut self) {
+    fn read_skipped(&mut self) {
         let pipeline = &mut self.pipeline;
-        // Counters only grow: what is not read now is read the next time.
-        let _ = self.ebpf.read_losses(|loss| pipeline.lose(loss));
+        self.ebpf.read_skipped(|loss| pipeline.lose(loss));
     }
 
     /// Counts what the sink could not deliver.
@@ -235,7 +225,7 @@ impl Sensor {
     fn end(mut self) {
         let now_ns = monotonic_ns();
         while self.drain(now_ns) > 0 {}
-        self.read_losses();
+        self.read_skipped();
         self.note_shed();
         self.pipeline.flush(&mut self.sink);
         self.sink.drain(Instant::now() + DRAIN_TIME);
@@ -249,8 +239,8 @@ impl Sensor {
     }
 }
 
-fn register_rings(poll: &Poll, ebpf: &mut Ebpf) -> Result<(), SensorError> {
-    for fd in ebpf.rings().fds() {
+fn register_rings(poll: &Poll, ebpf: &Ebpf) -> Result<(), SensorError> {
+    for fd in ebpf.fds() {
         match poll.registry().register(&mut SourceFd(&fd), RINGS, Interest::READABLE) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(SensorError::Os("polling a ring", error));

@@ -35,8 +35,7 @@ impl Pipeline {
             event: Box::new(Event::new()),
             processes: Processes::new(monotonic_ns)?,
             filter,
-            batches: [Class::Priority, Class::Bulk]
-                .map(|class| Box::new(Encoder::new(class, context.clone()))),
+            batches: Class::ALL.map(|class| Box::new(Encoder::new(class, context.clone()))),
             line: Box::new(Bytes::new()),
             sequence: 0,
             stats: Stats::default(),
@@ -63,7 +62,7 @@ impl Pipeline {
                 cpu: u16::try_from(cpu).ok(),
                 count: 1,
             }),
-            Ok(Decoded::Directory) => self.processes.change_directory(&mut self.event),
+            Ok(Decoded::Relocation(to)) => self.processes.relocate(to, &mut self.event),
             Ok(Decoded::Event) => {
                 self.stats.totals.received += 1;
                 self.processes.enrich(&mut self.event);
@@ -76,17 +75,17 @@ impl Pipeline {
         }
     }
 
-    /// Counts a loss, to be reported with the next [`flush`](Pipeline::flush).
+    /// Counts a loss, to be reported with the next [`flush`](Pipeline::flush), and forgets
+    /// what it makes doubtful.
     pub fn lose(&mut self, loss: Loss) {
-        let missed_process_events = matches!(
-            (loss.place, loss.class),
-            (
-                LossPlace::RingFull | LossPlace::RingOutput | LossPlace::Malformed,
-                Some(Class::Priority)
-            ) | (LossPlace::ProgramSkipped, _)
-        );
-        if missed_process_events {
-            self.processes.forget();
+        use LossPlace::{Malformed, ProgramSkipped, RingFull, RingOutput};
+        match (loss.place, loss.class) {
+            _ if loss.count == 0 => {}
+            (ProgramSkipped, _) | (RingFull | RingOutput | Malformed, Some(Class::Priority)) => {
+                self.processes.forget();
+            }
+            (RingFull | RingOutput | Malformed, _) => self.processes.forget_places(),
+            _ => {}
         }
         self.stats.lose(loss);
     }
@@ -108,8 +107,9 @@ impl Pipeline {
             self.stats.reported(loss);
             self.write(output);
         }
-        self.finish(Class::Priority, output);
-        self.finish(Class::Bulk, output);
+        for class in Class::ALL {
+            self.finish(class, output);
+        }
     }
 
     /// Whether a batch has something in it.
