@@ -3,39 +3,21 @@
 //! Storage is one block, taken at the start. A freed slot is the next one used, so that
 //! a queue that is mostly empty touches few pages.
 
+use super::account::Lost;
 use crate::event::Class;
 use std::collections::VecDeque;
-
-/// What did not reach the receiver.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
-    /// Events of [`Class::Priority`].
-    pub priority_events: u64,
-    /// Events of [`Class::Bulk`].
-    pub bulk_events: u64,
-    /// Messages that carried them.
-    pub messages: u64,
-}
-
-impl Lost {
-    pub(super) fn add(&mut self, class: Class, events: u32) {
-        match class {
-            Class::Priority => self.priority_events += u64::from(events),
-            Class::Bulk => self.bulk_events += u64::from(events),
-        }
-        self.messages += 1;
-    }
-}
 
 /// The message is longer than a slot.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooLong;
 
-#[derive(Clone, Copy)]
 struct Message {
+    /// Where its bytes are, until it gives up its place.
+    slot: usize,
     bytes: usize,
     class: Class,
     events: u32,
+    if_lost: Lost,
     /// Was sent before, on a connection that ended: count it once.
     counted: bool,
     /// What it adds to the socket's unread bytes, at least. Of sent messages.
@@ -46,13 +28,16 @@ struct Message {
 pub(super) struct Queue {
     storage: Vec<u8>,
     slot_bytes: usize,
-    /// By slot.
-    messages: Vec<Message>,
+    slots: usize,
     free: Vec<usize>,
-    /// Slots in wire order, the unconfirmed ones first.
-    order: VecDeque<usize>,
+    /// In wire order, the unconfirmed ones first, and of these first the ones without a
+    /// slot: as many as there are slots, at most.
+    order: VecDeque<Message>,
     /// How many of `order` were sent and perhaps not read.
     unconfirmed: usize,
+    /// How many of the unconfirmed gave their slot to newer ones, and are to be counted
+    /// unless they prove read.
+    given_up: usize,
     /// How much of the first unsent message a stream has taken.
     progress_bytes: usize,
     shed: Lost,
@@ -60,16 +45,15 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(capacity: usize, slot_bytes: usize) -> Queue {
-        let empty =
-            Message { bytes: 0, class: Class::Bulk, events: 0, counted: false, weight_bytes: 0 };
         Queue {
             // calloc: the kernel's zero pages, none of them resident before it is used.
             storage: vec![0; capacity * slot_bytes],
             slot_bytes,
-            messages: vec![empty; capacity],
+            slots: capacity,
             free: (0..capacity).rev().collect(),
-            order: VecDeque::with_capacity(capacity),
+            order: VecDeque::with_capacity(2 * capacity),
             unconfirmed: 0,
+            given_up: 0,
             progress_bytes: 0,
             shed: Lost::default(),
         }
@@ -96,8 +80,9 @@ impl Queue {
         if bytes > self.slot_bytes {
             return Err(TooLong);
         }
+        let if_lost = Lost::message(class, events.into());
         let Some(slot) = self.room_for(class) else {
-            self.shed.add(class, events);
+            self.shed.add(if_lost);
             return Ok(());
         };
         let mut rest = &mut self.storage[slot * self.slot_bytes..][..bytes];
@@ -106,8 +91,15 @@ impl Queue {
             to.copy_from_slice(part);
             rest = after;
         }
-        self.messages[slot] = Message { bytes, class, events, counted: false, weight_bytes: 0 };
-        self.order.push_back(slot);
+        self.order.push_back(Message {
+            slot,
+            bytes,
+            class,
+            events,
+            if_lost,
+            counted: false,
+            weight_bytes: 0,
+        });
         Ok(())
     }
 
@@ -118,27 +110,42 @@ impl Queue {
         if let Some(slot) = self.free.pop() {
             return Some(slot);
         }
-        if self.unconfirmed > 0 {
-            self.unconfirmed -= 1;
-            return self.order.pop_front();
+        if self.given_up < self.unconfirmed {
+            return Some(self.give_up());
         }
-        let first = usize::from(self.progress_bytes > 0);
-        let bulk = (first..self.order.len())
-            .find(|&at| self.messages[self.order[at]].class == Class::Bulk);
+        let first = self.unconfirmed + usize::from(self.progress_bytes > 0);
+        let bulk = (first..self.order.len()).find(|&at| self.order[at].class == Class::Bulk);
         let at = match class {
             Class::Priority => bulk.unwrap_or(first),
             // Without another bulk message, the newcomer is the oldest of its class.
             Class::Bulk => bulk?,
         };
-        let slot = self.order.remove(at)?;
-        self.shed.add(self.messages[slot].class, self.messages[slot].events);
-        Some(slot)
+        let message = self.order.remove(at)?;
+        self.shed.add(message.if_lost);
+        Some(message.slot)
+    }
+
+    /// The slot of the oldest unconfirmed message that has one. Keeping the slots until
+    /// the messages are confirmed would be the end: only a later send confirms, and it
+    /// needs a slot.
+    fn give_up(&mut self) -> usize {
+        if self.given_up == self.slots
+            && let Some(oldest) = self.order.pop_front()
+        {
+            // Receivers read in order: what proves the next one read proves both.
+            self.order[0].if_lost.add(oldest.if_lost);
+            self.unconfirmed -= 1;
+            self.given_up -= 1;
+        }
+        let slot = self.order[self.given_up].slot;
+        self.given_up += 1;
+        slot
     }
 
     /// The first unsent message and how much of it a stream has taken.
     pub(super) fn head(&self) -> Option<(&[u8], usize)> {
-        let slot = *self.order.get(self.unconfirmed)?;
-        let bytes = &self.storage[slot * self.slot_bytes..][..self.messages[slot].bytes];
+        let message = self.order.get(self.unconfirmed)?;
+        let bytes = &self.storage[message.slot * self.slot_bytes..][..message.bytes];
         Some((bytes, self.progress_bytes))
     }
 
@@ -151,8 +158,7 @@ impl Queue {
     /// until [`Queue::confirm`], without one it is forgotten.
     pub(super) fn sent(&mut self, weight_bytes: Option<u64>) -> Option<u32> {
         self.progress_bytes = 0;
-        let slot = *self.order.get(self.unconfirmed)?;
-        let message = &mut self.messages[slot];
+        let message = self.order.get_mut(self.unconfirmed)?;
         let events = (!message.counted).then_some(message.events);
         message.counted = true;
         match weight_bytes {
@@ -161,19 +167,19 @@ impl Queue {
                 self.unconfirmed += 1;
             }
             None => {
+                self.free.push(message.slot);
                 self.order.remove(self.unconfirmed);
-                self.free.push(slot);
             }
         }
         events
     }
 
     /// The head cannot be sent: removes it and says what it carried.
-    pub(super) fn refuse(&mut self) -> Option<(Class, u32)> {
+    pub(super) fn refuse(&mut self) -> Option<Lost> {
         self.progress_bytes = 0;
-        let slot = self.order.remove(self.unconfirmed)?;
-        self.free.push(slot);
-        Some((self.messages[slot].class, self.messages[slot].events))
+        let message = self.order.remove(self.unconfirmed)?;
+        self.free.push(message.slot);
+        Some(message.if_lost)
     }
 
     /// Forgets the sent messages that were certainly read, given how many bytes were not.
@@ -184,22 +190,30 @@ impl Queue {
     pub(super) fn confirm(&mut self, unread_bytes: u64) {
         let mut younger_bytes: u64 = 0;
         let mut keep = 0;
-        for &slot in self.order.iter().take(self.unconfirmed).rev() {
+        for message in self.order.iter().take(self.unconfirmed).rev() {
             if younger_bytes >= unread_bytes {
                 break;
             }
-            younger_bytes = younger_bytes.saturating_add(self.messages[slot].weight_bytes);
+            younger_bytes = younger_bytes.saturating_add(message.weight_bytes);
             keep += 1;
         }
-        while self.unconfirmed > keep {
+        for message in self.order.drain(..self.unconfirmed - keep) {
             self.unconfirmed -= 1;
-            self.free.extend(self.order.pop_front());
+            if self.given_up > 0 {
+                self.given_up -= 1;
+            } else {
+                self.free.push(message.slot);
+            }
         }
     }
 
-    /// The connection ended: what was not confirmed is to be sent again, and what was
-    /// sent in part starts over.
+    /// The connection ended: what was not confirmed is to be sent again, or, where it has
+    /// given up its place, shed; what was sent in part starts over.
     pub(super) fn rewind(&mut self) {
+        for message in self.order.drain(..self.given_up) {
+            self.shed.add(message.if_lost);
+        }
+        self.given_up = 0;
         self.unconfirmed = 0;
         self.progress_bytes = 0;
     }

@@ -90,20 +90,73 @@ fn confirm_keeps_what_may_be_unread_in_part() {
     }
 }
 
-#[test]
-fn unconfirmed_messages_make_room_uncounted() {
+/// Three messages sent, and three that took their slots.
+fn overrun() -> Queue {
     let mut queue = queue(&[(Priority, "a"), (Bulk, "b"), (Bulk, "c")]);
-    queue.sent(Some(1));
-    queue.push(Bulk, 1, &[b"d"]).unwrap();
+    for _ in 0..3 {
+        queue.sent(Some(100));
+    }
+    for text in ["d", "e", "f"] {
+        queue.push(Bulk, 10, &[text.as_bytes()]).unwrap();
+    }
     assert_eq!(queue.take_shed(), Lost::default());
+    queue
+}
+
+#[test]
+fn what_gave_up_its_place_is_counted_unless_it_was_read() {
+    for (unread_bytes, priority_events, bulk_events) in
+        [(0, 0, 0), (1, 0, 10), (100, 0, 10), (101, 0, 20), (201, 10, 20), (900, 10, 20)]
+    {
+        let mut queue = overrun();
+        queue.confirm(unread_bytes);
+        assert_eq!(queue.take_shed(), Lost::default());
+        queue.rewind();
+        let messages = (priority_events + bulk_events) / 10;
+        let shed = Lost { priority_events, bulk_events, messages };
+        assert_eq!(queue.take_shed(), shed, "{unread_bytes}");
+        queue.rewind();
+        assert_eq!(queue.take_shed(), Lost::default(), "counted once");
+        assert_eq!(contents(&mut queue), ["d", "e", "f"]);
+        assert_eq!(queue.free.len(), 3);
+    }
+}
+
+#[test]
+fn younger_messages_prove_older_ones_read() {
+    let mut queue = overrun();
+    queue.sent(Some(100));
+    queue.confirm(100);
     queue.rewind();
-    assert_eq!(contents(&mut queue), ["b", "c", "d"]);
+    assert_eq!(queue.take_shed(), Lost::default());
+    assert_eq!(contents(&mut queue), ["d", "e", "f"]);
+}
+
+/// Accounts are as many as slots; the oldest ones are then known together.
+#[test]
+fn more_than_all_accounts_are_joined() {
+    let after = |unread_bytes| {
+        let mut queue = overrun();
+        for text in ["g", "h"] {
+            queue.sent(Some(100));
+            queue.push(Bulk, 10, &[text.as_bytes()]).unwrap();
+        }
+        assert_eq!(queue.order.len(), 6);
+        assert_eq!(queue.order.capacity(), 6);
+        queue.confirm(unread_bytes);
+        queue.rewind();
+        assert_eq!(contents(&mut queue), ["f", "g", "h"]);
+        queue.take_shed()
+    };
+    assert_eq!(after(201), Lost { priority_events: 10, bulk_events: 40, messages: 5 });
+    assert_eq!(after(200), Lost { priority_events: 0, bulk_events: 20, messages: 2 });
+    assert_eq!(after(0), Lost::default());
 }
 
 #[test]
 fn a_refused_head_is_named() {
     let mut queue = queue(&[(Priority, "a"), (Bulk, "b")]);
-    assert_eq!(queue.refuse(), Some((Priority, 10)));
+    assert_eq!(queue.refuse(), Some(Lost::message(Priority, 10)));
     assert_eq!(contents(&mut queue), ["b"]);
     assert_eq!(queue.refuse(), None);
 }

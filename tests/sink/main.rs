@@ -2,6 +2,7 @@
 
 mod inet;
 mod output;
+mod overrun;
 mod rig;
 mod rsyslog;
 mod unix;

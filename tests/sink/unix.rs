@@ -9,29 +9,29 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-struct Place {
+pub struct Place {
     _directory: tempfile::TempDir,
     path: PathBuf,
 }
 
 impl Place {
-    fn new() -> Place {
+    pub fn new() -> Place {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         Place { _directory: directory, path }
     }
 
-    fn target(&self) -> String {
+    pub fn target(&self) -> String {
         format!("unix:{}", self.path.display())
     }
 
-    fn daemon(&self) -> Daemon {
+    pub fn daemon(&self) -> Daemon {
         let _ = std::fs::remove_file(&self.path);
         Daemon::new(&self.path)
     }
 }
 
-struct Daemon(UnixDatagram);
+pub struct Daemon(UnixDatagram);
 
 impl Daemon {
     fn new(path: &Path) -> Daemon {
@@ -54,7 +54,7 @@ impl Daemon {
         }
     }
 
-    fn read_all(&self) -> Vec<String> {
+    pub fn read_all(&self) -> Vec<String> {
         std::iter::from_fn(|| self.read()).collect()
     }
 }
