@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::event::{Bytes, Class, Loss, LossPlace};
 use crate::limits::RECORDS_PER_TURN;
 use crate::record::{Context, Provider};
-use crate::sink::{Errno, Lost, Sink, SinkError, State, Target};
+use crate::sink::{Errno, Sink, SinkError, State, Target};
 use crate::source;
 use crate::source::ebpf::ring::Entry;
 use crate::source::ebpf::{Ebpf, StartError};
@@ -77,8 +77,8 @@ pub struct Sensor {
 }
 
 impl Output for Sink {
-    fn offer(&mut self, class: Class, events: u32, line: &[u8]) {
-        Sink::offer(self, class, events, line);
+    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]) {
+        Sink::offer(self, class, events, if_lost, line);
     }
 }
 
@@ -218,14 +218,8 @@ impl Sensor {
 
     /// Counts what the sink could not deliver.
     fn note_shed(&mut self) {
-        let shed = self.sink.take_shed();
-        for (place, lost) in
-            [(LossPlace::SyslogQueue, shed.queue), (LossPlace::SyslogRefused, shed.refused)]
-        {
-            let Lost { priority_events, bulk_events, .. } = lost;
-            for (class, count) in [(Class::Priority, priority_events), (Class::Bulk, bulk_events)] {
-                self.pipeline.lose(Loss { place, class: Some(class), cpu: None, count });
-            }
+        for loss in self.sink.take_shed().losses() {
+            self.pipeline.lose(loss);
         }
     }
 

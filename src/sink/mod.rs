@@ -28,6 +28,7 @@ pub use target::{Target, TargetError};
 
 use crate::event::Class;
 use crate::limits::{LINE_BYTES, QUEUE_MESSAGES};
+use account::Load;
 use core::fmt;
 use frame::Framer;
 use link::{Link, Poll};
@@ -143,10 +144,12 @@ impl Sink {
     }
 
     /// Queues a payload that carries `events` events, and writes what can be written.
-    /// The payload is a line of printable text: it is sent as it is.
-    pub fn offer(&mut self, class: Class, events: u32, payload: &[u8]) {
-        if self.framer.push(&mut self.queue, class, events, payload).is_err() {
-            self.refused.add(Lost::message(class, events.into()));
+    /// `if_lost` is what is counted if it is lost: a loss record in it tells of more events
+    /// than itself. The payload is a line of printable text: it is sent as it is.
+    pub fn offer(&mut self, class: Class, events: u32, if_lost: u64, payload: &[u8]) {
+        let load = Load::new(class, events, if_lost);
+        if self.framer.push(&mut self.queue, load, payload).is_err() {
+            self.refused.add(load.if_lost);
         }
         self.flush();
     }
@@ -207,7 +210,8 @@ impl Sink {
         }
     }
 
-    /// Messages that the kernel took, each counted once.
+    /// Messages that the kernel took, each counted once. One that was taken and then lost
+    /// with its receiver is also in [`Sink::take_shed`].
     pub fn sent_messages(&self) -> u64 {
         self.sent_messages
     }

@@ -3,7 +3,7 @@
 //! Storage is one block, taken at the start. A freed slot is the next one used, so that
 //! a queue that is mostly empty touches few pages.
 
-use super::account::Lost;
+use super::account::{Load, Lost};
 use crate::event::Class;
 use std::collections::VecDeque;
 
@@ -15,9 +15,7 @@ struct Message {
     /// Where its bytes are, until it gives up its place.
     slot: usize,
     bytes: usize,
-    class: Class,
-    events: u32,
-    if_lost: Lost,
+    load: Load,
     /// Was sent before, on a connection that ended: count it once.
     counted: bool,
     /// What it adds to the socket's unread bytes, at least. Of sent messages.
@@ -70,19 +68,13 @@ impl Queue {
     }
 
     /// Queues the message made of `parts`, at the price of the least wanted one.
-    pub(super) fn push(
-        &mut self,
-        class: Class,
-        events: u32,
-        parts: &[&[u8]],
-    ) -> Result<(), TooLong> {
+    pub(super) fn push(&mut self, load: Load, parts: &[&[u8]]) -> Result<(), TooLong> {
         let bytes = parts.iter().map(|part| part.len()).sum();
         if bytes > self.slot_bytes {
             return Err(TooLong);
         }
-        let if_lost = Lost::message(class, events.into());
-        let Some(slot) = self.room_for(class) else {
-            self.shed.add(if_lost);
+        let Some(slot) = self.room_for(load.class) else {
+            self.shed.add(load.if_lost);
             return Ok(());
         };
         let mut rest = &mut self.storage[slot * self.slot_bytes..][..bytes];
@@ -91,15 +83,7 @@ impl Queue {
             to.copy_from_slice(part);
             rest = after;
         }
-        self.order.push_back(Message {
-            slot,
-            bytes,
-            class,
-            events,
-            if_lost,
-            counted: false,
-            weight_bytes: 0,
-        });
+        self.order.push_back(Message { slot, bytes, load, counted: false, weight_bytes: 0 });
         Ok(())
     }
 
@@ -114,14 +98,14 @@ impl Queue {
             return Some(self.give_up());
         }
         let first = self.unconfirmed + usize::from(self.progress_bytes > 0);
-        let bulk = (first..self.order.len()).find(|&at| self.order[at].class == Class::Bulk);
+        let bulk = (first..self.order.len()).find(|&at| self.order[at].load.class == Class::Bulk);
         let at = match class {
             Class::Priority => bulk.unwrap_or(first),
             // Without another bulk message, the newcomer is the oldest of its class.
             Class::Bulk => bulk?,
         };
         let message = self.order.remove(at)?;
-        self.shed.add(message.if_lost);
+        self.shed.add(message.load.if_lost);
         Some(message.slot)
     }
 
@@ -133,7 +117,7 @@ impl Queue {
             && let Some(oldest) = self.order.pop_front()
         {
             // Receivers read in order: what proves the next one read proves both.
-            self.order[0].if_lost.add(oldest.if_lost);
+            self.order[0].load.if_lost.add(oldest.load.if_lost);
             self.unconfirmed -= 1;
             self.given_up -= 1;
         }
@@ -159,7 +143,7 @@ impl Queue {
     pub(super) fn sent(&mut self, weight_bytes: Option<u64>) -> Option<u32> {
         self.progress_bytes = 0;
         let message = self.order.get_mut(self.unconfirmed)?;
-        let events = (!message.counted).then_some(message.events);
+        let events = (!message.counted).then_some(message.load.events);
         message.counted = true;
         match weight_bytes {
             Some(weight_bytes) => {
@@ -179,7 +163,7 @@ impl Queue {
         self.progress_bytes = 0;
         let message = self.order.remove(self.unconfirmed)?;
         self.free.push(message.slot);
-        Some(message.if_lost)
+        Some(message.load.if_lost)
     }
 
     /// Forgets the sent messages that were certainly read, given how many bytes were not.
@@ -211,7 +195,7 @@ impl Queue {
     /// given up its place, shed; what was sent in part starts over.
     pub(super) fn rewind(&mut self) {
         for message in self.order.drain(..self.given_up) {
-            self.shed.add(message.if_lost);
+            self.shed.add(message.load.if_lost);
         }
         self.given_up = 0;
         self.unconfirmed = 0;

@@ -79,7 +79,7 @@ fn tcp_resumes_partial_writes() {
     let port = listener.local_addr().unwrap().port();
     let mut rig = Rig::new(&format!("tcp:127.0.0.1:{port}"), large(HUGE_BYTES + 256));
     let payload = vec![b'x'; HUGE_BYTES];
-    rig.sink.offer(Class::Bulk, 5, &payload);
+    rig.sink.offer(Class::Bulk, 5, 5, &payload);
     rig.offer(&["m1:b"]);
     let mut stream = accept(&mut rig, &listener);
     assert_eq!(rig.sink.state(), State::Ready);
@@ -97,7 +97,7 @@ fn tcp_starts_a_cut_message_over() {
     let port = listener.local_addr().unwrap().port();
     let mut rig = Rig::new(&format!("tcp:127.0.0.1:{port}"), large(HUGE_BYTES + 256));
     let payload = vec![b'x'; HUGE_BYTES];
-    rig.sink.offer(Class::Bulk, 5, &payload);
+    rig.sink.offer(Class::Bulk, 5, 5, &payload);
     rig.offer(&["m1:b"]);
     let mut stream = accept(&mut rig, &listener);
     let mut cut = Vec::new();
@@ -145,7 +145,7 @@ fn tcp_sends_again_what_was_acknowledged_in_part() {
     let stream = accept(&mut rig, &listener);
     rig.run("connect", |sink| sink.state() == State::Ready);
     let payload = vec![b'x'; BYTES];
-    rig.sink.offer(Class::Bulk, 5, &payload);
+    rig.sink.offer(Class::Bulk, 5, 5, &payload);
     rig.run_empty();
     // Its kernel has acknowledged what its buffer takes.
     drop(stream);

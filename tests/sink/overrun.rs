@@ -44,6 +44,7 @@ fn what_a_dead_daemon_did_not_read_is_sent_again_or_counted() {
     assert_eq!(got.len(), MESSAGES);
     assert_eq!(shed.queue.bulk_events, (offered - MESSAGES) as u64);
     assert_eq!(shed.queue.messages, shed.queue.bulk_events);
+    assert_eq!(rig.sink.sent_events(), offered as u64, "the kernel took them");
 }
 
 #[test]
