@@ -230,15 +230,20 @@ impl Sensor {
         let now_ns = monotonic_ns();
         while self.drain(now_ns) > 0 {}
         self.read_losses();
+        let until = Instant::now() + DRAIN_TIME;
         self.note_shed();
         self.pipeline.flush(&mut self.sink);
-        self.sink.drain(Instant::now() + DRAIN_TIME);
-        if self.sink.backlog() > 0 && !self.sink.is_closed() {
-            eprintln!(
-                "mote: warning: {} messages were not delivered, their receiver took none for {} s",
-                self.sink.backlog(),
-                DRAIN_TIME.as_secs()
-            );
+        self.sink.drain(until);
+        if self.sink.backlog() == 0 {
+            // What was shed meanwhile can be told.
+            self.note_shed();
+            self.pipeline.flush(&mut self.sink);
+            self.sink.drain(until);
+        }
+        let shed = self.sink.take_shed();
+        let undelivered = self.sink.backlog() as u64 + shed.queue.messages + shed.refused.messages;
+        if undelivered > 0 && !self.sink.is_closed() {
+            eprintln!("mote: warning: {undelivered} messages were not delivered before the end");
         }
     }
 }
