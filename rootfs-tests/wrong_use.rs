@@ -195,7 +195,10 @@ fn no_tracefs() {
     without(&mut command, &[CapabilitySet::SYS_ADMIN], move || {
         private_mounts()?;
         // The innermost first.
-        mounted.iter().rev().try_for_each(|place| unmount(place.as_c_str(), UnmountFlags::DETACH))?;
+        mounted
+            .iter()
+            .rev()
+            .try_for_each(|place| unmount(place.as_c_str(), UnmountFlags::DETACH))?;
         Ok(())
     });
     refused(&mut command, EX_UNAVAILABLE, "tracefs");

@@ -304,6 +304,16 @@ pub struct Loss {
     pub count: u64,
 }
 
+impl Loss {
+    /// How many events are missing. A full process table loses knowledge, not events.
+    pub fn events(&self) -> u64 {
+        match self.place {
+            LossPlace::ProcessTable => 0,
+            _ => self.count,
+        }
+    }
+}
+
 /// One event. Fields that its action does not have are empty or `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -397,6 +407,12 @@ impl Event {
         }
     }
 
+    /// How many events a reader does not learn of without this one: a loss record tells
+    /// of all that it counts.
+    pub fn if_lost(&self) -> u64 {
+        self.loss.map_or(1, |loss| loss.events().max(1))
+    }
+
     /// Empties every field, in place: an `Event` is too large to be copied per event.
     pub fn clear(&mut self) {
         let Event {
@@ -482,6 +498,22 @@ mod tests {
         flags.insert(Flags::READ_LATE);
         flags.insert(Flags(1 << 15));
         assert_eq!(flags.names().collect::<Vec<_>>(), ["read_late"]);
+    }
+
+    #[test]
+    fn a_loss_record_is_worth_what_it_counts() {
+        let mut event = Event::new();
+        event.action = Action::Exec;
+        assert_eq!(event.if_lost(), 1);
+        for (place, count, worth) in [
+            (LossPlace::RingFull, 100, 100),
+            (LossPlace::SyslogQueue, u64::MAX, u64::MAX),
+            // The record itself: no event is behind it.
+            (LossPlace::ProcessTable, 100, 1),
+        ] {
+            event.loss = Some(Loss { place, class: None, cpu: None, count });
+            assert_eq!(event.if_lost(), worth, "{place:?}");
+        }
     }
 
     #[test]

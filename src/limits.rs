@@ -35,7 +35,8 @@ pub const BATCH_ACTORS: usize = 128;
 pub const BATCH_STRINGS: usize = 192;
 
 /// Syslog messages that wait while the receiver is away, in [`LINE_BYTES`] each. Pages
-/// of messages never queued are never resident.
+/// of messages never queued are never resident. Of as many more, sent and perhaps not
+/// read, only what they carried is remembered, 7 KiB in all.
 pub const QUEUE_MESSAGES: usize = 128;
 
 /// Processes the sensor knows at the same time. More are resolved from /proc, if they

@@ -12,7 +12,7 @@ pub struct Totals {
     pub received: u64,
     /// Of these, excluded by a rule.
     pub excluded: u64,
-    /// Lost, wherever it was.
+    /// Lost, wherever it was, at most: what a lost loss record counted is in it again.
     pub lost: u64,
 }
 
@@ -30,13 +30,10 @@ impl Stats {
         if loss.count == 0 {
             return;
         }
-        // A full process table loses knowledge, not events.
-        if loss.place != LossPlace::ProcessTable {
-            self.totals.lost += loss.count;
-        }
+        self.totals.lost = self.totals.lost.saturating_add(loss.events());
         let key = (loss.place, loss.class, loss.cpu);
         match self.unreported.get_mut(&key) {
-            Some(count) => *count += loss.count,
+            Some(count) => *count = count.saturating_add(loss.count),
             None => {
                 // There is a key for every CPU, ring and place.
                 let _ = self.unreported.insert(key, loss.count);
@@ -75,5 +72,15 @@ mod tests {
             seen.push(loss);
         }
         assert_eq!(seen, [loss(LossPlace::RingFull, 7), loss(LossPlace::ProcessTable, 5)]);
+    }
+
+    #[test]
+    fn a_count_ends_at_the_largest_number() {
+        let mut stats = Stats::default();
+        let loss = Loss { place: LossPlace::SyslogQueue, class: None, cpu: None, count: u64::MAX };
+        stats.lose(loss);
+        stats.lose(loss);
+        assert_eq!(stats.unreported(), Some(loss));
+        assert_eq!(stats.totals.lost, u64::MAX);
     }
 }

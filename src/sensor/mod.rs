@@ -12,10 +12,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::config::Config;
-use crate::event::{Bytes, Class, Loss, LossPlace};
+use crate::event::{Bytes, Class};
 use crate::limits::RECORDS_PER_TURN;
 use crate::record::{Context, Provider};
-use crate::sink::{Errno, Lost, Sink, SinkError, State, Target};
+use crate::sink::{Errno, Sink, SinkError, State, Target};
 use crate::source;
 use crate::source::ebpf::{Ebpf, StartError, Taken};
 use crate::syscalls::Arch;
@@ -76,8 +76,8 @@ pub struct Sensor {
 }
 
 impl Output for Sink {
-    fn offer(&mut self, class: Class, events: u32, line: &[u8]) {
-        Sink::offer(self, class, events, line);
+    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]) {
+        Sink::offer(self, class, events, if_lost, line);
     }
 }
 
@@ -208,14 +208,8 @@ impl Sensor {
 
     /// Counts what the sink could not deliver.
     fn note_shed(&mut self) {
-        let shed = self.sink.take_shed();
-        for (place, lost) in
-            [(LossPlace::SyslogQueue, shed.queue), (LossPlace::SyslogRefused, shed.refused)]
-        {
-            let Lost { priority_events, bulk_events, .. } = lost;
-            for (class, count) in [(Class::Priority, priority_events), (Class::Bulk, bulk_events)] {
-                self.pipeline.lose(Loss { place, class: Some(class), cpu: None, count });
-            }
+        for loss in self.sink.take_shed().losses() {
+            self.pipeline.lose(loss);
         }
     }
 
@@ -226,15 +220,20 @@ impl Sensor {
         let now_ns = monotonic_ns();
         while self.drain(now_ns) > 0 {}
         self.read_skipped();
+        let until = Instant::now() + DRAIN_TIME;
         self.note_shed();
         self.pipeline.flush(&mut self.sink);
-        self.sink.drain(Instant::now() + DRAIN_TIME);
-        if self.sink.backlog() > 0 && !self.sink.is_closed() {
-            eprintln!(
-                "mote: warning: {} messages were not delivered, their receiver took none for {} s",
-                self.sink.backlog(),
-                DRAIN_TIME.as_secs()
-            );
+        self.sink.drain(until);
+        if self.sink.backlog() == 0 {
+            // What was shed meanwhile can be told.
+            self.note_shed();
+            self.pipeline.flush(&mut self.sink);
+            self.sink.drain(until);
+        }
+        let shed = self.sink.take_shed();
+        let undelivered = self.sink.backlog() as u64 + shed.queue.messages + shed.refused.messages;
+        if undelivered > 0 && !self.sink.is_closed() {
+            eprintln!("mote: warning: {undelivered} messages were not delivered before the end");
         }
     }
 }

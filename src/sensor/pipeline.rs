@@ -12,8 +12,9 @@ use crate::stats::{Stats, Totals};
 
 /// Where finished lines go.
 pub trait Output {
-    /// Takes a line that carries `events` events.
-    fn offer(&mut self, class: Class, events: u32, line: &[u8]);
+    /// Takes a line that carries `events` events. A reader who does not get it misses
+    /// `if_lost` of them, and of those that its loss records count.
+    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]);
 }
 
 /// The stages between the rings and the sink.
@@ -23,6 +24,8 @@ pub struct Pipeline {
     filter: Filter,
     /// By [`Class`].
     batches: [Box<Encoder>; 2],
+    /// By [`Class`]: what a reader does not learn of without the batch.
+    if_lost: [u64; 2],
     line: Box<Bytes<LINE_BYTES>>,
     sequence: u64,
     stats: Stats,
@@ -36,6 +39,7 @@ impl Pipeline {
             processes: Processes::new(monotonic_ns)?,
             filter,
             batches: Class::ALL.map(|class| Box::new(Encoder::new(class, context.clone()))),
+            if_lost: [0; 2],
             line: Box::new(Bytes::new()),
             sequence: 0,
             stats: Stats::default(),
@@ -133,12 +137,16 @@ impl Pipeline {
             result = self.batches[class as usize].push(&self.event);
         }
         match result {
-            Ok(()) => self.sequence += 1,
+            Ok(()) => {
+                self.sequence += 1;
+                let if_lost = &mut self.if_lost[class as usize];
+                *if_lost = if_lost.saturating_add(self.event.if_lost());
+            }
             Err(_) => self.stats.lose(Loss {
                 place: LossPlace::BatchFull,
                 class: Some(class),
                 cpu: None,
-                count: 1,
+                count: self.event.if_lost(),
             }),
         }
     }
@@ -149,7 +157,8 @@ impl Pipeline {
             return;
         }
         let events = encoder.finish(realtime_offset_ns(), &mut self.line);
-        output.offer(class, events as u32, &self.line);
+        let if_lost = core::mem::take(&mut self.if_lost[class as usize]);
+        output.offer(class, events as u32, if_lost, &self.line);
     }
 }
 
