@@ -233,6 +233,29 @@ int fork_done(void *ctx)
 	return 0;
 }
 
+/* Whether no thread of the process is left, of those that have not begun to end.
+ *
+ * `live` follows `sigcnt` in struct signal_struct from 2.6 to today (linux
+ * include/linux/sched/signal.h), and is counted down before the tracepoint. Two threads
+ * that end at once may both find it 0: user space takes the first. */
+INLINE int is_group_dead(void *ctx, const struct mote_settings *set, u64 id)
+{
+	const u8 *signal = 0;
+	u32 live = 1;
+	u8 group_dead = 0;
+
+	if (set->exit_group_dead_offset) {
+		probe_read(&group_dead, 1, ctx + set->exit_group_dead_offset);
+		return group_dead;
+	}
+	if (set->task_signal_offset &&
+	    !probe_read(&signal, sizeof(signal), (void *)get_current_task() + set->task_signal_offset) &&
+	    !probe_read(&live, sizeof(live), signal + sizeof(u32)))
+		return live == 0;
+	/* The first thread stands for the process. */
+	return (u32)id == (u32)(id >> 32);
+}
+
 /* sched:sched_process_exit, once a thread. */
 SEC("tracepoint/thread_exit")
 int thread_exit(void *ctx)
@@ -242,7 +265,6 @@ int thread_exit(void *ctx)
 	struct call_slot *call = find_call(id);
 	struct exec_slot *exec = find_exec(id);
 	struct mote_exit exit = {};
-	u8 group_dead = 0;
 
 	/* Killed inside a call: it will not return. */
 	if (call)
@@ -251,13 +273,7 @@ int thread_exit(void *ctx)
 		release(&exec->claim);
 	if (!set || set->own_pid == (u32)(id >> 32))
 		return 0;
-	if (set->exit_group_dead_offset)
-		probe_read(&group_dead, 1, ctx + set->exit_group_dead_offset);
-	else
-		/* Older kernels do not tell whose exit is the last: the leader's stands
-		 * for the process. */
-		group_dead = (u32)id == (u32)(id >> 32);
-	if (!group_dead)
+	if (!is_group_dead(ctx, set, id))
 		return 0;
 	exit.header.kind = MOTE_KIND_EXIT;
 	exit.header.syscall = -1;
@@ -273,8 +289,8 @@ int thread_exit(void *ctx)
 	return 0;
 }
 
-/* At start: copies the task_struct of a child that ends with an agreed status, so that
- * the offset of its exit_code can be found (see source/ebpf/measure.rs). */
+/* At start: copies the task_struct of a child that ends, and what user space asks for of
+ * its pointers, so that offsets can be found (see source/ebpf/measure.rs). */
 SEC("tracepoint/probe_exit")
 int probe_exit(void *ctx)
 {
@@ -292,6 +308,16 @@ int probe_exit(void *ctx)
 	for (int i = 0; i < MOTE_PROBE_CHUNKS; i++)
 		probe_read(copy->task + i * MOTE_PROBE_CHUNK_BYTES, MOTE_PROBE_CHUNK_BYTES,
 			   task + i * MOTE_PROBE_CHUNK_BYTES);
+#pragma unroll
+	for (u32 i = 0; i < MOTE_PROBE_POINTERS; i++) {
+		const void *target = 0;
+
+		if (i >= copy->pointers)
+			break;
+		probe_read(&target, sizeof(target), task + copy->pointer_offsets[i]);
+		probe_read(copy->targets + i * MOTE_PROBE_TARGET_BYTES, MOTE_PROBE_TARGET_BYTES,
+			   target);
+	}
 	copy->done = 1;
 	return 0;
 }

@@ -111,8 +111,11 @@ struct mote_settings {
 	mote_u32 sock_newstate_offset;
 	mote_u32 sock_protocol_offset;
 	mote_u32 sock_protocol_bytes;
-	mote_u32 task_exit_code_offset; /* in struct task_struct; measured at start */
-	mote_u32 probe_pid;             /* whose task_struct the measurement copies */
+	/* In struct task_struct, measured at start; 0: not known. */
+	mote_u32 task_exit_code_offset;
+	mote_u32 task_signal_offset;
+	mote_u32 probe_pid; /* whose task_struct the measurement copies */
+	mote_u32 reserved;
 };
 
 /* Counters in struct mote_losses. */
@@ -136,10 +139,16 @@ struct mote_losses {
  * measurement finds nothing and says so. */
 #define MOTE_PROBE_CHUNK_BYTES 512
 #define MOTE_PROBE_CHUNKS 12
+/* And what some of its pointers point at: where each is in task_struct, and the first
+ * bytes there. */
+#define MOTE_PROBE_POINTERS 64
+#define MOTE_PROBE_TARGET_BYTES 16
 
 struct mote_probe {
 	mote_u32 done;
-	mote_u32 reserved;
+	mote_u32 pointers;
+	mote_u32 pointer_offsets[MOTE_PROBE_POINTERS];
+	mote_u8 targets[MOTE_PROBE_POINTERS * MOTE_PROBE_TARGET_BYTES];
 	mote_u8 task[MOTE_PROBE_CHUNKS * MOTE_PROBE_CHUNK_BYTES];
 };
 

@@ -43,6 +43,10 @@ pub const QUEUE_MESSAGES: usize = 128;
 /// still live, and counted.
 pub const PROCESSES: usize = 4096;
 
+/// Processes that ended last, to know an end that two of their threads tell: these come
+/// within microseconds, so fewer processes end in between than there are CPUs.
+pub const PROCESSES_ENDED: usize = CPUS;
+
 /// Distinct executables and working directories of all known processes.
 pub const PROCESS_STRINGS: usize = 1024;
 

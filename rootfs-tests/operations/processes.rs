@@ -265,6 +265,18 @@ pub const CASES: &[Case] = &[
         });
         m.rows.push(exit_row(pid, 6, &own_executable()));
     }),
+    case!("many threads that end at once", nothing, |_, m| {
+        for _ in 0..20 {
+            let (pid, _) = child(m, || {
+                for _ in 0..30 {
+                    std::thread::spawn(std::thread::park);
+                }
+                sys!(SYS_exit_group, 8);
+                0
+            });
+            m.rows.push(exit_row(pid, 8, &own_executable()));
+        }
+    }),
     #[cfg(target_arch = "x86_64")]
     case!("fork", nothing, |_, m| returns_twice(m, || sys!(SYS_fork).value)),
     #[cfg(target_arch = "x86_64")]

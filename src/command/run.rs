@@ -87,6 +87,12 @@ fn announce(sensor: &Sensor, target: &Target) {
              status"
         );
     }
+    if !provider.last_thread_known() {
+        eprintln!(
+            "mote: warning: this kernel's task_struct could not be measured: a process whose first \
+             thread ends before others is reported as ended then"
+        );
+    }
     let missing = match provider.missing() {
         [] => String::new(),
         missing => format!(", not on this kernel: {}", missing.join(" ")),

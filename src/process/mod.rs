@@ -7,6 +7,7 @@
 //! The table stands for a process, not for its threads. Names are text (see [`path`]): a
 //! working directory that is renamed under a process keeps its old name here.
 
+mod ended;
 mod locate;
 mod place;
 mod proc;
@@ -16,6 +17,7 @@ use heapless::index_map::FnvIndexMap;
 
 use crate::event::{Action, Bytes, Event, Flags, Relocation, Truncated};
 use crate::limits::{PATH_BYTES, PROCESSES};
+use ended::Ended;
 use place::{HostNamespaces, Place, Sharing, Spelling, View};
 use proc::Proc;
 use strings::{StringId, Strings};
@@ -50,6 +52,7 @@ pub struct Processes {
     strings: Strings,
     proc: Proc,
     host: HostNamespaces,
+    ended: Ended,
     /// Counts the losses after which no place is known any more.
     epoch: u32,
     /// Processes and names that found no place since [`take_unplaced`](Processes::take_unplaced).
@@ -71,6 +74,7 @@ impl Processes {
             strings: Strings::new(),
             proc,
             host,
+            ended: Ended::default(),
             epoch: 0,
             unplaced: 0,
             name: Box::new(Bytes::new()),
@@ -106,6 +110,12 @@ impl Processes {
         std::mem::take(&mut self.unplaced)
     }
 
+    /// Whether the end of a process was told before: the kernel part cannot always tell
+    /// which of its last threads is the last.
+    pub fn is_told_twice(&self, event: &Event) -> bool {
+        event.action == Action::Exit && self.ended.contains(event.pid)
+    }
+
     /// Fills what the event itself does not say, and learns from it.
     pub fn enrich(&mut self, event: &mut Event) {
         match event.action {
@@ -114,6 +124,7 @@ impl Processes {
             Action::Exit => {
                 self.identify(event);
                 self.remove(event.pid);
+                self.ended.insert(event.pid);
             }
             Action::Loss => {}
             _ => {
@@ -152,6 +163,7 @@ impl Processes {
     }
 
     fn fork(&mut self, event: &mut Event) {
+        self.ended.remove(event.pid);
         let Some(caller) = event.ppid else { return };
         let Some(parent) = self.known(caller) else { return };
         self.copy_executable(caller, parent, event);

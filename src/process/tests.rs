@@ -295,6 +295,25 @@ fn a_full_table_makes_room_from_the_dead_and_counts_the_rest() {
     assert_eq!((processes.table.len(), processes.take_unplaced()), (PROCESSES, 1));
 }
 
+/// Two threads that end at once may both find that none is left.
+#[test]
+fn an_end_that_is_told_twice_is_known() {
+    let mut processes = with_shell("/");
+    fork(&mut processes);
+    let exit = event(Action::Exit, CHILD, "");
+    assert!(!processes.is_told_twice(&exit));
+    processes.enrich(&mut exit.clone());
+    assert!(processes.is_told_twice(&exit));
+    assert!(!processes.is_told_twice(&event(Action::Open, CHILD, "/f")));
+    // Another process of this number.
+    fork(&mut processes);
+    assert!(!processes.is_told_twice(&exit));
+    for n in 0..=crate::limits::PROCESSES_ENDED as u32 {
+        processes.enrich(&mut event(Action::Exit, CHILD + n, ""));
+    }
+    assert!(!processes.is_told_twice(&exit));
+}
+
 #[test]
 fn every_string_is_given_back() {
     let mut processes = with_shell("/home/u");

@@ -67,6 +67,7 @@ impl Pipeline {
                 count: 1,
             }),
             Ok(Decoded::Relocation(to)) => self.processes.relocate(to, &mut self.event),
+            Ok(Decoded::Event) if self.processes.is_told_twice(&self.event) => {}
             Ok(Decoded::Event) => {
                 self.stats.totals.received += 1;
                 self.processes.enrich(&mut self.event);

@@ -21,6 +21,7 @@ use crate::limits;
 use abi::record::mote_settings;
 use hooks::{FormatError, Hook};
 use losses::Losses;
+use measure::Offsets;
 use object::{LoadError, Object};
 use ring::{Entry, Ring};
 use rings::{Origin, Rings};
@@ -105,6 +106,7 @@ pub struct Ebpf {
     attached: Vec<(Hook, OwnedFd)>,
     missing: Vec<String>,
     status_known: bool,
+    last_thread_known: bool,
     rings: Rings,
     /// CPUs whose rings take nothing: the kernel closes them when their CPU goes offline,
     /// and does not open them when it comes back.
@@ -142,6 +144,7 @@ impl Ebpf {
             attached: Vec::new(),
             missing: Vec::new(),
             status_known: false,
+            last_thread_known: false,
             rings: Rings::new(),
             dead_cpus: Vec::with_capacity(limits::CPUS),
             losses: Losses::new(possible_cpus, &object),
@@ -150,8 +153,12 @@ impl Ebpf {
         let online = online_cpus().map_err(|error| StartError::Ring(0, error))?;
         provider.sync_cpus(&online)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
-        settings.task_exit_code_offset = provider.measure(&tracefs, &settings)?.unwrap_or(0);
-        provider.status_known = settings.task_exit_code_offset != 0;
+        let offsets = provider.measure(&tracefs, &settings)?;
+        settings.task_exit_code_offset = offsets.exit_code.unwrap_or(0);
+        settings.task_signal_offset = offsets.signal.unwrap_or(0);
+        provider.status_known = offsets.exit_code.is_some();
+        provider.last_thread_known =
+            settings.exit_group_dead_offset != 0 || offsets.signal.is_some();
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.attach_all(&tracefs)?;
         Ok(provider)
@@ -170,6 +177,11 @@ impl Ebpf {
     /// Whether the status of a process that ends can be read.
     pub fn exit_status_known(&self) -> bool {
         self.status_known
+    }
+
+    /// Whether the end of a process is told from that of its first thread.
+    pub fn last_thread_known(&self) -> bool {
+        self.last_thread_known
     }
 
     /// The descriptors to poll.
@@ -209,19 +221,15 @@ impl Ebpf {
         Ok(())
     }
 
-    fn measure(
-        &self,
-        tracefs: &Tracefs,
-        settings: &mote_settings,
-    ) -> Result<Option<u32>, StartError> {
+    fn measure(&self, tracefs: &Tracefs, settings: &mote_settings) -> Result<Offsets, StartError> {
         const EVENT: &str = "sched_process_exit";
         let hook = Hook { category: "sched", event: EVENT, program: "probe_exit" };
         let attached = self.attach(tracefs, hook)?;
         if attached.is_none() {
-            return Ok(None);
+            return Ok(Offsets::default());
         }
-        // Without it exit events have no status, which is said at the start.
-        Ok(measure::exit_code_offset(&self.object, settings).unwrap_or(None))
+        // What is not known is said at the start.
+        Ok(measure::offsets(&self.object, settings).unwrap_or_default())
     }
 
     fn attach_all(&mut self, tracefs: &Tracefs) -> Result<(), StartError> {

@@ -144,16 +144,20 @@ impl Object {
         self.update(c"settings", 0, settings)
     }
 
-    /// Clears the copied task_struct.
-    pub fn clear_probe(&self) -> io::Result<()> {
+    /// A probe that asks for nothing.
+    pub fn empty_probe() -> Box<mote_probe> {
         // SAFETY: a C struct of integers.
-        self.update(c"probe", 0, &unsafe { std::mem::zeroed::<mote_probe>() })
+        Box::new(unsafe { std::mem::zeroed() })
     }
 
-    /// Reads the copied task_struct.
+    /// Says what is to be copied of a task that ends.
+    pub fn set_probe(&self, probe: &mote_probe) -> io::Result<()> {
+        self.update(c"probe", 0, probe)
+    }
+
+    /// Reads what was copied.
     pub fn probe(&self) -> io::Result<Box<mote_probe>> {
-        // SAFETY: a C struct of integers.
-        let mut probe = Box::new(unsafe { std::mem::zeroed::<mote_probe>() });
+        let mut probe = Object::empty_probe();
         self.lookup(c"probe", 0, &mut *probe)?;
         Ok(probe)
     }
