@@ -97,7 +97,7 @@ INLINE void send_exec(void *ctx, struct mote_exec *exec)
 	send_priority(ctx, exec, bytes);
 }
 
-INLINE int enter_exec(void *ctx, s32 dirfd, const void *path, const void *argv)
+INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const void *argv)
 {
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot;
@@ -114,7 +114,7 @@ INLINE int enter_exec(void *ctx, s32 dirfd, const void *path, const void *argv)
 		overflow = 1;
 	}
 	slot->path = path;
-	slot->exec.header.syscall = call_number(ctx);
+	slot->exec.header.syscall = number;
 	slot->exec.header.pid = id >> 32;
 	slot->exec.dirfd = dirfd;
 	read_args(&slot->exec, argv);
@@ -140,18 +140,19 @@ INLINE int enter_exec(void *ctx, s32 dirfd, const void *path, const void *argv)
 SEC("tracepoint/enter_execve")
 int enter_execve(void *ctx)
 {
-	return enter_exec(ctx, AT_FDCWD, (void *)argument(ctx, 0), (void *)argument(ctx, 1));
+	return enter_exec(ctx, call_number(ctx), AT_FDCWD, (void *)argument(ctx, 0),
+			  (void *)argument(ctx, 1));
 }
 
 SEC("tracepoint/enter_execveat")
 int enter_execveat(void *ctx)
 {
-	return enter_exec(ctx, argument(ctx, 0), (void *)argument(ctx, 1), (void *)argument(ctx, 2));
+	return enter_exec(ctx, call_number(ctx), argument(ctx, 0), (void *)argument(ctx, 1),
+			  (void *)argument(ctx, 2));
 }
 
 /* execve and execveat return only when they fail, or after exec_done was run. */
-SEC("tracepoint/leave_exec")
-int leave_exec(void *ctx)
+INLINE int return_exec(void *ctx, s64 ret)
 {
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot = find_exec(id);
@@ -163,11 +164,54 @@ int leave_exec(void *ctx)
 		slot->exec.header.flags |= MOTE_READ_LATE;
 	}
 	slot->exec.header.kind = MOTE_KIND_EXEC;
-	slot->exec.header.ret = call_result(ctx);
+	slot->exec.header.ret = ret;
 	set_identity(&slot->exec.header, id);
 	send_exec(ctx, &slot->exec);
 	release(&slot->claim);
 	return 0;
+}
+
+SEC("tracepoint/leave_exec")
+int leave_exec(void *ctx)
+{
+	return return_exec(ctx, call_result(ctx));
+}
+
+/*
+ * The same for kernels that have no syscalls:* tracepoints of execve: x86-64 up to 4.16
+ * (arch/x86/entry/entry_64.S called them through stubs), whose sys_execve and sys_execveat
+ * take their arguments in registers as the caller passed them.
+ */
+
+/* struct pt_regs, arch/x86/include/asm/ptrace.h, as far as it is used. */
+struct registers {
+	u64 not_used[10];
+	u64 ax;
+	u64 cx;
+	u64 dx;
+	u64 si;
+	u64 di;
+};
+
+#define X86_64_EXECVE 59
+#define X86_64_EXECVEAT 322
+
+SEC("kprobe/probe_execve")
+int probe_execve(struct registers *regs)
+{
+	return enter_exec(regs, X86_64_EXECVE, AT_FDCWD, (void *)regs->di, (void *)regs->si);
+}
+
+SEC("kprobe/probe_execveat")
+int probe_execveat(struct registers *regs)
+{
+	return enter_exec(regs, X86_64_EXECVEAT, regs->di, (void *)regs->si, (void *)regs->dx);
+}
+
+SEC("kprobe/probe_exec_return")
+int probe_exec_return(struct registers *regs)
+{
+	return return_exec(regs, regs->ax);
 }
 
 /* sched:sched_process_exec: the point of no return is passed. */

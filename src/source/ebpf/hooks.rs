@@ -114,6 +114,11 @@ pub fn settings(tracefs: &Tracefs) -> Result<mote_settings, FormatError> {
 pub const TRIAL: Hook =
     Hook { category: "syscalls", event: "sys_enter_fchmod", program: "probe_call" };
 
+/// Whether execve has its tracepoints.
+pub fn has_execve(tracefs: &Tracefs) -> Result<bool, FormatError> {
+    Ok(read(tracefs, "syscalls", "sys_enter_execve")?.is_some())
+}
+
 /// Whether the system calls of this kernel are [usual](is_usual): one stands for all.
 pub fn calls_are_usual(tracefs: &Tracefs) -> Result<bool, FormatError> {
     let trial = required(tracefs, TRIAL.category, TRIAL.event)?;

@@ -52,6 +52,8 @@ impl Losses {
     /// Nothing lost yet.
     pub fn new(possible_cpus: usize, object: &Object) -> Losses {
         let programs = object.programs().into_iter().map(|(name, _)| name);
+        // Not all are loaded.
+        let programs = programs.filter(|name| object.program(name).is_some());
         Losses {
             rings: vec![Default::default(); possible_cpus],
             counters: object.map_losses(possible_cpus),

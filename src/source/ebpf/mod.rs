@@ -3,7 +3,9 @@
 pub mod abi;
 pub mod counters;
 pub mod decode;
+mod error;
 pub mod hooks;
+pub mod kprobe;
 pub mod losses;
 pub mod measure;
 pub mod object;
@@ -11,100 +13,50 @@ pub mod perf;
 pub mod ring;
 pub mod rings;
 pub mod tracefs;
+pub mod version_code;
 
-use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
 use crate::event::{Class, Loss, LossPlace};
 use crate::limits;
+pub use error::StartError;
+
 use abi::record::mote_settings;
 use hooks::{FormatError, Hook};
+use kprobe::{Definition, Kprobe};
 use losses::Losses;
 use measure::Offsets;
-use object::{CallContext, LoadError, Object};
+use object::{CallContext, Kernel, Object};
 use ring::{Entry, Ring};
 use rings::{Origin, Rings};
 use tracefs::Tracefs;
-
-/// Why the provider does not run.
-#[derive(Debug)]
-pub enum StartError {
-    /// Process ids in /proc are not those that programs see.
-    PidNamespace,
-    /// tracefs is not there and could not be mounted.
-    Tracefs(io::Error),
-    /// A tracepoint that everything depends on is not as expected.
-    Format(FormatError),
-    /// The kernel did not take the object.
-    Load(LoadError),
-    /// A ring could not be opened: CPU and reason.
-    Ring(u32, io::Error),
-    /// A tracepoint that everything depends on could not be attached.
-    Attach(&'static str, io::Error),
-    /// More CPUs than [`limits::CPUS`].
-    Cpus(usize),
-    /// The settings could not be written.
-    Settings(io::Error),
-}
-
-impl StartError {
-    /// The kernel's error number, where there is one.
-    pub fn io(&self) -> Option<&io::Error> {
-        match self {
-            StartError::Load(error) => Some(&error.error),
-            StartError::Format(FormatError::Read(_, error)) => Some(error),
-            StartError::PidNamespace
-            | StartError::Format(FormatError::Layout(..))
-            | StartError::Cpus(_) => None,
-            StartError::Tracefs(error)
-            | StartError::Ring(_, error)
-            | StartError::Attach(_, error)
-            | StartError::Settings(error) => Some(error),
-        }
-    }
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::PidNamespace => {
-                f.write_str("this is a container with process ids of its own")
-            }
-            StartError::Tracefs(error) => {
-                write!(f, "tracefs is not mounted and could not be mounted: {error}")
-            }
-            StartError::Format(error) => error.fmt(f),
-            StartError::Load(error) => write!(f, "the kernel refused BPF: {error}"),
-            StartError::Ring(cpu, error) => {
-                write!(f, "the perf ring of CPU {cpu} could not be opened: {error}")
-            }
-            StartError::Attach(event, error) => {
-                write!(f, "tracepoint {event} could not be attached: {error}")
-            }
-            StartError::Cpus(cpus) => {
-                write!(f, "{cpus} CPUs are more than the {} supported", limits::CPUS)
-            }
-            StartError::Settings(error) => {
-                write!(f, "the BPF settings could not be written: {error}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
 
 /// The CPUs that run now.
 pub fn online_cpus() -> io::Result<Vec<i32>> {
     redbpf::cpus::get_online()
 }
 
+fn some_cpu() -> io::Result<i32> {
+    Ok(online_cpus()?.first().copied().unwrap_or(0))
+}
+
+/// A program that runs, until this is dropped.
+#[derive(Debug)]
+struct Attached {
+    // Closed first: a kprobe that is in use cannot be removed.
+    #[expect(dead_code, reason = "held to be closed")]
+    event: OwnedFd,
+    #[expect(dead_code, reason = "held to be removed")]
+    definition: Option<Definition>,
+}
+
 /// The running provider. Dropping it, or the death of the process, detaches everything:
 /// nothing is pinned.
 #[derive(Debug)]
 pub struct Ebpf {
-    context: CallContext,
-    attached: Vec<(Hook, OwnedFd)>,
+    kernel: Kernel,
+    attached: Vec<Attached>,
     missing: Vec<String>,
     status_known: bool,
     last_thread_known: bool,
@@ -141,10 +93,13 @@ impl Ebpf {
             return Err(StartError::Cpus(possible_cpus));
         }
         let usual = hooks::calls_are_usual(&tracefs).map_err(StartError::Format)?;
-        let context = if usual { CallContext::Usual } else { CallContext::Measured };
-        let object = Object::load(context, possible_cpus as u32).map_err(StartError::Load)?;
+        let kernel = Kernel {
+            context: if usual { CallContext::Usual } else { CallContext::Measured },
+            exec_kprobes: !hooks::has_execve(&tracefs).map_err(StartError::Format)?,
+        };
+        let object = Object::load(kernel, possible_cpus as u32).map_err(StartError::Load)?;
         let mut provider = Ebpf {
-            context,
+            kernel,
             attached: Vec::new(),
             missing: Vec::new(),
             status_known: false,
@@ -232,7 +187,7 @@ impl Ebpf {
         tracefs: &Tracefs,
         settings: &mut mote_settings,
     ) -> Result<(), StartError> {
-        if self.context == CallContext::Usual {
+        if self.kernel.context == CallContext::Usual {
             return Ok(());
         }
         let attached = self.attach(tracefs, hooks::TRIAL)?;
@@ -268,13 +223,35 @@ impl Ebpf {
                 self.attach_or_note(tracefs, enter)?;
             }
         }
+        if self.kernel.exec_kprobes {
+            self.attach_kprobes(tracefs);
+        }
         Ok(())
+    }
+
+    fn attach_kprobes(&mut self, tracefs: &Tracefs) {
+        kprobe::remove_abandoned(tracefs);
+        for kprobe in kprobe::EXEC {
+            match self.attach_kprobe(tracefs, kprobe) {
+                Ok(attached) => self.attached.push(attached),
+                Err(error) => {
+                    self.missing.push(format!("kprobe:{} ({error})", kprobe.function));
+                }
+            }
+        }
+    }
+
+    fn attach_kprobe(&self, tracefs: &Tracefs, kprobe: Kprobe) -> io::Result<Attached> {
+        let program = self.object.program(kprobe.program).ok_or(io::ErrorKind::NotFound)?;
+        let (definition, id) = Definition::add(tracefs, kprobe)?;
+        let event = perf::attach_tracepoint(id, program, some_cpu()?)?;
+        Ok(Attached { event, definition: Some(definition) })
     }
 
     fn attach_or_note(&mut self, tracefs: &Tracefs, hook: Hook) -> Result<bool, StartError> {
         match self.attach(tracefs, hook)? {
             Some(event) => {
-                self.attached.push((hook, event));
+                self.attached.push(Attached { event, definition: None });
                 Ok(true)
             }
             None => {
@@ -290,7 +267,7 @@ impl Ebpf {
             .format(hook.category, hook.event)
             .map_err(|error| StartError::Format(FormatError::Read(hook.event, error)))?;
         let Some(format) = format else { return Ok(None) };
-        let as_loaded = self.context == CallContext::Measured || hooks::is_usual(&format);
+        let as_loaded = self.kernel.context == CallContext::Measured || hooks::is_usual(&format);
         if hook.category == "syscalls" && !as_loaded {
             return Ok(None);
         }
@@ -299,8 +276,7 @@ impl Ebpf {
             .object
             .program(hook.program)
             .ok_or_else(|| failed(io::Error::other("no such program in the object")))?;
-        let cpus = online_cpus().map_err(failed)?;
-        let cpu = cpus.first().copied().unwrap_or(0);
+        let cpu = some_cpu().map_err(failed)?;
         perf::attach_tracepoint(format.id, program, cpu).map(Some).map_err(failed)
     }
 

@@ -12,6 +12,7 @@ use std::sync::Mutex;
 
 use super::abi::record::{mote_losses, mote_probe, mote_settings};
 use super::counters::Counters;
+use super::{kprobe, version_code};
 
 /// Compiled from `bpf/` by `build.rs`.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote.o"));
@@ -51,6 +52,15 @@ impl fmt::Display for LoadError {
 
 impl std::error::Error for LoadError {}
 
+/// What a kernel needs of the object.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel {
+    /// Which of the two objects.
+    pub context: CallContext,
+    /// Whether execve is seen by kprobes (see `kprobe::EXEC`).
+    pub exec_kprobes: bool,
+}
+
 /// A loaded object. Its programs and maps live until it is dropped and nothing that is
 /// attached holds them.
 #[derive(Debug)]
@@ -59,10 +69,10 @@ pub struct Object {
 }
 
 impl Object {
-    /// Loads every program. `possible_cpus` sizes the maps by CPU.
-    pub fn load(context: CallContext, possible_cpus: u32) -> Result<Object, LoadError> {
-        let object = Object::open(context)?;
-        object.prepare(possible_cpus)?;
+    /// Loads every program that this kernel needs. `possible_cpus` sizes the maps by CPU.
+    pub fn load(kernel: Kernel, possible_cpus: u32) -> Result<Object, LoadError> {
+        let object = Object::open(kernel.context)?;
+        object.prepare(kernel, possible_cpus)?;
         // SAFETY: an open object that is not loaded yet.
         let error = unsafe { bpf_sys::bpf_object__load(object.raw.as_ptr()) };
         if error != 0 {
@@ -96,8 +106,17 @@ impl Object {
         Ok(Object { raw })
     }
 
-    /// Sizes the maps, which has to be done before the object is loaded.
-    fn prepare(&self, possible_cpus: u32) -> Result<(), LoadError> {
+    /// What has to be done before the object is loaded: sizes, and what is left out.
+    fn prepare(&self, kernel: Kernel, possible_cpus: u32) -> Result<(), LoadError> {
+        for kprobe in kprobe::EXEC {
+            let program = self.find_program(kprobe.program);
+            // SAFETY: a program of this object, not loaded yet; null is an error.
+            unsafe { bpf_sys::bpf_program__set_autoload(program, kernel.exec_kprobes) };
+        }
+        if let Ok(Some(code)) = version_code::read() {
+            // SAFETY: an open object that is not loaded yet.
+            unsafe { bpf_sys::bpf_object__set_kversion(self.raw.as_ptr(), code) };
+        }
         for name in [c"priority", c"bulk", c"losses"] {
             let map = self.map(name);
             if map.is_null() {
@@ -126,12 +145,15 @@ impl Object {
         unsafe { bpf_sys::bpf_map__fd(self.map(name)) }
     }
 
-    /// The program of this function name.
+    fn find_program(&self, name: &str) -> *mut bpf_sys::bpf_program {
+        let Ok(name) = CString::new(name) else { return std::ptr::null_mut() };
+        // SAFETY: the object is open, the name ends with NUL. Null if there is none.
+        unsafe { bpf_sys::bpf_object__find_program_by_name(self.raw.as_ptr(), name.as_ptr()) }
+    }
+
+    /// The program of this function name, if it is loaded.
     pub fn program(&self, name: &str) -> Option<BorrowedFd<'_>> {
-        let name = CString::new(name).ok()?;
-        // SAFETY: the object is open, the name ends with NUL.
-        let program =
-            unsafe { bpf_sys::bpf_object__find_program_by_name(self.raw.as_ptr(), name.as_ptr()) };
+        let program = self.find_program(name);
         if program.is_null() {
             return None;
         }
@@ -338,8 +360,9 @@ mod tests {
     fn every_hook_has_its_program() {
         let programs = Object::open(CallContext::Usual).unwrap().programs();
         let calls = super::super::hooks::SYSCALLS.into_iter().flat_map(|(a, b)| [a, b]);
-        for hook in super::super::hooks::PROCESS.into_iter().chain(calls) {
-            assert!(programs.iter().any(|(name, _)| name == hook.program), "{hook:?}");
+        let hooks = super::super::hooks::PROCESS.into_iter().chain(calls).map(|hook| hook.program);
+        for program in hooks.chain(kprobe::EXEC.map(|kprobe| kprobe.program)) {
+            assert!(programs.iter().any(|(name, _)| name == program), "{program}");
         }
     }
 }

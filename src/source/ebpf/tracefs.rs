@@ -97,6 +97,11 @@ impl Tracefs {
             .map(Tracefs::at)
     }
 
+    /// Where kprobes are defined; there is no such file on a kernel without them.
+    pub fn kprobe_events(&self) -> PathBuf {
+        self.events.with_file_name("kprobe_events")
+    }
+
     /// The format of a tracepoint. `None`: this kernel does not have it.
     pub fn format(&self, category: &str, event: &str) -> io::Result<Option<Format>> {
         match fs::read_to_string(self.events.join(category).join(event).join("format")) {

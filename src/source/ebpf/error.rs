@@ -1,0 +1,75 @@
+//! Why the provider does not run.
+
+use std::fmt;
+use std::io;
+
+use super::hooks::FormatError;
+use super::object::LoadError;
+use crate::limits;
+
+/// Why the provider does not run.
+#[derive(Debug)]
+pub enum StartError {
+    /// Process ids in /proc are not those that programs see.
+    PidNamespace,
+    /// tracefs is not there and could not be mounted.
+    Tracefs(io::Error),
+    /// A tracepoint that everything depends on is not as expected.
+    Format(FormatError),
+    /// The kernel did not take the object.
+    Load(LoadError),
+    /// A ring could not be opened: CPU and reason.
+    Ring(u32, io::Error),
+    /// A tracepoint that everything depends on could not be attached.
+    Attach(&'static str, io::Error),
+    /// More CPUs than [`limits::CPUS`].
+    Cpus(usize),
+    /// The settings could not be written.
+    Settings(io::Error),
+}
+
+impl StartError {
+    /// The kernel's error number, where there is one.
+    pub fn io(&self) -> Option<&io::Error> {
+        match self {
+            StartError::Load(error) => Some(&error.error),
+            StartError::Format(FormatError::Read(_, error)) => Some(error),
+            StartError::PidNamespace
+            | StartError::Format(FormatError::Layout(..))
+            | StartError::Cpus(_) => None,
+            StartError::Tracefs(error)
+            | StartError::Ring(_, error)
+            | StartError::Attach(_, error)
+            | StartError::Settings(error) => Some(error),
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::PidNamespace => {
+                f.write_str("this is a container with process ids of its own")
+            }
+            StartError::Tracefs(error) => {
+                write!(f, "tracefs is not mounted and could not be mounted: {error}")
+            }
+            StartError::Format(error) => error.fmt(f),
+            StartError::Load(error) => write!(f, "the kernel refused BPF: {error}"),
+            StartError::Ring(cpu, error) => {
+                write!(f, "the perf ring of CPU {cpu} could not be opened: {error}")
+            }
+            StartError::Attach(event, error) => {
+                write!(f, "tracepoint {event} could not be attached: {error}")
+            }
+            StartError::Cpus(cpus) => {
+                write!(f, "{cpus} CPUs are more than the {} supported", limits::CPUS)
+            }
+            StartError::Settings(error) => {
+                write!(f, "the BPF settings could not be written: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
