@@ -33,12 +33,23 @@ int enter_name_mode(void *ctx)
 	return enter_call(ctx, &request, 1);
 }
 
-/* mkdirat, fchmodat, fchmodat2: (dirfd, name, mode, ...) */
+/* mkdirat, fchmodat: (dirfd, name, mode) */
 SEC("tracepoint/enter_at_mode")
 int enter_at_mode(void *ctx)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
 					 .path = (void *)argument(ctx, 1), .mode = argument(ctx, 2));
+
+	return enter_call(ctx, &request, 1);
+}
+
+/* fchmodat2: (dirfd, name, mode, flags) */
+SEC("tracepoint/enter_at_mode_flags")
+int enter_at_mode_flags(void *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
+					 .path = (void *)argument(ctx, 1),
+					 .mode = argument(ctx, 2), .call_flags = argument(ctx, 3));
 
 	return enter_call(ctx, &request, 1);
 }
@@ -136,6 +147,8 @@ int enter_openat(void *ctx)
 	return enter_call(ctx, &request, 1);
 }
 
+#define RESOLVE_IN_ROOT 0x10
+
 /* openat2: (dirfd, name, struct open_how *, size), include/uapi/linux/openat2.h */
 SEC("tracepoint/enter_openat2")
 int enter_openat2(void *ctx)
@@ -143,6 +156,7 @@ int enter_openat2(void *ctx)
 	struct {
 		u64 flags;
 		u64 mode;
+		u64 resolve;
 	} how = {};
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
 					 .path = (void *)argument(ctx, 1));
@@ -153,6 +167,8 @@ int enter_openat2(void *ctx)
 		request.flags |= MOTE_FLAGS_UNREAD;
 	else if (!can_change(how.flags))
 		return 0;
+	if (how.resolve & RESOLVE_IN_ROOT)
+		request.flags |= MOTE_ROOTED;
 	request.call_flags = how.flags;
 	request.mode = how.mode;
 	return enter_call(ctx, &request, 1);

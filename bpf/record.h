@@ -44,6 +44,7 @@ enum mote_flag {
 	MOTE_FLAGS_UNREAD = 1 << 8,  /* openat2: struct open_how */
 	MOTE_TCP = 1 << 9,
 	MOTE_STATUS_UNKNOWN = 1 << 10, /* exit: status not read */
+	MOTE_ROOTED = 1 << 11, /* openat2: an absolute name starts at dirfd, RESOLVE_IN_ROOT */
 };
 
 struct mote_header {

@@ -14,7 +14,8 @@ pub enum RuleKind {
     Folder,
     /// Every event of processes with this executable; their children are others.
     Process,
-    /// File events of processes with this executable.
+    /// File events of processes of the host with this executable: in a container anything
+    /// may have its name.
     ProcessFiles,
 }
 
@@ -120,20 +121,20 @@ impl Filter {
         if event.action == Action::Loss {
             return false;
         }
-        let on_file = matches!(event.action as u8, 32..=63);
+        let on_file = event.action.is_on_file();
         let program_is_certain = !event.flags.contains(Flags::EXECUTABLE_UNRESOLVED)
             && !event.truncated.contains(Truncated::EXECUTABLE);
         if program_is_certain
             && (self.has(RuleKind::Process, &event.executable)
-                || (on_file && self.has(RuleKind::ProcessFiles, &event.executable)))
+                || (on_file
+                    && !event.flags.contains(Flags::OTHER_ROOT)
+                    && self.has(RuleKind::ProcessFiles, &event.executable)))
         {
             return true;
         }
-        let doubts = Flags::PATH_UNRESOLVED.0 | Flags::USER_NAMESPACE.0;
-        let cuts = Truncated::PATH.0 | Truncated::FROM.0;
         on_file
-            && event.flags.0 & doubts == 0
-            && event.truncated.0 & cuts == 0
+            && !event.flags.intersects(Flags::PATH_UNRESOLVED.union(Flags::USER_NAMESPACE))
+            && !event.truncated.intersects(Truncated::PATH.union(Truncated::FROM))
             && self.excludes_path(&event.path)
             && (event.action != Action::Rename || self.excludes_path(&event.from))
     }
@@ -215,6 +216,7 @@ mod tests {
             ((Flags::PATH_UNRESOLVED, Truncated(0)), false, true),
             ((Flags::USER_NAMESPACE, Truncated(0)), false, true),
             ((Flags::OTHER_ROOT, Truncated(0)), true, true),
+            ((Flags::OTHER_MOUNTS, Truncated(0)), true, true),
             ((Flags::EXECUTABLE_UNRESOLVED, Truncated(0)), true, false),
             ((Flags(0), Truncated::PATH), false, true),
             ((Flags(0), Truncated::FROM), false, true),
@@ -226,6 +228,15 @@ mod tests {
                 assert_eq!(filter.excludes(&event), applies, "{flag:?} {cut:?}");
             }
         }
+    }
+
+    #[test]
+    fn only_the_hosts_own_log_daemon_is_excluded_by_default() {
+        let mut open = event(Action::Open, "/usr/sbin/rsyslogd", "/var/log/syslog", "");
+        open.flags = Flags::OTHER_MOUNTS;
+        assert!(Filter::new().excludes(&open));
+        open.flags = Flags::OTHER_ROOT;
+        assert!(!Filter::new().excludes(&open));
     }
 
     #[test]

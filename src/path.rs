@@ -1,7 +1,7 @@
 //! Names → absolute paths, as text. Nothing is looked up in any file system: a sensor
 //! that follows a user's symbolic links or mounts can be made to hang by that user.
 
-use crate::event::Bytes;
+use crate::event::{Bytes, append};
 use crate::limits::PATH_BYTES;
 
 /// A directory that a relative name starts at.
@@ -55,13 +55,6 @@ pub fn join(base: Base<'_>, name: &[u8], out: &mut Bytes<PATH_BYTES>) -> Joined 
         append(out, b"/");
     }
     joined
-}
-
-/// Appends what fits. Returns whether something did not.
-pub fn append<const N: usize>(out: &mut Bytes<N>, bytes: &[u8]) -> bool {
-    let fits = bytes.len().min(N - out.len());
-    let _ = out.extend_from_slice(&bytes[..fits]);
-    fits < bytes.len()
 }
 
 #[cfg(test)]

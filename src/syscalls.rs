@@ -4,17 +4,19 @@
 //! `include/uapi/asm-generic/unistd.h` (arm64). A call that an architecture does not
 //! have has no number there.
 
+use crate::event::numbered::numbered;
 use crate::event::{Action, Relocation};
 
-/// An architecture whose system call numbers a record carries. The numbers are part of
-/// the record format: the ELF machine numbers (`EM_X86_64`, `EM_AARCH64`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Arch {
-    /// x86-64, 64-bit calls.
-    X86_64 = 62,
-    /// arm64, 64-bit calls.
-    Aarch64 = 183,
+numbered! {
+    /// An architecture whose system call numbers a record carries. The numbers are part of
+    /// the record format: the ELF machine numbers (`EM_X86_64`, `EM_AARCH64`). The names are
+    /// those of `uname -m`.
+    Arch {
+        /// x86-64, 64-bit calls.
+        X86_64 = 62, "x86_64";
+        /// arm64, 64-bit calls.
+        Aarch64 = 183, "aarch64";
+    }
 }
 
 impl Arch {
@@ -26,19 +28,6 @@ impl Arch {
     } else {
         panic!("mote supports x86-64 and arm64")
     };
-
-    /// The architecture of this number, if this version knows it.
-    pub fn from_number(number: u8) -> Option<Arch> {
-        [Arch::X86_64, Arch::Aarch64].into_iter().find(|arch| *arch as u8 == number)
-    }
-
-    /// The name as `uname -m` has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Arch::X86_64 => "x86_64",
-            Arch::Aarch64 => "aarch64",
-        }
-    }
 }
 
 /// One system call.

@@ -3,7 +3,7 @@
 use super::place::{Place, Sharing, Spelling};
 use super::strings::StringId;
 use super::{Process, Processes, proc};
-use crate::event::{AT_FDCWD, Action, Bytes, Endpoint, Event, Flags, Truncated};
+use crate::event::{AT_FDCWD, Action, Bytes, Endpoint, Event, Flags, Truncated, append};
 use crate::limits::PATH_BYTES;
 use crate::path::{self, Base};
 
@@ -35,9 +35,7 @@ impl Processes {
             Action::Connect => {
                 event.peer == Some(Endpoint::Unix) && event.path.first().is_some_and(|c| *c != 0)
             }
-            // fchmod has none, and fchmodat2 may have none: the descriptor is the file.
-            Action::Chmod => !event.path.is_empty() || event.dirfd >= 0,
-            _ => !event.path.is_empty(),
+            _ => !event.path.is_empty() || event.by_descriptor,
         };
         let by_name = by_name && !event.flags.contains(Flags::PATH_UNREAD);
         let by_from = !event.from.is_empty();
@@ -56,7 +54,11 @@ impl Processes {
         if by_name {
             let dirfd = if event.action == Action::Connect { AT_FDCWD } else { event.dirfd };
             let found = self.absolute(giver, dirfd, &mut event.path);
-            mark(event, found, Flags::PATH_RELATIVE, Truncated::PATH);
+            let cut = match event.action {
+                Action::Connect => Truncated::ADDRESS,
+                _ => Truncated::PATH,
+            };
+            mark(event, found, Flags::PATH_RELATIVE, cut);
         }
         if by_from {
             let found = self.absolute(giver, event.from_dirfd, &mut event.from);
@@ -95,30 +97,35 @@ impl Processes {
     fn absolute(&mut self, giver: Giver, dirfd: i32, name: &mut Bytes<PATH_BYTES>) -> Found {
         let mut place = giver.place;
         let in_time = |place: Option<Place>| place.is_some_and(|p| giver.time_ns >= p.since_ns);
-        let certain;
-        let base = if name.first() == Some(&b'/') {
+        let mut certain = false;
+        let absolute = name.first() == Some(&b'/');
+        if !absolute && dirfd == AT_FDCWD && place.is_some_and(|p| p.directory.is_none()) {
+            place = self.refresh_place(giver.pid);
+        }
+        let base = if absolute {
             certain = in_time(place);
             path::ROOT
-        } else if dirfd == AT_FDCWD {
-            if place.is_some_and(|place| place.directory.is_none()) {
-                place = self.refresh_place(giver.pid);
-            }
-            let Some(Place { directory: Some(id), spelling, .. }) = place else {
-                return Found::Nowhere;
-            };
+        } else if dirfd == AT_FDCWD
+            && let Some(Place { directory: Some(id), spelling, .. }) = place
+        {
             certain =
                 in_time(place) && spelling != Spelling::Doubtful && giver.sharing == Sharing::Own;
             Base { path: self.strings.get(id), canonical: spelling == Spelling::Kernel }
         } else {
-            // The descriptor of then may be another one now.
-            certain = false;
-            match self.proc.link(giver.pid, format_args!("fd/{dirfd}"), &mut self.link) {
+            // What it is now: the descriptor of then may be another one, and a directory that
+            // the table has no room for may have been left.
+            let link = if dirfd == AT_FDCWD {
+                self.proc.link(giver.pid, format_args!("cwd"), &mut self.link)
+            } else {
+                self.proc.link(giver.pid, format_args!("fd/{dirfd}"), &mut self.link)
+            };
+            match link {
                 Some(path) => Base { path: proc::without_deleted(path), canonical: true },
                 None => return Found::Nowhere,
             }
         };
         self.name.clear();
-        path::append(&mut self.name, name);
+        append(&mut self.name, name);
         let joined = path::join(base, &self.name, name);
         Found::Absolute { certain: certain && !joined.unresolved, truncated: joined.truncated }
     }

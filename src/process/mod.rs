@@ -164,10 +164,10 @@ impl Processes {
 
     fn fork(&mut self, event: &mut Event) {
         self.ended.remove(event.pid);
+        self.remove(event.pid);
         let Some(caller) = event.ppid else { return };
         let Some(parent) = self.known(caller) else { return };
         self.copy_executable(caller, parent, event);
-        self.remove(event.pid);
         let flags = event.call_flags.unwrap_or(0);
         if flags & CLONE_PARENT != 0 {
             event.ppid = parent.ppid;
@@ -210,12 +210,12 @@ impl Processes {
         if event.truncated.contains(Truncated::PATH) {
             event.truncated.insert(Truncated::EXECUTABLE);
         }
-        let doubts = Flags::PATH_UNRESOLVED.0
-            | Flags::PATH_RELATIVE.0
-            | Flags::PATH_UNREAD.0
-            | Flags::USER_NAMESPACE.0;
+        let doubts = Flags::PATH_UNRESOLVED
+            .union(Flags::PATH_RELATIVE)
+            .union(Flags::PATH_UNREAD)
+            .union(Flags::USER_NAMESPACE);
         let certain =
-            event.flags.0 & doubts == 0 && !event.truncated.contains(Truncated::EXECUTABLE);
+            !event.flags.intersects(doubts) && !event.truncated.contains(Truncated::EXECUTABLE);
         if !certain {
             event.flags.insert(Flags::EXECUTABLE_UNRESOLVED);
         }
@@ -270,19 +270,21 @@ impl Processes {
             Some(path) => hold(&mut self.strings, &mut self.unplaced, proc::without_deleted(path)),
             None => None,
         };
-        let place = self.read_place(pid);
+        // A zombie has no place any more.
+        let place = self.read_place(pid).unwrap_or(Place {
+            directory: None,
+            spelling: Spelling::Doubtful,
+            since_ns: NEVER,
+            view: View::UserNamespace,
+            epoch: self.epoch,
+        });
+        // There any file can be mounted at any path.
+        let certain = place.view != View::UserNamespace;
         let process = Process {
             ppid: Some(ppid),
             executable,
-            executable_since_ns: (self.now_ns)(),
-            // A zombie has no place any more.
-            place: place.unwrap_or(Place {
-                directory: None,
-                spelling: Spelling::Doubtful,
-                since_ns: NEVER,
-                view: View::Host,
-                epoch: self.epoch,
-            }),
+            executable_since_ns: if certain { (self.now_ns)() } else { NEVER },
+            place,
             sharing: Sharing::Own,
         };
         self.insert(pid, process);
@@ -336,7 +338,7 @@ fn view_of(clone_flags: Option<u32>) -> View {
     match clone_flags {
         None => View::UserNamespace,
         Some(flags) if flags & CLONE_NEWUSER != 0 => View::UserNamespace,
-        Some(flags) if flags & CLONE_NEWNS != 0 => View::OtherRoot,
+        Some(flags) if flags & CLONE_NEWNS != 0 => View::OtherMounts,
         Some(_) => View::Host,
     }
 }

@@ -1,6 +1,6 @@
 //! Where a process is: what its relative and its absolute names start at.
 
-use super::proc::Proc;
+use super::proc::{FileId, Proc};
 use super::strings::StringId;
 use crate::event::{Bytes, Event, Flags};
 use crate::limits::PATH_BYTES;
@@ -10,7 +10,10 @@ use crate::limits::PATH_BYTES;
 pub enum View {
     /// The host's.
     Host,
-    /// Another root directory or mount namespace, which takes privileges to get.
+    /// Mounts of its own below the host's root directory, which takes privileges to get: a
+    /// service with a private `/tmp`.
+    OtherMounts,
+    /// Another root directory, which takes privileges to get: a container, a chroot.
     OtherRoot,
     /// That of a user namespace, which any user can make, and mount anything anywhere in it.
     UserNamespace,
@@ -19,12 +22,12 @@ pub enum View {
 impl View {
     /// Says in an event that has names that they are not the host's.
     pub fn mark(self, event: &mut Event) {
-        if self >= View::OtherRoot {
-            event.flags.insert(Flags::OTHER_ROOT);
-        }
-        if self == View::UserNamespace {
-            event.flags.insert(Flags::USER_NAMESPACE);
-        }
+        event.flags.insert(match self {
+            View::Host => Flags(0),
+            View::OtherMounts => Flags::OTHER_MOUNTS,
+            View::OtherRoot => Flags::OTHER_ROOT,
+            View::UserNamespace => Flags::OTHER_ROOT.union(Flags::USER_NAMESPACE),
+        });
     }
 }
 
@@ -73,6 +76,7 @@ pub struct Place {
 pub struct HostNamespaces {
     mounts: Option<Namespace>,
     users: Option<Namespace>,
+    root: Option<FileId>,
 }
 
 /// `mnt:[4026531841]`.
@@ -84,7 +88,14 @@ impl HostNamespaces {
         let mut of_host = |name| {
             [1, std::process::id()].into_iter().find_map(|pid| namespace(proc, pid, name, link))
         };
-        HostNamespaces { mounts: of_host("mnt"), users: of_host("user") }
+        let (mounts, users) = (of_host("mnt"), of_host("user"));
+        let root = [1, std::process::id()].into_iter().find_map(|pid| proc.root(pid));
+        HostNamespaces { mounts, users, root }
+    }
+
+    #[cfg(test)]
+    pub fn of_another_host() -> HostNamespaces {
+        HostNamespaces { mounts: None, users: Some(Namespace::new()), root: None }
     }
 
     /// Whose file system a process sees. `None`: it is gone, or we may not know.
@@ -95,12 +106,17 @@ impl HostNamespaces {
         {
             return Some(View::UserNamespace);
         }
-        let mounts_are_host = match &self.mounts {
-            Some(mounts) => namespace(proc, pid, "mnt", link)? == *mounts,
-            None => true,
-        };
-        let root_is_host = proc.link(pid, format_args!("root"), link)? == b"/";
-        Some(if root_is_host && mounts_are_host { View::Host } else { View::OtherRoot })
+        if proc.link(pid, format_args!("root"), link)? != b"/" {
+            return Some(View::OtherRoot);
+        }
+        let Some(mounts) = &self.mounts else { return Some(View::Host) };
+        Some(if namespace(proc, pid, "mnt", link)? == *mounts {
+            View::Host
+        } else if self.root.is_some() && proc.root(pid) == self.root {
+            View::OtherMounts
+        } else {
+            View::OtherRoot
+        })
     }
 }
 

@@ -3,10 +3,10 @@
 use core::fmt::Write;
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 use rustix::io;
 
-use crate::event::Bytes;
+use crate::event::{Bytes, append};
 use crate::limits::PATH_BYTES;
 
 /// What the kernel appends to the path of what was deleted (`fs/d_path.c`).
@@ -14,6 +14,13 @@ const DELETED: &[u8] = b" (deleted)";
 
 /// Longest name below /proc that is read: `PID/fd/N`, `PID/ns/user`.
 type Name = heapless::String<32>;
+
+/// What tells one file from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId {
+    device: u64,
+    inode: u64,
+}
 
 /// An open /proc.
 #[derive(Debug)]
@@ -57,6 +64,28 @@ impl Proc {
         (bytes < PATH_BYTES).then_some(&buffer[..bytes])
     }
 
+    /// The root directory of a process.
+    ///
+    /// It is asked what it is, which could take forever: a process in a user namespace may
+    /// have mounted it from a server of its own. So not of those.
+    pub fn root(&self, pid: u32) -> Option<FileId> {
+        let mut name = Name::new();
+        write!(name, "{pid}/root").ok()?;
+        let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+        match rustix::fs::statx(&self.0, name.as_str(), flags, StatxFlags::INO) {
+            Ok(root) => Some(FileId {
+                device: rustix::fs::makedev(root.stx_dev_major, root.stx_dev_minor),
+                inode: root.stx_ino,
+            }),
+            // Before 4.11.
+            Err(io::Errno::NOSYS) => {
+                let root = rustix::fs::statat(&self.0, name.as_str(), AtFlags::empty()).ok()?;
+                Some(FileId { device: root.st_dev, inode: root.st_ino })
+            }
+            Err(_) => None,
+        }
+    }
+
     /// The parent's process id.
     pub fn ppid(&self, pid: u32) -> Option<u32> {
         let mut name = Name::new();
@@ -81,7 +110,7 @@ impl Proc {
                 &self.0,
                 name.as_str(),
                 rustix::fs::Access::EXISTS,
-                rustix::fs::AtFlags::empty(),
+                AtFlags::empty(),
             )
             .is_ok()
     }
@@ -104,7 +133,7 @@ pub fn without_deleted(path: &[u8]) -> &[u8] {
 /// Copies a path, cut where it does not fit.
 pub fn copy(path: &[u8], to: &mut Bytes<PATH_BYTES>) {
     to.clear();
-    crate::path::append(to, path);
+    append(to, path);
 }
 
 #[cfg(test)]

@@ -175,12 +175,12 @@ fn a_place_that_others_can_change_is_in_doubt() {
 
 #[test]
 fn names_of_another_root_are_marked() {
-    let other = Flags::OTHER_ROOT;
-    let users = Flags(Flags::OTHER_ROOT.0 | Flags::USER_NAMESPACE.0);
+    let (root, mounts) = (Flags::OTHER_ROOT, Flags::OTHER_MOUNTS);
+    let users = Flags::OTHER_ROOT.union(Flags::USER_NAMESPACE);
     let namespaces = Relocation::Namespaces;
     for (relocation, clone_flags, marks) in [
-        (Relocation::Root, None, other),
-        (namespaces, Some(CLONE_NEWNS), other),
+        (Relocation::Root, None, root),
+        (namespaces, Some(CLONE_NEWNS), mounts),
         (namespaces, Some(CLONE_NEWUSER | CLONE_NEWNS), users),
         (namespaces, None, users),
         (namespaces, Some(CLONE_FS), Flags(0)),
@@ -236,6 +236,33 @@ fn an_executable_in_doubt_stays_in_doubt() {
     processes.enrich(&mut exec);
     assert!(exec.flags.is_empty());
     assert!(opened(&mut processes, CHILD, "/f").1.is_empty());
+}
+
+/// A user's own mounts: whatever /proc says that its executable is.
+#[test]
+fn a_process_in_a_user_namespace_is_never_certain_to_be_a_program() {
+    let mut processes = processes();
+    // As if ours were the host's.
+    processes.host = HostNamespaces::of_another_host();
+    let own = std::process::id();
+    let (_, flags) = opened(&mut processes, own, "/f");
+    assert!(flags.contains(Flags::USER_NAMESPACE.union(Flags::EXECUTABLE_UNRESOLVED)));
+}
+
+#[test]
+fn a_directory_too_long_for_the_table_is_asked_for() {
+    let mut processes = processes();
+    let own = std::process::id();
+    processes.known(own);
+    let process = processes.table.get_mut(&own).unwrap();
+    // What a chdir to such a directory leaves.
+    let directory = process.place.directory.take();
+    processes.strings.give_back(directory);
+    while processes.strings.hold(format!("/{}", processes.unplaced).as_bytes()).is_some() {
+        processes.unplaced += 1;
+    }
+    let here = std::env::current_dir().unwrap().join("f").display().to_string();
+    assert_eq!(opened(&mut processes, own, "f"), (here, Flags::PATH_UNRESOLVED));
 }
 
 /// /proc told of a later executable than that of the event.

@@ -8,7 +8,7 @@ use super::wire::{
 };
 use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
-    Action, Bytes, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated,
+    Action, Bytes, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated, append,
 };
 use crate::limits::{DECODE_LINE_BYTES, HOSTNAME_BYTES};
 use crate::syscalls::Arch;
@@ -198,7 +198,7 @@ impl<'s> Batch<'s> {
         event.ppid = actor.ppid;
         event.uid = actor.uid;
         event.gid = actor.gid;
-        let cut = fill(&mut event.comm, actor.comm.0) < actor.comm.0.len();
+        let cut = append(&mut event.comm, actor.comm.0);
         if cut {
             return Err(at.error(Reason::TooLong, "a thread's name"));
         }
@@ -217,7 +217,7 @@ impl<'s> Batch<'s> {
                 if self.join(&mut event.path, &body.path, record)? {
                     cut.insert(Truncated::PATH);
                 }
-                if fill(&mut event.args, body.args.0) < body.args.0.len() {
+                if append(&mut event.args, body.args.0) {
                     cut.insert(Truncated::ARGS);
                 }
                 event.args_count = body.args_count;
@@ -286,20 +286,11 @@ impl<'s> Batch<'s> {
                 .ok_or_else(|| at.error(Reason::Index, "the beginning of a path"))?,
         };
         let rest = joined.rest.0;
-        Ok(fill(out, start) + fill(out, rest) < start.len() + rest.len())
+        Ok(append(out, start) | append(out, rest))
     }
 }
 
 /// The entry of this number, from 1.
 fn entry<T>(entries: &[T], number: u32) -> Option<&T> {
     entries.get((number as usize).checked_sub(1)?)
-}
-
-/// Appends as much of `bytes` as fits, and says how much.
-fn fill<const N: usize>(out: &mut Bytes<N>, bytes: &[u8]) -> usize {
-    let length = bytes.len().min(out.capacity() - out.len());
-    match out.extend_from_slice(&bytes[..length]) {
-        Ok(()) => length,
-        Err(_) => 0,
-    }
 }

@@ -18,6 +18,7 @@ pub use encode::{Encoder, PushError};
 pub use error::{DecodeError, Reason};
 
 use crate::event::Bytes;
+use crate::event::numbered::numbered;
 use crate::limits::HOSTNAME_BYTES;
 use crate::syscalls::Arch;
 
@@ -28,28 +29,13 @@ pub const PREFIX: &[u8] = b"m1:";
 /// The version of the batch, its first byte.
 pub const VERSION: u8 = 1;
 
-/// Where the events come from. The numbers are part of the record format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Provider {
-    /// eBPF programs.
-    Ebpf = 1,
-    /// The kernel's process connector.
-    Netlink = 2,
-}
-
-impl Provider {
-    /// The provider of this number, if this version knows it.
-    pub fn from_number(number: u8) -> Option<Provider> {
-        [Provider::Ebpf, Provider::Netlink].into_iter().find(|p| *p as u8 == number)
-    }
-
-    /// The name in `event.provider`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Provider::Ebpf => "ebpf",
-            Provider::Netlink => "netlink",
-        }
+numbered! {
+    /// Where the events come from. The numbers are part of the record format.
+    Provider {
+        /// eBPF programs.
+        Ebpf = 1, "ebpf";
+        /// The kernel's process connector.
+        Netlink = 2, "netlink";
     }
 }
 
@@ -143,8 +129,9 @@ mod tests {
 
     /// The numbers are on the wire: changing one breaks every decoder in the field.
     #[test]
-    fn provider_numbers_are_pinned() {
-        assert_eq!([Provider::Ebpf as u8, Provider::Netlink as u8], [1, 2]);
+    fn provider_and_arch_numbers_are_pinned() {
+        assert_eq!(Provider::ALL.map(|provider| provider as u8), [1, 2]);
+        assert_eq!(Arch::ALL.map(|arch| arch as u8), [62, 183]);
         assert_eq!(Provider::from_number(0), None);
     }
 }

@@ -130,10 +130,7 @@ fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
         core_dumped: signal.and(event.exit_status).map(|status| status & 0x80 != 0),
         lost: event.loss.map(|loss| Lost {
             place: Some(loss.place.name()),
-            ring: loss.class.map(|class| match class {
-                Class::Priority => "priority",
-                Class::Bulk => "bulk",
-            }),
+            ring: loss.class.map(Class::name),
             cpu: loss.cpu,
             count: Some(loss.count),
         }),

@@ -65,6 +65,8 @@ pub(super) fn types(event: &Event, outcome: Outcome) -> &'static [&'static str] 
         Action::Connect => &["connection", "start"],
         _ if failed => &["info"],
         Action::Exec | Action::Fork => &["start"],
+        // Whether it wrote or created is not known.
+        Action::Open if event.call_flags.is_none() => &["info"],
         Action::Open => open_types(event.call_flags.unwrap_or(0)),
         Action::Rename | Action::Chmod => &["change"],
         Action::Unlink | Action::Rmdir => &["deletion"],

@@ -6,7 +6,7 @@ use core::mem::offset_of;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::abi::record::*;
-use crate::event::{Action, Endpoint, Event, Flags, Relocation, Transport, Truncated};
+use crate::event::{Action, Endpoint, Event, Flags, Relocation, Transport, Truncated, append};
 use crate::limits;
 use crate::syscalls::{self, Arch, Effect};
 
@@ -16,6 +16,8 @@ const AT_REMOVEDIR: u32 = 0x200;
 /// `include/linux/errno.h`): what a call that a signal interrupts returns inside the kernel.
 /// The caller sees `EINTR`, or the call is entered once more.
 const RESTARTS: [i64; 4] = [-512, -513, -514, -516];
+/// `AT_EMPTY_PATH` (same file): an empty name means the descriptor.
+const AT_EMPTY_PATH: u32 = 0x1000;
 /// Address families (linux `include/linux/socket.h`).
 const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
@@ -85,7 +87,7 @@ pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
         event.ret = Some(ret);
     }
     let comm = record.bytes(offset_of!(mote_header, comm), MOTE_COMM_BYTES as usize)?;
-    fill(&mut event.comm, until_nul(comm));
+    append(&mut event.comm, until_nul(comm));
     set_flags(flags, event);
 
     match u32::from(kind) {
@@ -105,6 +107,7 @@ fn set_flags(flags: u32, event: &mut Event) {
         (MOTE_FROM_UNREAD, Flags::FROM_UNREAD),
         (MOTE_ARGS_UNREAD, Flags::ARGS_UNREAD),
         (MOTE_READ_LATE, Flags::READ_LATE),
+        (MOTE_FLAGS_UNREAD, Flags::CALL_FLAGS_UNREAD),
     ] {
         if flags & bit != 0 {
             event.flags.insert(flag);
@@ -179,12 +182,23 @@ fn call(
     let from = record.bytes(data, from_bytes.into())?;
     put(&mut event.from, until_nul(from))?;
     let path = record.bytes(data + usize::from(from_bytes), path_bytes.into())?;
-    put(&mut event.path, until_nul(path))?;
+    let mut name = until_nul(path);
+    if flags & MOTE_ROOTED != 0 {
+        // The descriptor's directory is the root: the name starts there.
+        while let [b'/', rest @ ..] = name {
+            name = rest;
+        }
+        if name.is_empty() {
+            name = b".";
+        }
+        event.flags.insert(Flags::PATH_UNRESOLVED);
+    }
+    put(&mut event.path, name)?;
     let action = match call.effect {
         Effect::Report(action) => action,
         Effect::Relocate(relocation) => {
-            // setns(2) is told a type only if the caller likes.
-            event.call_flags = (call.name != "setns").then_some(call_flags);
+            // setns(2) is told a type, and checks it, only if the caller likes.
+            event.call_flags = (call.name != "setns" || call_flags != 0).then_some(call_flags);
             return Ok(Decoded::Relocation(relocation));
         }
     };
@@ -202,7 +216,12 @@ fn call(
         Action::Rename => event.call_flags = Some(call_flags),
         Action::Unlink if call_flags & AT_REMOVEDIR != 0 => event.action = Action::Rmdir,
         Action::Unlink | Action::Rmdir => {}
-        Action::Mkdir | Action::Chmod => event.mode = Some(mode),
+        Action::Mkdir => event.mode = Some(mode),
+        Action::Chmod => {
+            event.mode = Some(mode);
+            event.by_descriptor =
+                event.path.is_empty() && (call.name == "fchmod" || call_flags & AT_EMPTY_PATH != 0);
+        }
         Action::Exec | Action::Fork | Action::Exit | Action::Connect | Action::Loss => {
             return Err(Malformed::Syscall(syscall));
         }
@@ -214,7 +233,7 @@ fn connect(record: &Record, flags: u32, event: &mut Event) -> Result<(), Malform
     event.action = Action::Connect;
     event.dirfd = record.u32(offset_of!(mote_call, dirfd))? as i32;
     if flags & MOTE_PATH_UNREAD != 0 {
-        event.flags = crate::event::Flags(event.flags.0 & !Flags::PATH_UNREAD.0);
+        event.flags.remove(Flags::PATH_UNREAD);
         event.flags.insert(Flags::ADDRESS_UNREAD);
         return Ok(());
     }
@@ -280,11 +299,6 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
 
 fn put<const N: usize>(to: &mut crate::event::Bytes<N>, bytes: &[u8]) -> Result<(), Malformed> {
     to.extend_from_slice(bytes).map_err(|_| Malformed::Length(bytes.len() as u32))
-}
-
-/// Like [`put`] for what cannot be too long; cut if it is all the same.
-fn fill<const N: usize>(to: &mut crate::event::Bytes<N>, bytes: &[u8]) {
-    let _ = to.extend_from_slice(&bytes[..bytes.len().min(N)]);
 }
 
 #[cfg(test)]

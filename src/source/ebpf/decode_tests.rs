@@ -3,6 +3,9 @@
 use super::*;
 use crate::event::{AT_FDCWD, Event};
 
+/// Of both architectures; libc does not have it.
+const FCHMODAT2: i32 = 452;
+
 /// A record's bytes with room for the largest kind.
 struct Bytes(Vec<u8>);
 
@@ -96,6 +99,7 @@ fn an_open_has_a_mode_only_if_it_could_create() {
     assert_eq!(bytes.event().mode, None);
     let unread = call(MOTE_KIND_NAME, MOTE_FLAGS_UNREAD, libc::SYS_openat2, b"", b"f\0").event();
     assert_eq!((unread.call_flags, unread.mode), (None, None));
+    assert!(unread.flags.contains(Flags::CALL_FLAGS_UNREAD));
 }
 
 #[test]
@@ -103,14 +107,40 @@ fn a_relocation_is_not_an_event() {
     let (result, event) = call(MOTE_KIND_NAME, 0, libc::SYS_chdir, b"", b"/tmp\0").decode();
     assert_eq!(result, Ok(Decoded::Relocation(Relocation::Directory)));
     assert_eq!(&event.path[..], b"/tmp");
-    for (number, call_flags) in
-        [(libc::SYS_unshare, Some(libc::CLONE_NEWNS as u32)), (libc::SYS_setns, None)]
-    {
+    for (number, given, call_flags) in [
+        (libc::SYS_unshare, libc::CLONE_NEWNS, Some(libc::CLONE_NEWNS as u32)),
+        (libc::SYS_setns, libc::CLONE_NEWNS, Some(libc::CLONE_NEWNS as u32)),
+        (libc::SYS_setns, 0, None),
+    ] {
         let mut bytes = call(MOTE_KIND_NAME, 0, number, b"", b"");
-        bytes.i32(offset_of!(mote_call, call_flags), libc::CLONE_NEWNS);
+        bytes.i32(offset_of!(mote_call, call_flags), given);
         let (result, event) = bytes.decode();
         assert_eq!(result, Ok(Decoded::Relocation(Relocation::Namespaces)));
         assert_eq!(event.call_flags, call_flags);
+    }
+}
+
+/// `RESOLVE_IN_ROOT`: the name is no path of the host's.
+#[test]
+fn a_name_below_another_root_is_relative_to_it() {
+    for (name, path) in [(&b"//etc/f\0"[..], &b"etc/f"[..]), (b"f\0", b"f"), (b"/\0", b".")] {
+        let event = call(MOTE_KIND_NAME, MOTE_ROOTED, libc::SYS_openat2, b"", name).event();
+        assert_eq!(&event.path[..], path);
+        assert!(event.flags.contains(Flags::PATH_UNRESOLVED));
+    }
+}
+
+#[test]
+fn a_chmod_without_a_name_is_of_its_descriptor_if_it_says_so() {
+    for (number, call_flags, by_descriptor) in [
+        (libc::SYS_fchmod, 0, true),
+        (libc::SYS_fchmodat, 0, false),
+        (i64::from(FCHMODAT2), 0, false),
+        (i64::from(FCHMODAT2), libc::AT_EMPTY_PATH, true),
+    ] {
+        let mut bytes = call(MOTE_KIND_NAME, 0, number, b"", b"\0");
+        bytes.i32(offset_of!(mote_call, call_flags), call_flags);
+        assert_eq!(bytes.event().by_descriptor, by_descriptor, "{number}");
     }
 }
 

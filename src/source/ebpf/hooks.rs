@@ -59,7 +59,7 @@ pub const SYSCALLS: [(Hook, Hook); 25] = [
     call!("chmod", "enter_name_mode", "leave_call"),
     call!("fchmod", "enter_fd_mode", "leave_call"),
     call!("fchmodat", "enter_at_mode", "leave_call"),
-    call!("fchmodat2", "enter_at_mode", "leave_call"),
+    call!("fchmodat2", "enter_at_mode_flags", "leave_call"),
     call!("connect", "enter_connect", "leave_call"),
 ];
 

@@ -1,0 +1,51 @@
+//! Events that are missing.
+
+use super::Class;
+use super::numbered::numbered;
+
+numbered! {
+    /// Where events were lost. The numbers are part of the record format.
+    LossPlace {
+        /// A perf ring was full (`PERF_RECORD_LOST`, or `ENOSPC` from the output helper).
+        RingFull = 1, "ring_full";
+        /// The output helper failed for another reason.
+        RingOutput = 2, "ring_output";
+        /// The kernel skipped a program because another one was running on that CPU, and
+        /// counted it (`bpf_prog_info.recursion_misses`; older kernels do not).
+        ProgramSkipped = 3, "program_skipped";
+        /// A ring record was not of the agreed shape.
+        Malformed = 4, "malformed";
+        /// The queue to syslog was full.
+        SyslogQueue = 5, "syslog_queue";
+        /// The receiver refused a message for its size or form.
+        SyslogRefused = 6, "syslog_refused";
+        /// A process found no place in the process table: its later events lack what only
+        /// the table knows. No event was lost.
+        ProcessTable = 7, "process_table";
+        /// An event was larger than a batch.
+        BatchFull = 8, "batch_full";
+    }
+}
+
+/// The fields of a loss record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Where they were lost.
+    pub place: LossPlace,
+    /// Which ring or batch, where the place has one.
+    pub class: Option<Class>,
+    /// Which CPU's ring, where the place has one.
+    pub cpu: Option<u16>,
+    /// How many since the last loss record of the same place, ring and CPU.
+    pub count: u64,
+}
+
+impl Loss {
+    /// How many events are missing. A full process table loses knowledge, not events.
+    pub fn events(&self) -> u64 {
+        match self.place {
+            LossPlace::ProcessTable => 0,
+            _ => self.count,
+        }
+    }
+}

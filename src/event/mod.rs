@@ -1,0 +1,247 @@
+//! The vocabulary that every stage shares: one event, with room for its largest kind.
+//!
+//! An [`Event`] is made once and reused. Strings are bytes as the kernel had them, not
+//! UTF-8. What was cut or could not be known is said in [`Truncated`] and [`Flags`].
+
+mod action;
+mod loss;
+mod marks;
+pub(crate) mod numbered;
+
+pub use action::{Action, Class, Endpoint, Relocation, Transport};
+pub use loss::{Loss, LossPlace};
+pub use marks::{Flags, Truncated};
+
+use crate::limits::{ARGS_BYTES, COMM_BYTES, PATH_BYTES};
+
+/// Bytes with a fixed capacity.
+pub type Bytes<const N: usize> = heapless::Vec<u8, N>;
+
+/// Appends what fits. Returns whether something did not.
+pub fn append<const N: usize>(out: &mut Bytes<N>, bytes: &[u8]) -> bool {
+    let fits = bytes.len().min(N - out.len());
+    let _ = out.extend_from_slice(&bytes[..fits]);
+    fits < bytes.len()
+}
+
+/// `AT_FDCWD` (linux `include/uapi/linux/fcntl.h`): a relative name starts at the
+/// working directory.
+pub const AT_FDCWD: i32 = -100;
+
+/// One event. Fields that its action does not have are empty or `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Number of the event since the sensor started, from 1; 0 before it has one.
+    pub sequence: u64,
+    /// `CLOCK_MONOTONIC`, in nanoseconds. After decoding a record: Unix time.
+    pub time_ns: u64,
+    /// What happened.
+    pub action: Action,
+    /// Process (thread group) id in the initial pid namespace. Of a fork: the child's.
+    pub pid: u32,
+    /// Thread id. Of a fork: the child's.
+    pub tid: u32,
+    /// Parent's process id, where known.
+    pub ppid: Option<u32>,
+    /// Real user id in the initial user namespace.
+    pub uid: u32,
+    /// Real group id in the initial user namespace.
+    pub gid: u32,
+    /// The thread's name.
+    pub comm: Bytes<COMM_BYTES>,
+    /// The path that the process executed, as the kernel was given it, made absolute;
+    /// for processes older than the sensor, `/proc/PID/exe`. Empty: unknown.
+    pub executable: Bytes<PATH_BYTES>,
+    /// System call number of the host's architecture, where there was one.
+    pub syscall: Option<u32>,
+    /// What it returned: a result, or a negated errno. Of a fork: the child's pid.
+    pub ret: Option<i64>,
+    /// What could not be known.
+    pub flags: Flags,
+    /// What was cut.
+    pub truncated: Truncated,
+    /// Exec: arguments, each closed by a NUL, the last one perhaps cut.
+    pub args: Bytes<ARGS_BYTES>,
+    /// Exec: how many arguments there were, in `args` or not, where known.
+    pub args_count: Option<u32>,
+    /// Exit: the status as wait(2) gives it.
+    pub exit_status: Option<u32>,
+    /// The file acted on; of a rename the new name; of a unix connect the socket's name;
+    /// of an exec the path that was executed.
+    pub path: Bytes<PATH_BYTES>,
+    /// Rename: the old name.
+    pub from: Bytes<PATH_BYTES>,
+    /// Directory that a relative `path` starts at: a descriptor of the process or
+    /// [`AT_FDCWD`]. Not in records.
+    pub dirfd: i32,
+    /// `dirfd` is the file itself: there is no name. Not in records.
+    pub by_descriptor: bool,
+    /// The same for `from`.
+    pub from_dirfd: i32,
+    /// open: `O_*`; rename: `RENAME_*`. Not in records: fork: `CLONE_*`.
+    pub call_flags: Option<u32>,
+    /// Permission bits given to open, mkdir or chmod.
+    pub mode: Option<u32>,
+    /// Connect: where to.
+    pub peer: Option<Endpoint>,
+    /// Connect: over what.
+    pub transport: Transport,
+    /// Loss: what is missing.
+    pub loss: Option<Loss>,
+}
+
+impl Event {
+    /// An event with nothing in it.
+    pub const fn new() -> Event {
+        Event {
+            sequence: 0,
+            time_ns: 0,
+            action: Action::Loss,
+            pid: 0,
+            tid: 0,
+            ppid: None,
+            uid: 0,
+            gid: 0,
+            comm: Bytes::new(),
+            executable: Bytes::new(),
+            syscall: None,
+            ret: None,
+            flags: Flags(0),
+            truncated: Truncated(0),
+            args: Bytes::new(),
+            args_count: None,
+            exit_status: None,
+            path: Bytes::new(),
+            from: Bytes::new(),
+            dirfd: AT_FDCWD,
+            by_descriptor: false,
+            from_dirfd: AT_FDCWD,
+            call_flags: None,
+            mode: None,
+            peer: None,
+            transport: Transport::Unknown,
+            loss: None,
+        }
+    }
+
+    /// How many events a reader does not learn of without this one: a loss record tells
+    /// of all that it counts.
+    pub fn if_lost(&self) -> u64 {
+        self.loss.map_or(1, |loss| loss.events().max(1))
+    }
+
+    /// Empties every field, in place: an `Event` is too large to be copied per event.
+    pub fn clear(&mut self) {
+        let Event {
+            sequence,
+            time_ns,
+            action,
+            pid,
+            tid,
+            ppid,
+            uid,
+            gid,
+            comm,
+            executable,
+            syscall,
+            ret,
+            flags,
+            truncated,
+            args,
+            args_count,
+            exit_status,
+            path,
+            from,
+            dirfd,
+            by_descriptor,
+            from_dirfd,
+            call_flags,
+            mode,
+            peer,
+            transport,
+            loss,
+        } = self;
+        (*sequence, *time_ns, *action) = (0, 0, Action::Loss);
+        (*pid, *tid, *ppid, *uid, *gid) = (0, 0, None, 0, 0);
+        (*syscall, *ret, *flags, *truncated) = (None, None, Flags(0), Truncated(0));
+        (*args_count, *exit_status, *call_flags, *mode) = (None, None, None, None);
+        (*dirfd, *from_dirfd, *by_descriptor) = (AT_FDCWD, AT_FDCWD, false);
+        (*peer, *transport, *loss) = (None, Transport::Unknown, None);
+        comm.clear();
+        for bytes in [executable, path, from] {
+            bytes.clear();
+        }
+        args.clear();
+    }
+}
+
+impl Default for Event {
+    fn default() -> Event {
+        Event::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers are on the wire: changing one breaks every decoder in the field.
+    #[test]
+    fn action_and_loss_numbers_are_pinned() {
+        let actions = Action::ALL.map(|a| (a as u8, a.name()));
+        assert_eq!(
+            actions,
+            [
+                (1, "exec"),
+                (2, "fork"),
+                (3, "exit"),
+                (32, "open"),
+                (33, "rename"),
+                (34, "unlink"),
+                (35, "rmdir"),
+                (38, "mkdir"),
+                (40, "chmod"),
+                (64, "connect"),
+                (96, "loss"),
+            ]
+        );
+        assert_eq!(Class::ALL.map(|class| class as u8), [0, 1]);
+        let places = LossPlace::ALL.map(|p| p as u8);
+        assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn bits_have_names_and_unknown_bits_have_none() {
+        let mut flags = Flags::default();
+        flags.insert(Flags::READ_LATE);
+        flags.insert(Flags(1 << 15));
+        assert_eq!(flags.names().collect::<Vec<_>>(), ["read_late"]);
+    }
+
+    #[test]
+    fn a_loss_record_is_worth_what_it_counts() {
+        let mut event = Event::new();
+        event.action = Action::Exec;
+        assert_eq!(event.if_lost(), 1);
+        for (place, count, worth) in [
+            (LossPlace::RingFull, 100, 100),
+            (LossPlace::SyslogQueue, u64::MAX, u64::MAX),
+            // The record itself: no event is behind it.
+            (LossPlace::ProcessTable, 100, 1),
+        ] {
+            event.loss = Some(Loss { place, class: None, cpu: None, count });
+            assert_eq!(event.if_lost(), worth, "{place:?}");
+        }
+    }
+
+    #[test]
+    fn clear_leaves_a_new_event() {
+        let mut event = Event::new();
+        event.sequence = 7;
+        event.path.extend_from_slice(b"/x").unwrap();
+        event.peer = Some(Endpoint::Unix);
+        event.dirfd = 3;
+        event.clear();
+        assert_eq!(event, Event::new());
+    }
+}
