@@ -8,10 +8,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from . import ROOT
 from .run import run
 
 PROBE_SECONDS = 20
-ANSWER = Path("target/qemu/kvm.json")
+ANSWER = ROOT / "target/qemu/kvm.json"
 
 
 def accelerator(machine, wanted="auto"):

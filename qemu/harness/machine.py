@@ -26,7 +26,10 @@ ARCHITECTURES = {
 # loglevel=4 shows errors and worse: a serial line is slow, and it is all a failure needs.
 # With -no-reboot, panic=-1 ends QEMU at once; oops=panic, because a kernel that oopsed
 # under the sensor has failed. printk.devkmsg: the guest's lines are not rate-limited.
-KERNEL_PARAMETERS = "loglevel=4 printk.time=1 printk.devkmsg=on panic=-1 oops=panic rdinit=/init"
+# rootfstype=ramfs: a tmpfs would give the initramfs half the memory at most.
+KERNEL_PARAMETERS = (
+    "loglevel=4 printk.time=1 printk.devkmsg=on panic=-1 oops=panic rdinit=/init rootfstype=ramfs"
+)
 
 
 @dataclass

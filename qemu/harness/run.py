@@ -2,12 +2,13 @@
 import selectors
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import verdict
 
-# From QEMU's start to the guest's init. The slowest seen under TCG is 6 s on an idle core.
+# From QEMU's start to the guest's init. Under TCG on an idle core 2 to 4 s (5.10 to 7.3);
+# a busy machine may be many times slower.
 BOOT_SECONDS = {"kvm": 30, "tcg": 90}
 # Between the verdict and QEMU's end. A kernel takes a second or two to switch off.
 POWER_OFF_SECONDS = 20
@@ -23,7 +24,6 @@ class Result:
     total_seconds: float = 0.0
     serial: Path = None
     accel: str = ""
-    said: list = field(default_factory=list)
 
     @property
     def passed(self):
@@ -81,6 +81,7 @@ def run(
             # Also after Ctrl-C, and a QEMU that closed its output and went on.
             process.kill()
             process.wait()
+            process.stdout.close()
         console.close()
         said.seek(0)
         words = said.read().decode("utf-8", "replace").strip()
