@@ -14,7 +14,7 @@ INLINE int can_change(u64 flags)
 	return (flags & O_ACCMODE) || (flags & (O_CREAT | O_TRUNC));
 }
 
-/* unlink, rmdir, chdir: (name) */
+/* unlink, rmdir, chdir, chroot: (name); pivot_root: (new root, place of the old one) */
 SEC("tracepoint/enter_name")
 int enter_name(struct enter *ctx)
 {
@@ -60,6 +60,33 @@ int enter_fd(struct enter *ctx)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0]);
 
+	return enter_call(ctx, &request, 0);
+}
+
+#define CLONE_FS 0x00000200
+#define CLONE_NEWNS 0x00020000
+#define CLONE_NEWUSER 0x10000000
+
+/* unshare: (flags) */
+SEC("tracepoint/enter_unshare")
+int enter_unshare(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = ctx->args[0]);
+
+	if (!(ctx->args[0] & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER)))
+		return 0;
+	return enter_call(ctx, &request, 0);
+}
+
+/* setns: (fd, type of namespace) */
+SEC("tracepoint/enter_setns")
+int enter_setns(struct enter *ctx)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = ctx->args[1]);
+
+	/* 0: whatever the descriptor is */
+	if (ctx->args[1] && !(ctx->args[1] & (CLONE_NEWNS | CLONE_NEWUSER)))
+		return 0;
 	return enter_call(ctx, &request, 0);
 }
 
@@ -164,11 +191,24 @@ int enter_renameat2(struct enter *ctx)
 	return enter_call(ctx, &request, 1);
 }
 
-/* Every call above but chdir and fchdir, and connect. */
+/* The slot of the call that returns. */
+INLINE struct call_slot *find_returning(const struct leave *ctx)
+{
+	struct call_slot *slot = find_call(get_current_pid_tgid());
+
+	/* Left by another call, whose return was not seen. */
+	if (slot && slot->call.header.syscall != ctx->nr) {
+		release(&slot->claim);
+		return 0;
+	}
+	return slot;
+}
+
+/* Every call that is reported. */
 SEC("tracepoint/leave_call")
 int leave_call(struct leave *ctx)
 {
-	struct call_slot *slot = find_call(get_current_pid_tgid());
+	struct call_slot *slot = find_returning(ctx);
 
 	if (!slot)
 		return 0;
@@ -180,12 +220,12 @@ int leave_call(struct leave *ctx)
 	return 0;
 }
 
-/* chdir, fchdir: what relative names mean from now on. It travels with the process
- * events, which a flood of file events cannot push out. */
-SEC("tracepoint/leave_directory")
-int leave_directory(struct leave *ctx)
+/* Calls that change what a process's names mean from now on. They are not sent with the
+ * process events: a flood of chdir would push those out. */
+SEC("tracepoint/leave_relocation")
+int leave_relocation(struct leave *ctx)
 {
-	struct call_slot *slot = find_call(get_current_pid_tgid());
+	struct call_slot *slot = find_returning(ctx);
 
 	if (!slot)
 		return 0;
@@ -193,7 +233,7 @@ int leave_directory(struct leave *ctx)
 		read_late(slot);
 		slot->call.header.ret = 0;
 		slot->call.header.time_ns = ktime_get_ns();
-		send_priority(ctx, &slot->call, call_bytes(&slot->call));
+		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	}
 	release(&slot->claim);
 	return 0;

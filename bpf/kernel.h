@@ -24,10 +24,12 @@ _Static_assert(sizeof(struct mote_exec) == 56 + 16 + 2048, "mote_exec");
 _Static_assert(sizeof(struct mote_fork) == 56 + 16, "mote_fork");
 _Static_assert(sizeof(struct mote_exit) == 56 + 8, "mote_exit");
 _Static_assert(sizeof(struct mote_call) == 56 + 24 + 1024, "mote_call");
+_Static_assert(sizeof(struct mote_losses) == 64, "mote_losses");
 
 static void *(*map_lookup)(void *map, const void *key) = (void *)1;
 static long (*probe_read)(void *to, u32 bytes, const void *from) = (void *)4;
 static u64 (*ktime_get_ns)(void) = (void *)5;
+static u32 (*get_smp_processor_id)(void) = (void *)8;
 static u64 (*get_current_pid_tgid)(void) = (void *)14;
 static u64 (*get_current_uid_gid)(void) = (void *)15;
 static long (*get_current_comm)(void *to, u32 bytes) = (void *)16;
@@ -54,11 +56,12 @@ enum { MAP_ARRAY = 2, MAP_PERF_EVENT_ARRAY = 4, MAP_PERCPU_ARRAY = 6 };
 		.max_entries = entries,                                         \
 	}
 
-/* User space sets the number of CPUs before loading. */
+/* An element a CPU: user space sets their number before loading. `losses` is no per-CPU
+ * array, since only a plain one can be mapped. */
 MAP(priority, MAP_PERF_EVENT_ARRAY, u32, 1);
 MAP(bulk, MAP_PERF_EVENT_ARRAY, u32, 1);
+MAP(losses, MAP_ARRAY, struct mote_losses, 1);
 MAP(settings, MAP_ARRAY, struct mote_settings, 1);
-MAP(losses, MAP_PERCPU_ARRAY, u64, MOTE_LOSS_COUNT);
 
 /* bpf_probe_read falls back to kernel memory for an address that is not a user's (linux
  * kernel/trace/bpf_trace.c, bpf_probe_read_compat): a caller must not get that into a
@@ -99,10 +102,11 @@ INLINE void set_identity(struct mote_header *header, u64 id)
 
 INLINE void count_loss(u32 which)
 {
-	u64 *count = map_lookup(&losses, &which);
+	u32 cpu = get_smp_processor_id();
+	struct mote_losses *own = map_lookup(&losses, &cpu);
 
-	if (count)
-		*count += 1;
+	if (own)
+		own->counts[which] += 1;
 }
 
 INLINE void send_priority(void *ctx, void *record, u64 bytes)
@@ -138,7 +142,7 @@ struct leave {
 };
 
 /*
- * A place for a call between its enter and its exit.
+ * A place for a call between its enter and its exit: the first member of a map's value.
  *
  * Only one task may hold a slot. v1 atomics return nothing, so a claim is an addition
  * and a look: whoever finds 1 after its own addition is alone, since anybody who added
@@ -149,17 +153,17 @@ struct leave {
  */
 struct claim {
 	u64 holders;
-	u64 owner; /* pid and tid as get_current_pid_tgid gives them; 0: free */
+	u64 owner; /* what names a task as long as the call takes; 0: free */
 };
 
-INLINE int try_claim(struct claim *claim, u64 id)
+INLINE int try_claim(struct claim *claim, u64 owner)
 {
 	/* Left by a call whose exit was not seen (a program skipped by the kernel). */
-	if (claim->owner == id)
+	if (claim->owner == owner)
 		return 1;
 	__sync_fetch_and_add(&claim->holders, 1);
 	if (*(volatile u64 *)&claim->holders == 1) {
-		claim->owner = id;
+		claim->owner = owner;
 		return 1;
 	}
 	__sync_fetch_and_add(&claim->holders, -1);
@@ -172,17 +176,47 @@ INLINE void release(struct claim *claim)
 	__sync_fetch_and_add(&claim->holders, -1);
 }
 
-/* Threads of one process have tids close to each other, which first_place spreads;
- * second_place mixes in the high bits, in which tids that share a first place differ.
- * `slots` is a power of two. */
-INLINE u32 first_place(u32 tid, u32 slots)
+/* Ids of tasks that run at the same time are close to each other, which the first place
+ * spreads; the second mixes in the high bits, in which ids that share a first place
+ * differ. `slots` is a power of two. */
+INLINE u32 first_place(u32 id, u32 slots)
 {
-	return tid & (slots - 1);
+	return id & (slots - 1);
 }
 
-INLINE u32 second_place(u32 tid, u32 slots)
+INLINE u32 second_place(u32 id, u32 slots)
 {
-	return ((tid * 0x9e3779b1u) >> 16) & (slots - 1);
+	return ((id * 0x9e3779b1u) >> 16) & (slots - 1);
+}
+
+/* A slot of `map` for `owner`, or null if both its places are taken. */
+INLINE void *claim_slot(void *map, u32 slots, u32 id, u64 owner)
+{
+	u32 place = first_place(id, slots);
+	struct claim *claim = map_lookup(map, &place);
+
+	if (claim && try_claim(claim, owner))
+		return claim;
+	place = second_place(id, slots);
+	claim = map_lookup(map, &place);
+	if (claim && try_claim(claim, owner))
+		return claim;
+	return 0;
+}
+
+/* The slot that `owner` has claimed, or null. */
+INLINE void *find_slot(void *map, u32 slots, u32 id, u64 owner)
+{
+	u32 place = first_place(id, slots);
+	struct claim *claim = map_lookup(map, &place);
+
+	if (claim && claim->owner == owner)
+		return claim;
+	place = second_place(id, slots);
+	claim = map_lookup(map, &place);
+	if (claim && claim->owner == owner)
+		return claim;
+	return 0;
 }
 
 #endif

@@ -13,35 +13,18 @@ struct call_slot {
 };
 
 MAP(calls, MAP_ARRAY, struct call_slot, MOTE_CALL_SLOTS);
-/* For a call that finds both its slots taken: it is sent at once, without its result. */
+/* For a call that finds both its places taken: it is sent at once, without its result. */
 MAP(call_overflow, MAP_PERCPU_ARRAY, struct call_slot, 1);
 
+/* A thread keeps its id as long as a call takes, but for execve. */
 INLINE struct call_slot *claim_call(u64 id)
 {
-	u32 place = first_place(id, MOTE_CALL_SLOTS);
-	struct call_slot *slot = map_lookup(&calls, &place);
-
-	if (slot && try_claim(&slot->claim, id))
-		return slot;
-	place = second_place(id, MOTE_CALL_SLOTS);
-	slot = map_lookup(&calls, &place);
-	if (slot && try_claim(&slot->claim, id))
-		return slot;
-	return 0;
+	return claim_slot(&calls, MOTE_CALL_SLOTS, id, id);
 }
 
 INLINE struct call_slot *find_call(u64 id)
 {
-	u32 place = first_place(id, MOTE_CALL_SLOTS);
-	struct call_slot *slot = map_lookup(&calls, &place);
-
-	if (slot && slot->claim.owner == id)
-		return slot;
-	place = second_place(id, MOTE_CALL_SLOTS);
-	slot = map_lookup(&calls, &place);
-	if (slot && slot->claim.owner == id)
-		return slot;
-	return 0;
+	return find_slot(&calls, MOTE_CALL_SLOTS, id, id);
 }
 
 /* Reads a string of the caller to `to`. Returns its bytes with NUL, 0 if unread. */

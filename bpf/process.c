@@ -9,36 +9,23 @@ struct exec_slot {
 };
 
 MAP(execs, MAP_ARRAY, struct exec_slot, MOTE_EXEC_SLOTS);
-/* For an exec whose enter was not seen, or found both its slots taken. */
+/* For an exec whose enter was not seen, or found both its places taken. */
 MAP(exec_overflow, MAP_PERCPU_ARRAY, struct exec_slot, 1);
 MAP(probe, MAP_ARRAY, struct mote_probe, 1);
 
+/* A thread that calls exec takes the id of its group's leader on the way, and may be
+ * killed before or after: its task_struct is what stays the same, and its process. */
 INLINE struct exec_slot *claim_exec(u64 id)
 {
-	u32 place = first_place(id, MOTE_EXEC_SLOTS);
-	struct exec_slot *slot = map_lookup(&execs, &place);
-
-	if (slot && try_claim(&slot->claim, id))
-		return slot;
-	place = second_place(id, MOTE_EXEC_SLOTS);
-	slot = map_lookup(&execs, &place);
-	if (slot && try_claim(&slot->claim, id))
-		return slot;
-	return 0;
+	return claim_slot(&execs, MOTE_EXEC_SLOTS, id >> 32, get_current_task());
 }
 
 INLINE struct exec_slot *find_exec(u64 id)
 {
-	u32 place = first_place(id, MOTE_EXEC_SLOTS);
-	struct exec_slot *slot = map_lookup(&execs, &place);
+	struct exec_slot *slot = find_slot(&execs, MOTE_EXEC_SLOTS, id >> 32, get_current_task());
 
-	if (slot && slot->claim.owner == id)
-		return slot;
-	place = second_place(id, MOTE_EXEC_SLOTS);
-	slot = map_lookup(&execs, &place);
-	if (slot && slot->claim.owner == id)
-		return slot;
-	return 0;
+	/* The task_struct of a task whose end was not seen may be another process's now. */
+	return slot && slot->exec.header.pid == (u32)(id >> 32) ? slot : 0;
 }
 
 INLINE void read_args(struct mote_exec *exec, const void *const *argv)
@@ -114,14 +101,21 @@ INLINE int enter_exec(struct enter *ctx, s32 dirfd, const void *path, const void
 {
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot;
+	u32 zero = 0;
+	int overflow = 0;
 
 	if (is_own(id))
 		return 0;
 	slot = claim_exec(id);
-	if (!slot)
-		return 0; /* the exec itself is seen, without arguments */
+	if (unlikely(!slot)) {
+		slot = map_lookup(&exec_overflow, &zero);
+		if (!slot)
+			return 0;
+		overflow = 1;
+	}
 	slot->path = path;
 	slot->exec.header.syscall = ctx->nr;
+	slot->exec.header.pid = id >> 32;
 	slot->exec.dirfd = dirfd;
 	read_args(&slot->exec, argv);
 	/* For an exec that fails: one that succeeds gets the kernel's own copy. */
@@ -130,6 +124,15 @@ INLINE int enter_exec(struct enter *ctx, s32 dirfd, const void *path, const void
 	} else {
 		slot->exec.path_bytes = 0;
 		slot->exec.header.flags |= MOTE_PATH_UNREAD;
+	}
+	/* Whether it succeeds is not known yet. If it does, exec_done tells it once more,
+	 * without the arguments. */
+	if (unlikely(overflow)) {
+		slot->exec.header.kind = MOTE_KIND_EXEC;
+		slot->exec.header.flags |= MOTE_RESULT_UNKNOWN;
+		slot->exec.header.ret = 0;
+		set_identity(&slot->exec.header, id);
+		send_exec((void *)ctx, &slot->exec);
 	}
 	return 0;
 }
@@ -174,16 +177,13 @@ int exec_done(void *ctx)
 	const struct mote_settings *set = get_settings();
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot;
-	u32 old_tid = 0;
 	u32 location = 0;
 	u32 zero = 0;
 	int overflow = 0;
 
 	if (!set || set->own_pid == (u32)(id >> 32))
 		return 0;
-	/* The thread that called exec took the leader's tid. */
-	probe_read(&old_tid, sizeof(old_tid), ctx + set->exec_old_pid_offset);
-	slot = find_exec((id >> 32 << 32) | old_tid);
+	slot = find_exec(id);
 	if (!slot) {
 		slot = map_lookup(&exec_overflow, &zero);
 		if (!slot)
@@ -233,6 +233,29 @@ int fork_done(void *ctx)
 	return 0;
 }
 
+/* Whether no thread of the process is left, of those that have not begun to end.
+ *
+ * `live` follows `sigcnt` in struct signal_struct from 2.6 to today (linux
+ * include/linux/sched/signal.h), and is counted down before the tracepoint. Two threads
+ * that end at once may both find it 0: user space takes the first. */
+INLINE int is_group_dead(void *ctx, const struct mote_settings *set, u64 id)
+{
+	const u8 *signal = 0;
+	u32 live = 1;
+	u8 group_dead = 0;
+
+	if (set->exit_group_dead_offset) {
+		probe_read(&group_dead, 1, ctx + set->exit_group_dead_offset);
+		return group_dead;
+	}
+	if (set->task_signal_offset &&
+	    !probe_read(&signal, sizeof(signal), (void *)get_current_task() + set->task_signal_offset) &&
+	    !probe_read(&live, sizeof(live), signal + sizeof(u32)))
+		return live == 0;
+	/* The first thread stands for the process. */
+	return (u32)id == (u32)(id >> 32);
+}
+
 /* sched:sched_process_exit, once a thread. */
 SEC("tracepoint/thread_exit")
 int thread_exit(void *ctx)
@@ -242,7 +265,6 @@ int thread_exit(void *ctx)
 	struct call_slot *call = find_call(id);
 	struct exec_slot *exec = find_exec(id);
 	struct mote_exit exit = {};
-	u8 group_dead = 0;
 
 	/* Killed inside a call: it will not return. */
 	if (call)
@@ -251,13 +273,7 @@ int thread_exit(void *ctx)
 		release(&exec->claim);
 	if (!set || set->own_pid == (u32)(id >> 32))
 		return 0;
-	if (set->exit_group_dead_offset)
-		probe_read(&group_dead, 1, ctx + set->exit_group_dead_offset);
-	else
-		/* Older kernels do not tell whose exit is the last: the leader's stands
-		 * for the process. */
-		group_dead = (u32)id == (u32)(id >> 32);
-	if (!group_dead)
+	if (!is_group_dead(ctx, set, id))
 		return 0;
 	exit.header.kind = MOTE_KIND_EXIT;
 	exit.header.syscall = -1;
@@ -273,8 +289,8 @@ int thread_exit(void *ctx)
 	return 0;
 }
 
-/* At start: copies the task_struct of a child that ends with an agreed status, so that
- * the offset of its exit_code can be found (see source/ebpf/measure.rs). */
+/* At start: copies the task_struct of a child that ends, and what user space asks for of
+ * its pointers, so that offsets can be found (see source/ebpf/measure.rs). */
 SEC("tracepoint/probe_exit")
 int probe_exit(void *ctx)
 {
@@ -292,6 +308,16 @@ int probe_exit(void *ctx)
 	for (int i = 0; i < MOTE_PROBE_CHUNKS; i++)
 		probe_read(copy->task + i * MOTE_PROBE_CHUNK_BYTES, MOTE_PROBE_CHUNK_BYTES,
 			   task + i * MOTE_PROBE_CHUNK_BYTES);
+#pragma unroll
+	for (u32 i = 0; i < MOTE_PROBE_POINTERS; i++) {
+		const void *target = 0;
+
+		if (i >= copy->pointers)
+			break;
+		probe_read(&target, sizeof(target), task + copy->pointer_offsets[i]);
+		probe_read(copy->targets + i * MOTE_PROBE_TARGET_BYTES, MOTE_PROBE_TARGET_BYTES,
+			   target);
+	}
 	copy->done = 1;
 	return 0;
 }

@@ -105,19 +105,20 @@ struct mote_call {
 struct mote_settings {
 	mote_u32 own_pid;
 	mote_u32 exec_filename_offset;
-	mote_u32 exec_old_pid_offset;
 	mote_u32 newtask_pid_offset;
 	mote_u32 newtask_clone_flags_offset;
 	mote_u32 exit_group_dead_offset;
 	mote_u32 sock_newstate_offset;
 	mote_u32 sock_protocol_offset;
 	mote_u32 sock_protocol_bytes;
-	mote_u32 task_exit_code_offset; /* in struct task_struct; measured at start */
-	mote_u32 probe_pid;             /* whose task_struct the measurement copies */
+	/* In struct task_struct, measured at start; 0: not known. */
+	mote_u32 task_exit_code_offset;
+	mote_u32 task_signal_offset;
+	mote_u32 probe_pid; /* whose task_struct the measurement copies */
 	mote_u32 reserved;
 };
 
-/* The map `losses`, a counter per CPU each. */
+/* Counters in struct mote_losses. */
 enum mote_loss {
 	MOTE_LOSS_PRIORITY_FULL = 0, /* the helper said ENOSPC (kernels from 5.1 on) */
 	MOTE_LOSS_PRIORITY_OUTPUT = 1,
@@ -126,16 +127,28 @@ enum mote_loss {
 	MOTE_LOSS_COUNT = 4,
 };
 
+/* The map `losses`, an element a CPU, a cache line each. */
+struct mote_losses {
+	mote_u64 counts[MOTE_LOSS_COUNT];
+	mote_u64 reserved[4];
+};
+
 /* The map `probe`: bytes of a task_struct, read in chunks since its end may lie beyond
  * mapped memory.
  * On 6.18 the fields that are looked for lie within these bytes; where they do not, the
  * measurement finds nothing and says so. */
 #define MOTE_PROBE_CHUNK_BYTES 512
 #define MOTE_PROBE_CHUNKS 12
+/* And what some of its pointers point at: where each is in task_struct, and the first
+ * bytes there. */
+#define MOTE_PROBE_POINTERS 64
+#define MOTE_PROBE_TARGET_BYTES 16
 
 struct mote_probe {
 	mote_u32 done;
-	mote_u32 reserved;
+	mote_u32 pointers;
+	mote_u32 pointer_offsets[MOTE_PROBE_POINTERS];
+	mote_u8 targets[MOTE_PROBE_POINTERS * MOTE_PROBE_TARGET_BYTES];
 	mote_u8 task[MOTE_PROBE_CHUNKS * MOTE_PROBE_CHUNK_BYTES];
 };
 

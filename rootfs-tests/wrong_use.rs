@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
-use support::{mote, require_live, scratch, wait_for};
+use support::{mote, require_live, require_program, scratch, wait_for};
 
 const EX_USAGE: i32 = 64;
 const EX_NOINPUT: i32 = 66;
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         ("syslog_absent", syslog_absent),
         ("bpf_refused", bpf_refused),
         ("no_tracefs", no_tracefs),
+        ("pid_namespace", pid_namespace),
     ])
 }
 
@@ -194,8 +195,24 @@ fn no_tracefs() {
     // May load programs, may not mount: and there is no tracefs.
     without(&mut command, &[CapabilitySet::SYS_ADMIN], move || {
         private_mounts()?;
-        mounted.iter().try_for_each(|place| unmount(place.as_c_str(), UnmountFlags::DETACH))?;
+        // The innermost first.
+        mounted
+            .iter()
+            .rev()
+            .try_for_each(|place| unmount(place.as_c_str(), UnmountFlags::DETACH))?;
         Ok(())
     });
     refused(&mut command, EX_UNAVAILABLE, "tracefs");
+}
+
+/// A container with process ids of its own: programs would see others than /proc shows.
+fn pid_namespace() {
+    require_live();
+    let unshare = require_program("unshare");
+    let mut command = Command::new(unshare);
+    command
+        .args(["--pid", "--fork", "--mount-proc"])
+        .arg(mote())
+        .args(["run", "--syslog", "stdout"]);
+    refused(&mut command, EX_UNAVAILABLE, "--pid=host");
 }

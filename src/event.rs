@@ -41,13 +41,25 @@ pub enum Action {
     Loss = 96,
 }
 
-/// Which ring an action travels on, and what is kept longest when room runs out.
+/// Which ring an action travels on, and what is kept longest when room runs out. The
+/// numbers are part of the record format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Class {
     /// Process, privilege and system events, and the sensor's own records.
-    Priority,
+    Priority = 0,
     /// File and network events.
-    Bulk,
+    Bulk = 1,
+}
+
+impl Class {
+    /// Every class, in the order of its number.
+    pub const ALL: [Class; 2] = [Class::Priority, Class::Bulk];
+
+    /// The class of this number.
+    pub fn from_number(number: u8) -> Option<Class> {
+        Class::ALL.into_iter().find(|class| *class as u8 == number)
+    }
 }
 
 impl Action {
@@ -95,6 +107,18 @@ impl Action {
             _ => Class::Priority,
         }
     }
+}
+
+/// A change of what a process's names mean. It is applied to what follows, not reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relocation {
+    /// It works in the directory `path`, or, if that is empty, in its descriptor `dirfd`.
+    Directory,
+    /// It has another root directory.
+    Root,
+    /// It has namespaces of its own: `call_flags` are the `CLONE_*` of unshare(2), `None`
+    /// whatever setns(2) was given.
+    Namespaces,
 }
 
 /// A set of bits with a name each, as it travels in a record.
@@ -151,10 +175,23 @@ bit_set! {
         READ_LATE = 5, "read_late";
         /// The result is not known: the event was sent before the call returned.
         RESULT_UNKNOWN = 6, "result_unknown";
-        /// The path has `..` or names a directory by a path that may cross symbolic links.
+        /// The path may name another file than it says: it has `..` behind what may be a
+        /// symbolic link, or where it starts was found out after the event, or not at all.
         PATH_UNRESOLVED = 7, "path_unresolved";
         /// The address could not be read from the caller's memory.
         ADDRESS_UNREAD = 8, "address_unread";
+        /// `executable` is what could be found out after the event, or comes from a path
+        /// that was in doubt itself.
+        EXECUTABLE_UNRESOLVED = 9, "executable_unresolved";
+        /// The process has another root directory or mount namespace than the host: names
+        /// are as it sees them.
+        OTHER_ROOT = 10, "other_root";
+        /// The process is in a user namespace of its own, in which any user can mount
+        /// anything anywhere.
+        USER_NAMESPACE = 11, "user_namespace";
+        /// A signal interrupted the call. The kernel may have started it again: then another
+        /// event has its result.
+        INTERRUPTED = 12, "interrupted";
     }
 }
 
@@ -267,6 +304,16 @@ pub struct Loss {
     pub count: u64,
 }
 
+impl Loss {
+    /// How many events are missing. A full process table loses knowledge, not events.
+    pub fn events(&self) -> u64 {
+        match self.place {
+            LossPlace::ProcessTable => 0,
+            _ => self.count,
+        }
+    }
+}
+
 /// One event. Fields that its action does not have are empty or `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -315,7 +362,7 @@ pub struct Event {
     pub dirfd: i32,
     /// The same for `from`.
     pub from_dirfd: i32,
-    /// open: `O_*`; rename: `RENAME_*`; unlink: `AT_*`.
+    /// open: `O_*`; rename: `RENAME_*`; unlink: `AT_*`. Not in records: fork: `CLONE_*`.
     pub call_flags: Option<u32>,
     /// Permission bits given to open, mkdir or chmod.
     pub mode: Option<u32>,
@@ -358,6 +405,12 @@ impl Event {
             transport: Transport::Unknown,
             loss: None,
         }
+    }
+
+    /// How many events a reader does not learn of without this one: a loss record tells
+    /// of all that it counts.
+    pub fn if_lost(&self) -> u64 {
+        self.loss.map_or(1, |loss| loss.events().max(1))
     }
 
     /// Empties every field, in place: an `Event` is too large to be copied per event.
@@ -434,6 +487,7 @@ mod tests {
                 (96, "loss"),
             ]
         );
+        assert_eq!(Class::ALL.map(|class| class as u8), [0, 1]);
         let places = LossPlace::ALL.map(|p| p as u8);
         assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8]);
     }
@@ -444,6 +498,22 @@ mod tests {
         flags.insert(Flags::READ_LATE);
         flags.insert(Flags(1 << 15));
         assert_eq!(flags.names().collect::<Vec<_>>(), ["read_late"]);
+    }
+
+    #[test]
+    fn a_loss_record_is_worth_what_it_counts() {
+        let mut event = Event::new();
+        event.action = Action::Exec;
+        assert_eq!(event.if_lost(), 1);
+        for (place, count, worth) in [
+            (LossPlace::RingFull, 100, 100),
+            (LossPlace::SyslogQueue, u64::MAX, u64::MAX),
+            // The record itself: no event is behind it.
+            (LossPlace::ProcessTable, 100, 1),
+        ] {
+            event.loss = Some(Loss { place, class: None, cpu: None, count });
+            assert_eq!(event.if_lost(), worth, "{place:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::event::{Action, Event, Flags};
+use crate::event::{Action, Event, Flags, Truncated};
 use crate::limits::EXCLUSIONS;
 
 /// What a rule excludes.
@@ -113,23 +113,29 @@ impl Filter {
 
     /// Whether the event is excluded. A rename is if both its names are: else a file could
     /// be brought in or out unseen.
+    ///
+    /// Rules apply to what is certain and whole: a path in doubt may lead out of the folder
+    /// that it names first, and in a user namespace any file can be mounted at any path.
     pub fn excludes(&self, event: &Event) -> bool {
-        // What is not certain or not whole is shown: a path with `..` in it may lead out of
-        // the folder that it names first.
-        let doubtful = event.flags.contains(Flags::PATH_UNRESOLVED) || !event.truncated.is_empty();
-        if event.action == Action::Loss || doubtful {
+        if event.action == Action::Loss {
             return false;
-        }
-        if self.has(RuleKind::Process, &event.executable) {
-            return true;
         }
         let on_file = matches!(event.action as u8, 32..=63);
-        if !on_file {
-            return false;
+        let program_is_certain = !event.flags.contains(Flags::EXECUTABLE_UNRESOLVED)
+            && !event.truncated.contains(Truncated::EXECUTABLE);
+        if program_is_certain
+            && (self.has(RuleKind::Process, &event.executable)
+                || (on_file && self.has(RuleKind::ProcessFiles, &event.executable)))
+        {
+            return true;
         }
-        self.has(RuleKind::ProcessFiles, &event.executable)
-            || (self.excludes_path(&event.path)
-                && (event.action != Action::Rename || self.excludes_path(&event.from)))
+        let doubts = Flags::PATH_UNRESOLVED.0 | Flags::USER_NAMESPACE.0;
+        let cuts = Truncated::PATH.0 | Truncated::FROM.0;
+        on_file
+            && event.flags.0 & doubts == 0
+            && event.truncated.0 & cuts == 0
+            && self.excludes_path(&event.path)
+            && (event.action != Action::Rename || self.excludes_path(&event.from))
     }
 
     fn excludes_path(&self, path: &[u8]) -> bool {
@@ -193,6 +199,32 @@ mod tests {
         ] {
             let event = event(action, executable, path, from);
             assert_eq!(filter.excludes(&event), excluded, "{action:?} {executable} {path} {from}");
+        }
+    }
+
+    #[test]
+    fn rules_do_not_apply_to_what_is_in_doubt() {
+        let mut filter = Filter::new();
+        filter.add(RuleKind::Folder, "/srv/build").unwrap();
+        filter.add(RuleKind::Process, "/usr/bin/make").unwrap();
+        let by_path = || event(Action::Rename, "/bin/sh", "/srv/build/a", "/srv/build/b");
+        let by_program = || event(Action::Open, "/usr/bin/make", "/tmp/x", "");
+        let both = (Flags::default(), Truncated::default());
+        for ((flag, cut), path_applies, program_applies) in [
+            (both, true, true),
+            ((Flags::PATH_UNRESOLVED, Truncated(0)), false, true),
+            ((Flags::USER_NAMESPACE, Truncated(0)), false, true),
+            ((Flags::OTHER_ROOT, Truncated(0)), true, true),
+            ((Flags::EXECUTABLE_UNRESOLVED, Truncated(0)), true, false),
+            ((Flags(0), Truncated::PATH), false, true),
+            ((Flags(0), Truncated::FROM), false, true),
+            ((Flags(0), Truncated::EXECUTABLE), true, false),
+        ] {
+            for (mut event, applies) in [(by_path(), path_applies), (by_program(), program_applies)]
+            {
+                (event.flags, event.truncated) = (flag, cut);
+                assert_eq!(filter.excludes(&event), applies, "{flag:?} {cut:?}");
+            }
         }
     }
 

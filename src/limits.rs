@@ -35,12 +35,17 @@ pub const BATCH_ACTORS: usize = 128;
 pub const BATCH_STRINGS: usize = 192;
 
 /// Syslog messages that wait while the receiver is away, in [`LINE_BYTES`] each. Pages
-/// of messages never queued are never resident.
+/// of messages never queued are never resident. Of as many more, sent and perhaps not
+/// read, only what they carried is remembered, 7 KiB in all.
 pub const QUEUE_MESSAGES: usize = 128;
 
 /// Processes the sensor knows at the same time. More are resolved from /proc, if they
 /// still live, and counted.
 pub const PROCESSES: usize = 4096;
+
+/// Processes that ended last, to know an end that two of their threads tell: these come
+/// within microseconds, so fewer processes end in between than there are CPUs.
+pub const PROCESSES_ENDED: usize = CPUS;
 
 /// Distinct executables and working directories of all known processes.
 pub const PROCESS_STRINGS: usize = 1024;

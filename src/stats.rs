@@ -12,7 +12,7 @@ pub struct Totals {
     pub received: u64,
     /// Of these, excluded by a rule.
     pub excluded: u64,
-    /// Lost, wherever it was.
+    /// Lost, wherever it was, at most: what a lost loss record counted is in it again.
     pub lost: u64,
 }
 
@@ -21,7 +21,7 @@ pub struct Totals {
 pub struct Stats {
     /// Totals since the start.
     pub totals: Totals,
-    unreported: FnvIndexMap<(u8, Option<u8>, Option<u16>), u64, LOSS_KEYS>,
+    unreported: FnvIndexMap<(LossPlace, Option<Class>, Option<u16>), u64, LOSS_KEYS>,
 }
 
 impl Stats {
@@ -30,14 +30,10 @@ impl Stats {
         if loss.count == 0 {
             return;
         }
-        // A full process table loses knowledge, not events.
-        if loss.place != LossPlace::ProcessTable {
-            self.totals.lost += loss.count;
-        }
-        let class = loss.class.map(|class| class as u8);
-        let key = (loss.place as u8, class, loss.cpu);
+        self.totals.lost = self.totals.lost.saturating_add(loss.events());
+        let key = (loss.place, loss.class, loss.cpu);
         match self.unreported.get_mut(&key) {
-            Some(count) => *count += loss.count,
+            Some(count) => *count = count.saturating_add(loss.count),
             None => {
                 // There is a key for every CPU, ring and place.
                 let _ = self.unreported.insert(key, loss.count);
@@ -48,17 +44,12 @@ impl Stats {
     /// The next loss to report. It stays until it is [`reported`](Stats::reported).
     pub fn unreported(&self) -> Option<Loss> {
         let (&(place, class, cpu), &count) = self.unreported.first()?;
-        let class = class.map(|class| match class {
-            0 => Class::Priority,
-            _ => Class::Bulk,
-        });
-        Some(Loss { place: LossPlace::from_number(place)?, class, cpu, count })
+        Some(Loss { place, class, cpu, count })
     }
 
     /// A loss from [`unreported`](Stats::unreported) was written to a record.
     pub fn reported(&mut self, loss: Loss) {
-        let key = (loss.place as u8, loss.class.map(|class| class as u8), loss.cpu);
-        self.unreported.swap_remove(&key);
+        self.unreported.swap_remove(&(loss.place, loss.class, loss.cpu));
     }
 }
 
@@ -81,5 +72,15 @@ mod tests {
             seen.push(loss);
         }
         assert_eq!(seen, [loss(LossPlace::RingFull, 7), loss(LossPlace::ProcessTable, 5)]);
+    }
+
+    #[test]
+    fn a_count_ends_at_the_largest_number() {
+        let mut stats = Stats::default();
+        let loss = Loss { place: LossPlace::SyslogQueue, class: None, cpu: None, count: u64::MAX };
+        stats.lose(loss);
+        stats.lose(loss);
+        assert_eq!(stats.unreported(), Some(loss));
+        assert_eq!(stats.totals.lost, u64::MAX);
     }
 }

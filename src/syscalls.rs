@@ -4,7 +4,7 @@
 //! `include/uapi/asm-generic/unistd.h` (arm64). A call that an architecture does not
 //! have has no number there.
 
-use crate::event::Action;
+use crate::event::{Action, Relocation};
 
 /// An architecture whose system call numbers a record carries. The numbers are part of
 /// the record format: the ELF machine numbers (`EM_X86_64`, `EM_AARCH64`).
@@ -50,42 +50,56 @@ pub struct Syscall {
     pub x86_64: Option<u32>,
     /// Its number on arm64.
     pub aarch64: Option<u32>,
-    /// What a call is reported as. `None`: it changes what the process table knows (its
-    /// working directory) and is not reported.
-    pub action: Option<Action>,
+    /// What becomes of a call.
+    pub effect: Effect,
 }
 
-const fn both(name: &'static str, x86_64: u32, aarch64: u32, action: Option<Action>) -> Syscall {
-    Syscall { name, x86_64: Some(x86_64), aarch64: Some(aarch64), action }
+/// What becomes of a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It is reported as this.
+    Report(Action),
+    /// It changes what the process table knows.
+    Relocate(Relocation),
 }
 
-const fn x86_only(name: &'static str, x86_64: u32, action: Option<Action>) -> Syscall {
-    Syscall { name, x86_64: Some(x86_64), aarch64: None, action }
+const fn both(name: &'static str, x86_64: u32, aarch64: u32, effect: Effect) -> Syscall {
+    Syscall { name, x86_64: Some(x86_64), aarch64: Some(aarch64), effect }
 }
+
+const fn x86_only(name: &'static str, x86_64: u32, effect: Effect) -> Syscall {
+    Syscall { name, x86_64: Some(x86_64), aarch64: None, effect }
+}
+
+use Effect::{Relocate, Report};
 
 /// Every system call that has a hook.
 pub const SYSCALLS: &[Syscall] = &[
-    both("execve", 59, 221, Some(Action::Exec)),
-    both("execveat", 322, 281, Some(Action::Exec)),
-    x86_only("open", 2, Some(Action::Open)),
-    both("openat", 257, 56, Some(Action::Open)),
-    both("openat2", 437, 437, Some(Action::Open)),
-    x86_only("creat", 85, Some(Action::Open)),
-    x86_only("rename", 82, Some(Action::Rename)),
-    both("renameat", 264, 38, Some(Action::Rename)),
-    both("renameat2", 316, 276, Some(Action::Rename)),
-    x86_only("unlink", 87, Some(Action::Unlink)),
-    both("unlinkat", 263, 35, Some(Action::Unlink)),
-    x86_only("rmdir", 84, Some(Action::Rmdir)),
-    x86_only("mkdir", 83, Some(Action::Mkdir)),
-    both("mkdirat", 258, 34, Some(Action::Mkdir)),
-    x86_only("chmod", 90, Some(Action::Chmod)),
-    both("fchmod", 91, 52, Some(Action::Chmod)),
-    both("fchmodat", 268, 53, Some(Action::Chmod)),
-    both("fchmodat2", 452, 452, Some(Action::Chmod)),
-    both("connect", 42, 203, Some(Action::Connect)),
-    both("chdir", 80, 49, None),
-    both("fchdir", 81, 50, None),
+    both("execve", 59, 221, Report(Action::Exec)),
+    both("execveat", 322, 281, Report(Action::Exec)),
+    x86_only("open", 2, Report(Action::Open)),
+    both("openat", 257, 56, Report(Action::Open)),
+    both("openat2", 437, 437, Report(Action::Open)),
+    x86_only("creat", 85, Report(Action::Open)),
+    x86_only("rename", 82, Report(Action::Rename)),
+    both("renameat", 264, 38, Report(Action::Rename)),
+    both("renameat2", 316, 276, Report(Action::Rename)),
+    x86_only("unlink", 87, Report(Action::Unlink)),
+    both("unlinkat", 263, 35, Report(Action::Unlink)),
+    x86_only("rmdir", 84, Report(Action::Rmdir)),
+    x86_only("mkdir", 83, Report(Action::Mkdir)),
+    both("mkdirat", 258, 34, Report(Action::Mkdir)),
+    x86_only("chmod", 90, Report(Action::Chmod)),
+    both("fchmod", 91, 52, Report(Action::Chmod)),
+    both("fchmodat", 268, 53, Report(Action::Chmod)),
+    both("fchmodat2", 452, 452, Report(Action::Chmod)),
+    both("connect", 42, 203, Report(Action::Connect)),
+    both("chdir", 80, 49, Relocate(Relocation::Directory)),
+    both("fchdir", 81, 50, Relocate(Relocation::Directory)),
+    both("chroot", 161, 51, Relocate(Relocation::Root)),
+    both("pivot_root", 155, 41, Relocate(Relocation::Root)),
+    both("unshare", 272, 97, Relocate(Relocation::Namespaces)),
+    both("setns", 308, 268, Relocate(Relocation::Namespaces)),
 ];
 
 /// The call of this number on `arch`, if it has a hook.
@@ -130,6 +144,10 @@ mod tests {
             ("connect", libc::SYS_connect),
             ("chdir", libc::SYS_chdir),
             ("fchdir", libc::SYS_fchdir),
+            ("chroot", libc::SYS_chroot),
+            ("pivot_root", libc::SYS_pivot_root),
+            ("unshare", libc::SYS_unshare),
+            ("setns", libc::SYS_setns),
         ] {
             let call = by_number(Arch::HOST, number as u32).unwrap();
             assert_eq!(call.name, name);

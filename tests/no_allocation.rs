@@ -44,7 +44,7 @@ struct Lines {
 }
 
 impl Output for Lines {
-    fn offer(&mut self, _: Class, events: u32, _: &[u8]) {
+    fn offer(&mut self, _: Class, events: u32, _: u64, _: &[u8]) {
         self.lines += 1;
         self.events += u64::from(events);
     }

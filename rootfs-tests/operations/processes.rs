@@ -1,6 +1,7 @@
 //! Programs, processes and how they end.
 
 use crate::call::{Case, Made, Place, c, sys};
+use crate::support::child::{self, pointers, strings};
 use crate::support::expect::{Row, text};
 use libc::{AT_EMPTY_PATH, AT_FDCWD, EACCES, ENOENT, ENOEXEC, SIGCHLD, c_char, c_long};
 use serde_json::{Value, json};
@@ -42,36 +43,14 @@ fn exit_row(pid: u32, code: i64, executable: &Path) -> Row {
 }
 
 /// Forks, lets the child do `act` and end with what it returns; the wait status.
-#[allow(unsafe_code)]
 fn child(made: &mut Made, act: impl FnOnce() -> i32) -> (u32, i32) {
-    // SAFETY: this process has one thread, so the child is a whole process.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0);
-    if pid == 0 {
-        let code = act();
-        // SAFETY: ends the child without running what the parent has to run.
-        unsafe { libc::_exit(code) };
-    }
-    waited(made, pid.into())
+    waited(made, child::fork(act))
 }
 
-#[allow(unsafe_code)]
-fn waited(made: &mut Made, pid: i64) -> (u32, i32) {
-    let mut status = 0;
-    // SAFETY: `status` outlives the call.
-    assert_eq!(i64::from(unsafe { libc::waitpid(pid as i32, &raw mut status, 0) }), pid);
-    made.children.push(pid as u32);
-    made.rows.push(fork_row(pid as u32));
-    (pid as u32, status)
-}
-
-/// Null-terminated pointers to `args`, which have to outlive them.
-fn pointers(args: &[CString]) -> Vec<*const c_char> {
-    args.iter().map(|arg| arg.as_ptr()).chain([std::ptr::null()]).collect()
-}
-
-fn strings(args: &[&[u8]]) -> Vec<CString> {
-    args.iter().map(|arg| CString::new(*arg).unwrap()).collect()
+fn waited(made: &mut Made, pid: u32) -> (u32, i32) {
+    made.children.push(pid);
+    made.rows.push(fork_row(pid));
+    (pid, child::wait(pid))
 }
 
 fn exec_row(pid: u32, executable: &Path, args: &[CString], result: i64) -> Row {
@@ -149,7 +128,7 @@ fn returns_twice(made: &mut Made, make: impl FnOnce() -> i64) {
         };
     }
     assert!(pid > 0, "{pid}");
-    let (pid, status) = waited(made, pid);
+    let (pid, status) = waited(made, pid as u32);
     assert_eq!(libc::WEXITSTATUS(status), 9);
     made.rows.push(exit_row(pid, 9, &own_executable()));
 }
@@ -285,6 +264,18 @@ pub const CASES: &[Case] = &[
             0
         });
         m.rows.push(exit_row(pid, 6, &own_executable()));
+    }),
+    case!("many threads that end at once", nothing, |_, m| {
+        for _ in 0..20 {
+            let (pid, _) = child(m, || {
+                for _ in 0..30 {
+                    std::thread::spawn(std::thread::park);
+                }
+                sys!(SYS_exit_group, 8);
+                0
+            });
+            m.rows.push(exit_row(pid, 8, &own_executable()));
+        }
     }),
     #[cfg(target_arch = "x86_64")]
     case!("fork", nothing, |_, m| returns_twice(m, || sys!(SYS_fork).value)),

@@ -5,10 +5,12 @@
 // Every test program uses another part of this.
 #![allow(dead_code, unused_imports)]
 
+pub mod child;
 pub mod expect;
 pub mod rsyslog;
 pub mod runner;
 pub mod sensor;
+pub mod sys;
 pub mod workload;
 
 pub use runner::skip;

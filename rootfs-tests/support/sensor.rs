@@ -18,10 +18,22 @@ impl Sensor {
     /// Starts it with `--syslog TO` and waits until every hook is attached. What goes to
     /// `stdout` is found in [`Sensor::records`].
     pub fn start(scratch: &Path, to: &str) -> Sensor {
+        Sensor::start_with(scratch, &["--syslog", to])
+    }
+
+    /// Starts it with its records in a file and this configuration.
+    pub fn start_configured(scratch: &Path, config: &Value) -> Sensor {
+        let path = scratch.join("mote_managed.json");
+        std::fs::write(&path, config.to_string()).unwrap();
+        Sensor::start_with(scratch, &["--syslog", "stdout", "--config", path.to_str().unwrap()])
+    }
+
+    fn start_with(scratch: &Path, args: &[&str]) -> Sensor {
         let log = scratch.join("sensor.log");
         let records = File::create(scratch.join("sensor.records")).unwrap();
         let child = Command::new(mote())
-            .args(["run", "--syslog", to])
+            .arg("run")
+            .args(args)
             .stdin(Stdio::null())
             .stdout(records)
             .stderr(File::create(&log).unwrap())
@@ -75,6 +87,8 @@ impl Sensor {
         self.signal(Signal::TERM);
         let status = self.wait();
         assert!(status.success(), "SIGTERM: {status}: {}", self.log());
+        // What it warned of explains what a test may then miss.
+        self.log().lines().filter(|line| line.contains("warning")).for_each(|l| println!("{l}"));
     }
 }
 

@@ -87,6 +87,12 @@ fn announce(sensor: &Sensor, target: &Target) {
              status"
         );
     }
+    if !provider.last_thread_known() {
+        eprintln!(
+            "mote: warning: this kernel's task_struct could not be measured: a process whose first \
+             thread ends before others is reported as ended then"
+        );
+    }
     let missing = match provider.missing() {
         [] => String::new(),
         missing => format!(", not on this kernel: {}", missing.join(" ")),
@@ -110,6 +116,9 @@ fn explain(error: &SensorError, target: &Target) -> ExitCode {
                 );
             }
             let remedy = match ebpf {
+                StartError::PidNamespace => {
+                    "start it on the host, or with the host's process ids (docker: --pid=host)"
+                }
                 StartError::Tracefs(_) => "mount it: mount -t tracefs tracefs /sys/kernel/tracing",
                 StartError::Format(_) => "report it with the kernel's version (uname -a)",
                 StartError::Load(_) if denied => {

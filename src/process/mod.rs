@@ -1,30 +1,49 @@
-//! Who a pid is: parent, executable, working directory.
+//! Who a pid is: parent, executable, working directory, and whose file system it sees.
 //!
 //! Filled from /proc at start and kept by events, in kernel order, so that a process that
 //! is gone when its events are read is still known. Where the table does not know, /proc
 //! is asked; what /proc says is of now, not of then, and is marked so where it matters.
+//!
+//! The table stands for a process, not for its threads. Names are text (see [`path`]): a
+//! working directory that is renamed under a process keeps its old name here.
 
+mod ended;
+mod locate;
+mod place;
 mod proc;
 mod strings;
 
 use heapless::index_map::FnvIndexMap;
 
-use crate::event::{AT_FDCWD, Action, Bytes, Endpoint, Event, Flags, Truncated};
+use crate::event::{Action, Bytes, Event, Flags, Relocation, Truncated};
 use crate::limits::{PATH_BYTES, PROCESSES};
-use crate::path::{self, Base};
+use ended::Ended;
+use place::{HostNamespaces, Place, Sharing, Spelling, View};
 use proc::Proc;
 use strings::{StringId, Strings};
+
+/// `CLONE_*` (linux `include/uapi/linux/sched.h`).
+const CLONE_FS: u32 = 0x200;
+const CLONE_PARENT: u32 = 0x8000;
+const CLONE_NEWNS: u32 = 0x2_0000;
+const CLONE_NEWUSER: u32 = 0x1000_0000;
+
+/// The executable of a process comes from a path in doubt, whenever an event is.
+const NEVER: u64 = u64::MAX;
+
+/// How often a full table is searched for processes whose exit was lost.
+const SWEEP_INTERVAL_NS: u64 = 1_000_000_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Process {
     ppid: Option<u32>,
+    /// `None`: it is too long for the table, or the table is full of others.
     executable: Option<StringId>,
-    directory: Option<StringId>,
-    /// Whether the kernel spelled `directory`.
-    canonical: bool,
-    /// `CLOCK_MONOTONIC` of the look at /proc that `directory` comes from. Earlier events
-    /// may have happened elsewhere.
-    directory_since_ns: u64,
+    /// `CLOCK_MONOTONIC` of the look at /proc that `executable` comes from, 0 if it comes
+    /// from an event, [`NEVER`] if that event had doubts. Earlier events may be of another.
+    executable_since_ns: u64,
+    place: Place,
+    sharing: Sharing,
 }
 
 /// The process table.
@@ -32,7 +51,11 @@ pub struct Processes {
     table: Box<FnvIndexMap<u32, Process, PROCESSES>>,
     strings: Strings,
     proc: Proc,
-    /// Processes that found no place since [`take_unplaced`](Processes::take_unplaced).
+    host: HostNamespaces,
+    ended: Ended,
+    /// Counts the losses after which no place is known any more.
+    epoch: u32,
+    /// Processes and names that found no place since [`take_unplaced`](Processes::take_unplaced).
     unplaced: u64,
     name: Box<Bytes<PATH_BYTES>>,
     link: Box<[u8; PATH_BYTES]>,
@@ -40,19 +63,22 @@ pub struct Processes {
     next_sweep_ns: u64,
 }
 
-/// How often a full table is searched for processes whose exit was lost.
-const SWEEP_INTERVAL_NS: u64 = 1_000_000_000;
-
 impl Processes {
     /// An empty table. `now_ns`: the clock of the events, `CLOCK_MONOTONIC`.
     pub fn new(now_ns: fn() -> u64) -> rustix::io::Result<Processes> {
+        let proc = Proc::open()?;
+        let mut link = Box::new([0; PATH_BYTES]);
+        let host = HostNamespaces::read(&proc, &mut link);
         Ok(Processes {
             table: Box::new(FnvIndexMap::new()),
             strings: Strings::new(),
-            proc: Proc::open()?,
+            proc,
+            host,
+            ended: Ended::default(),
+            epoch: 0,
             unplaced: 0,
             name: Box::new(Bytes::new()),
-            link: Box::new([0; PATH_BYTES]),
+            link,
             now_ns,
             next_sweep_ns: 0,
         })
@@ -66,17 +92,28 @@ impl Processes {
         }
     }
 
-    /// Forgets everything: events that would have changed it were lost. What still lives
-    /// is read again when it is needed.
+    /// Forgets everything: process events were lost. What still lives is read again when
+    /// it is needed.
     pub fn forget(&mut self) {
         while let Some((&pid, _)) = self.table.first() {
             self.remove(pid);
         }
     }
 
-    /// How many processes there was no room for since the last call.
+    /// Forgets where every process is: relocations may have been lost.
+    pub fn forget_places(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+    }
+
+    /// How many processes and names there was no room for since the last call.
     pub fn take_unplaced(&mut self) -> u64 {
         std::mem::take(&mut self.unplaced)
+    }
+
+    /// Whether the end of a process was told before: the kernel part cannot always tell
+    /// which of its last threads is the last.
+    pub fn is_told_twice(&self, event: &Event) -> bool {
+        event.action == Action::Exit && self.ended.contains(event.pid)
     }
 
     /// Fills what the event itself does not say, and learns from it.
@@ -87,49 +124,73 @@ impl Processes {
             Action::Exit => {
                 self.identify(event);
                 self.remove(event.pid);
+                self.ended.insert(event.pid);
             }
             Action::Loss => {}
             _ => {
-                self.identify(event);
-                self.locate(event);
+                let process = self.identify(event);
+                self.locate(process, event);
             }
         }
     }
 
-    /// A process changed its working directory to `event.path`, or to its descriptor
-    /// `event.dirfd` if that is empty.
-    pub fn change_directory(&mut self, event: &mut Event) {
+    /// Applies what changes the meaning of the process's names from `event` on.
+    pub fn relocate(&mut self, relocation: Relocation, event: &mut Event) {
         let Some(process) = self.known(event.pid) else { return };
-        if event.time_ns < process.directory_since_ns {
+        // A change that the look at /proc showed already.
+        if event.time_ns < process.place.since_ns {
             return;
         }
-        let whole = event.flags.is_empty() && event.truncated.is_empty();
-        let directory = if event.path.is_empty() || !whole {
-            // fchdir: its descriptor may be gone or another's by now.
-            None
-        } else {
-            match self.absolute(event.pid, event.time_ns, AT_FDCWD, &mut event.path) {
-                Found::Absolute { truncated: false, .. } => self.strings.hold(&event.path),
-                _ => None,
+        let mut next = process;
+        match relocation {
+            Relocation::Directory => {
+                (next.place.directory, next.place.spelling) = self.new_directory(process, event);
             }
-        };
-        if let Some(process) = self.table.get_mut(&event.pid) {
-            self.strings.give_back(process.directory);
-            process.directory = directory;
-            // A name given by the process may cross symbolic links.
-            process.canonical = false;
+            Relocation::Root => next.place.view = next.place.view.max(View::OtherRoot),
+            Relocation::Namespaces => {
+                next.place.directory = None;
+                next.place.view = next.place.view.max(view_of(event.call_flags));
+                if process.sharing == Sharing::Own {
+                    next.sharing = Sharing::Threads;
+                }
+            }
         }
+        if next.place.directory != process.place.directory {
+            self.strings.give_back(process.place.directory);
+        }
+        // It is there: `known` found it or put it there.
+        let _ = self.table.insert(event.pid, next);
     }
 
     fn fork(&mut self, event: &mut Event) {
-        let Some(parent) = event.ppid.and_then(|ppid| self.known(ppid)) else { return };
-        self.copy_executable(parent, event);
+        self.ended.remove(event.pid);
+        let Some(caller) = event.ppid else { return };
+        let Some(parent) = self.known(caller) else { return };
+        self.copy_executable(caller, parent, event);
         self.remove(event.pid);
+        let flags = event.call_flags.unwrap_or(0);
+        if flags & CLONE_PARENT != 0 {
+            event.ppid = parent.ppid;
+        }
+        // What /proc said of the parent may have become so after the fork.
+        if event.time_ns < parent.executable_since_ns || event.time_ns < parent.place.since_ns {
+            return;
+        }
+        let shared = flags & CLONE_FS != 0;
+        if shared && let Some(parent) = self.table.get_mut(&caller) {
+            parent.sharing = Sharing::Processes;
+        }
+        let mut place = parent.place;
+        // What the child has is the calling thread's, which may not be the process's.
+        let doubtful = !shared && parent.sharing != Sharing::Own;
+        place.directory = if doubtful { None } else { self.strings.hold_again(place.directory) };
+        place.view = place.view.max(view_of(Some(flags & (CLONE_NEWNS | CLONE_NEWUSER))));
         let child = Process {
             ppid: event.ppid,
             executable: self.strings.hold_again(parent.executable),
-            directory: self.strings.hold_again(parent.directory),
-            ..parent
+            executable_since_ns: parent.executable_since_ns,
+            place,
+            sharing: if shared { Sharing::Processes } else { Sharing::Own },
         };
         self.insert(event.pid, child);
     }
@@ -137,15 +198,11 @@ impl Processes {
     fn exec(&mut self, event: &mut Event) {
         let process = self.known(event.pid);
         event.ppid = process.and_then(|process| process.ppid);
-        let dirfd = event.dirfd;
-        if !event.path.is_empty() {
-            let flags = self.absolute(event.pid, event.time_ns, dirfd, &mut event.path);
-            self.mark(event, flags, Flags::PATH_RELATIVE, Truncated::PATH);
-        }
+        self.locate(process, event);
         if event.ret != Some(0) {
             // The attempt failed: the process is still what it was.
             if let Some(process) = process {
-                self.copy_executable(process, event);
+                self.copy_executable(event.pid, process, event);
             }
             return;
         }
@@ -153,120 +210,54 @@ impl Processes {
         if event.truncated.contains(Truncated::PATH) {
             event.truncated.insert(Truncated::EXECUTABLE);
         }
-        let executable = self.strings.hold(&event.path);
-        if let Some(process) = self.table.get_mut(&event.pid) {
-            self.strings.give_back(process.executable);
-            process.executable = executable;
-        } else {
+        let doubts = Flags::PATH_UNRESOLVED.0
+            | Flags::PATH_RELATIVE.0
+            | Flags::PATH_UNREAD.0
+            | Flags::USER_NAMESPACE.0;
+        let certain =
+            event.flags.0 & doubts == 0 && !event.truncated.contains(Truncated::EXECUTABLE);
+        if !certain {
+            event.flags.insert(Flags::EXECUTABLE_UNRESOLVED);
+        }
+        let executable = self.hold(&event.path);
+        let Some(process) = self.table.get_mut(&event.pid) else {
             self.strings.give_back(executable);
-        }
-    }
-
-    fn identify(&mut self, event: &mut Event) {
-        if let Some(process) = self.known(event.pid) {
-            event.ppid = process.ppid;
-            self.copy_executable(process, event);
-        }
-    }
-
-    fn copy_executable(&mut self, process: Process, event: &mut Event) {
-        match process.executable {
-            Some(id) => proc::copy(self.strings.get(id), &mut event.executable),
-            // Too long for the table, or the table has no room for it.
-            None => {
-                let pid = if event.action == Action::Fork { event.ppid } else { Some(event.pid) };
-                let exe = format_args!("exe");
-                if let Some(path) = pid.and_then(|pid| self.proc.link(pid, exe, &mut self.link)) {
-                    proc::copy(proc::without_deleted(path), &mut event.executable);
-                }
-            }
-        }
-    }
-
-    /// Makes the names of a file or network event absolute.
-    fn locate(&mut self, event: &mut Event) {
-        let (dirfd, from_dirfd) = (event.dirfd, event.from_dirfd);
-        let by_name = match event.action {
-            // Only a unix socket's name is a path, and only if it is not abstract.
-            Action::Connect => {
-                event.peer == Some(Endpoint::Unix) && event.path.first().is_some_and(|c| *c != 0)
-            }
-            // fchmod has none, and fchmodat2 may have none: the descriptor is the file.
-            Action::Chmod => !event.path.is_empty() || dirfd >= 0,
-            _ => !event.path.is_empty(),
+            return;
         };
-        if by_name && !event.flags.contains(Flags::PATH_UNREAD) {
-            let dirfd = if event.action == Action::Connect { AT_FDCWD } else { dirfd };
-            let found = self.absolute(event.pid, event.time_ns, dirfd, &mut event.path);
-            self.mark(event, found, Flags::PATH_RELATIVE, Truncated::PATH);
+        // What /proc showed after this event is what came of it, or of a later one.
+        if event.time_ns < process.executable_since_ns && process.executable_since_ns != NEVER {
+            self.strings.give_back(executable);
+            return;
         }
-        if !event.from.is_empty() {
-            let found = self.absolute(event.pid, event.time_ns, from_dirfd, &mut event.from);
-            self.mark(event, found, Flags::FROM_RELATIVE, Truncated::FROM);
-        }
-    }
-
-    fn mark(&self, event: &mut Event, found: Found, relative: Flags, cut: Truncated) {
-        match found {
-            Found::Nowhere => event.flags.insert(relative),
-            Found::Absolute { certain, truncated } => {
-                if !certain {
-                    event.flags.insert(Flags::PATH_UNRESOLVED);
-                }
-                if truncated {
-                    event.truncated.insert(cut);
-                }
-            }
+        self.strings.give_back(process.executable);
+        process.executable = executable;
+        process.executable_since_ns = if certain { 0 } else { NEVER };
+        if process.sharing == Sharing::Threads {
+            // One thread is left, and perhaps not the one whose directory this is.
+            self.strings.give_back(process.place.directory.take());
+            process.sharing = Sharing::Own;
         }
     }
 
-    /// Replaces a name by its absolute path, if the directory it starts at is known.
-    fn absolute(
-        &mut self,
-        pid: u32,
-        time_ns: u64,
-        dirfd: i32,
-        name: &mut Bytes<PATH_BYTES>,
-    ) -> Found {
-        let mut certain = true;
-        let base = if name.first() == Some(&b'/') {
-            path::ROOT
-        } else if dirfd == AT_FDCWD {
-            let Some(process) = self.directory_of(pid) else { return Found::Nowhere };
-            certain = time_ns >= process.directory_since_ns;
-            let Some(id) = process.directory else { return Found::Nowhere };
-            Base { path: self.strings.get(id), canonical: process.canonical }
-        } else {
-            // The descriptor of then may be another one now.
+    fn identify(&mut self, event: &mut Event) -> Option<Process> {
+        let process = self.known(event.pid)?;
+        event.ppid = process.ppid;
+        self.copy_executable(event.pid, process, event);
+        Some(process)
+    }
+
+    /// `pid` is `process`'s, and the event's or its parent's.
+    fn copy_executable(&mut self, pid: u32, process: Process, event: &mut Event) {
+        let mut certain = event.time_ns >= process.executable_since_ns;
+        if let Some(id) = process.executable {
+            proc::copy(self.strings.get(id), &mut event.executable);
+        } else if let Some(path) = self.proc.link(pid, format_args!("exe"), &mut self.link) {
+            proc::copy(proc::without_deleted(path), &mut event.executable);
             certain = false;
-            match self.proc.link(pid, format_args!("fd/{dirfd}"), &mut self.link) {
-                Some(path) => Base { path: proc::without_deleted(path), canonical: true },
-                None => return Found::Nowhere,
-            }
-        };
-        self.name.clear();
-        path::append(&mut self.name, name);
-        let joined = path::join(base, &self.name, name);
-        Found::Absolute { certain: certain && !joined.unresolved, truncated: joined.truncated }
-    }
-
-    /// A process whose working directory is known if it can be.
-    fn directory_of(&mut self, pid: u32) -> Option<Process> {
-        let process = self.known(pid)?;
-        if process.directory.is_some() {
-            return Some(process);
         }
-        let directory = self.read_directory(pid)?;
-        let process = self.table.get_mut(&pid)?;
-        process.directory = Some(directory);
-        process.canonical = true;
-        process.directory_since_ns = (self.now_ns)();
-        Some(*process)
-    }
-
-    fn read_directory(&mut self, pid: u32) -> Option<StringId> {
-        let path = self.proc.link(pid, format_args!("cwd"), &mut self.link)?;
-        self.strings.hold(proc::without_deleted(path))
+        if !certain && !event.executable.is_empty() {
+            event.flags.insert(Flags::EXECUTABLE_UNRESOLVED);
+        }
     }
 
     /// What the table or /proc knows of a process.
@@ -275,18 +266,32 @@ impl Processes {
             return Some(*process);
         }
         let ppid = self.proc.ppid(pid)?;
-        let exe = self.proc.link(pid, format_args!("exe"), &mut self.link);
-        let executable = exe.and_then(|path| self.strings.hold(proc::without_deleted(path)));
-        let directory = self.read_directory(pid);
+        let executable = match self.proc.link(pid, format_args!("exe"), &mut self.link) {
+            Some(path) => hold(&mut self.strings, &mut self.unplaced, proc::without_deleted(path)),
+            None => None,
+        };
+        let place = self.read_place(pid);
         let process = Process {
             ppid: Some(ppid),
             executable,
-            directory,
-            canonical: true,
-            directory_since_ns: (self.now_ns)(),
+            executable_since_ns: (self.now_ns)(),
+            // A zombie has no place any more.
+            place: place.unwrap_or(Place {
+                directory: None,
+                spelling: Spelling::Doubtful,
+                since_ns: NEVER,
+                view: View::Host,
+                epoch: self.epoch,
+            }),
+            sharing: Sharing::Own,
         };
         self.insert(pid, process);
         self.table.get(&pid).copied()
+    }
+
+    /// Holds a string in the table, and counts one that finds no room.
+    fn hold(&mut self, string: &[u8]) -> Option<StringId> {
+        hold(&mut self.strings, &mut self.unplaced, string)
     }
 
     fn insert(&mut self, pid: u32, process: Process) {
@@ -301,8 +306,7 @@ impl Processes {
         }
         if self.table.insert(pid, process).is_err() {
             self.unplaced += 1;
-            self.strings.give_back(process.executable);
-            self.strings.give_back(process.directory);
+            self.give_back(process);
         }
     }
 
@@ -316,20 +320,34 @@ impl Processes {
 
     fn remove(&mut self, pid: u32) {
         if let Some(process) = self.table.swap_remove(&pid) {
-            self.strings.give_back(process.executable);
-            self.strings.give_back(process.directory);
+            self.give_back(process);
         }
+    }
+
+    fn give_back(&mut self, process: Process) {
+        self.strings.give_back(process.executable);
+        self.strings.give_back(process.place.directory);
     }
 }
 
-/// What became of a name.
-enum Found {
-    /// The directory it starts at is not known; it stays as it was.
-    Nowhere,
-    Absolute {
-        certain: bool,
-        truncated: bool,
-    },
+/// What a process sees that was made with, or got, namespaces by these `CLONE_*`; `None`:
+/// whatever there is.
+fn view_of(clone_flags: Option<u32>) -> View {
+    match clone_flags {
+        None => View::UserNamespace,
+        Some(flags) if flags & CLONE_NEWUSER != 0 => View::UserNamespace,
+        Some(flags) if flags & CLONE_NEWNS != 0 => View::OtherRoot,
+        Some(_) => View::Host,
+    }
+}
+
+fn hold(strings: &mut Strings, unplaced: &mut u64, string: &[u8]) -> Option<StringId> {
+    let id = strings.hold(string);
+    // One that is too long is read from /proc when it is needed, and marked then.
+    if id.is_none() && string.len() <= crate::limits::PROCESS_STRING_BYTES {
+        *unplaced += 1;
+    }
+    id
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::limits::PATH_BYTES;
 /// What the kernel appends to the path of what was deleted (`fs/d_path.c`).
 const DELETED: &[u8] = b" (deleted)";
 
-/// Longest name below /proc that is read: `PID/fd/N`.
+/// Longest name below /proc that is read: `PID/fd/N`, `PID/ns/user`.
 type Name = heapless::String<32>;
 
 /// An open /proc.
@@ -32,8 +32,19 @@ impl Proc {
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
     }
 
-    /// `/proc/PID/exe`, `cwd` or `fd/N`, if it names something that has a path.
+    /// `/proc/PID/exe`, `cwd`, `root` or `fd/N`, if it names something that has a path.
     pub fn link<'a>(
+        &self,
+        pid: u32,
+        link: core::fmt::Arguments<'_>,
+        buffer: &'a mut [u8; PATH_BYTES],
+    ) -> Option<&'a [u8]> {
+        // Pipes and sockets have no path.
+        self.any_link(pid, link, buffer).filter(|target| target.first() == Some(&b'/'))
+    }
+
+    /// A link below `/proc/PID`, whatever it names.
+    pub fn any_link<'a>(
         &self,
         pid: u32,
         link: core::fmt::Arguments<'_>,
@@ -42,9 +53,8 @@ impl Proc {
         let mut name = Name::new();
         write!(name, "{pid}/{link}").ok()?;
         let bytes = rustix::fs::readlinkat_raw(&self.0, name.as_str(), &mut buffer[..]).ok()?;
-        let target = &buffer[..bytes];
-        // A full buffer may have cut it; pipes and sockets have no path.
-        (bytes < PATH_BYTES && target.first() == Some(&b'/')).then_some(target)
+        // A full buffer may have cut it.
+        (bytes < PATH_BYTES).then_some(&buffer[..bytes])
     }
 
     /// The parent's process id.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::event::Endpoint;
 
 /// No process has a pid this large: /proc knows nothing of them.
 const SHELL: u32 = 5_000_001;
@@ -15,22 +16,51 @@ fn event(action: Action, pid: u32, path: &str) -> Event {
     event
 }
 
+/// A shell that the table knows of from the beginning.
+fn shell(processes: &mut Processes, directory: &str) -> Process {
+    Process {
+        ppid: Some(1),
+        executable: processes.strings.hold(b"/bin/sh"),
+        executable_since_ns: 0,
+        place: Place {
+            directory: processes.strings.hold(directory.as_bytes()),
+            spelling: Spelling::Kernel,
+            since_ns: 0,
+            view: View::Host,
+            epoch: processes.epoch,
+        },
+        sharing: Sharing::Own,
+    }
+}
+
 /// A table with a shell in a directory that the kernel spelled.
 fn with_shell(directory: &str) -> Processes {
     let mut processes = processes();
-    let executable = processes.strings.hold(b"/bin/sh");
-    let directory = processes.strings.hold(directory.as_bytes());
-    let shell =
-        Process { ppid: Some(1), executable, directory, canonical: true, directory_since_ns: 0 };
+    let shell = shell(&mut processes, directory);
     processes.insert(SHELL, shell);
     processes
 }
 
-fn fork(processes: &mut Processes) -> Event {
+fn fork_with(processes: &mut Processes, clone_flags: u32) -> Event {
     let mut fork = event(Action::Fork, CHILD, "");
-    fork.ppid = Some(SHELL);
+    (fork.ppid, fork.call_flags) = (Some(SHELL), Some(clone_flags));
     processes.enrich(&mut fork);
     fork
+}
+
+fn fork(processes: &mut Processes) -> Event {
+    fork_with(processes, 0)
+}
+
+fn chdir(processes: &mut Processes, pid: u32, path: &str) {
+    processes.relocate(Relocation::Directory, &mut event(Action::Open, pid, path));
+}
+
+/// The path that an open of `name` comes out with, and the marks.
+fn opened(processes: &mut Processes, pid: u32, name: &str) -> (String, Flags) {
+    let mut open = event(Action::Open, pid, name);
+    processes.enrich(&mut open);
+    (String::from_utf8(open.path.to_vec()).unwrap(), open.flags)
 }
 
 #[test]
@@ -63,19 +93,18 @@ fn an_exec_that_fails_changes_nothing() {
 #[test]
 fn directories_are_followed_and_inherited() {
     let mut processes = with_shell("/home/u");
-    processes.change_directory(&mut event(Action::Open, SHELL, "src"));
+    chdir(&mut processes, SHELL, "src");
     fork(&mut processes);
-    processes.change_directory(&mut event(Action::Open, SHELL, "/tmp"));
-    let (mut child, mut shell) = (event(Action::Open, CHILD, "f"), event(Action::Open, SHELL, "f"));
-    processes.enrich(&mut child);
-    processes.enrich(&mut shell);
-    assert_eq!(&child.path[..], b"/home/u/src/f");
-    assert_eq!(&shell.path[..], b"/tmp/f");
+    chdir(&mut processes, SHELL, "/tmp");
+    assert_eq!(opened(&mut processes, CHILD, "f"), ("/home/u/src/f".into(), Flags(0)));
+    assert_eq!(opened(&mut processes, SHELL, "f"), ("/tmp/f".into(), Flags(0)));
     // `src` may be a symbolic link: its parent is not known by its text.
-    let mut above = event(Action::Open, CHILD, "../f");
-    processes.enrich(&mut above);
-    assert_eq!(&above.path[..], b"/home/u/src/../f");
-    assert!(above.flags.contains(Flags::PATH_UNRESOLVED));
+    let above = opened(&mut processes, CHILD, "../f");
+    assert_eq!(above, ("/home/u/src/../f".into(), Flags::PATH_UNRESOLVED));
+    // Nor is what lies below that parent.
+    chdir(&mut processes, CHILD, "..");
+    let there = opened(&mut processes, CHILD, "f");
+    assert_eq!(there, ("/home/u/src/../f".into(), Flags::PATH_UNRESOLVED));
 }
 
 #[test]
@@ -84,7 +113,7 @@ fn a_name_whose_directory_is_not_known_stays_relative_and_says_so() {
     // fchdir to a descriptor that cannot be asked for any more.
     let mut fchdir = event(Action::Open, SHELL, "");
     fchdir.dirfd = 7;
-    processes.change_directory(&mut fchdir);
+    processes.relocate(Relocation::Directory, &mut fchdir);
     let mut open = event(Action::Open, SHELL, "f");
     processes.enrich(&mut open);
     assert_eq!(&open.path[..], b"f");
@@ -115,11 +144,123 @@ fn a_name_older_than_the_look_at_proc_is_marked() {
     // A change that /proc already showed is not applied twice.
     let mut chdir = event(Action::Open, own, "sub");
     chdir.time_ns = 99;
-    processes.change_directory(&mut chdir);
+    processes.relocate(Relocation::Directory, &mut chdir);
     let mut open = event(Action::Open, own, "f");
     open.time_ns = 100;
     processes.enrich(&mut open);
     assert!(!open.path.ends_with(b"sub/f"));
+}
+
+/// What any process can do to make a name mean something else.
+#[test]
+fn a_place_that_others_can_change_is_in_doubt() {
+    let marked = |path: &str| (path.to_owned(), Flags::PATH_UNRESOLVED);
+    // CLONE_FS: each of the two can change the other's directory.
+    let mut processes = with_shell("/home/u");
+    fork_with(&mut processes, CLONE_FS);
+    for pid in [SHELL, CHILD] {
+        assert_eq!(opened(&mut processes, pid, "f"), marked("/home/u/f"));
+        assert_eq!(opened(&mut processes, pid, "/f"), ("/f".into(), Flags(0)));
+    }
+    processes.enrich(&mut event(Action::Exec, CHILD, "/bin/true"));
+    assert_eq!(opened(&mut processes, CHILD, "f"), marked("/home/u/f"));
+    // unshare(CLONE_FS): from now on each thread may have its own.
+    let mut processes = with_shell("/home/u");
+    let mut unshare = event(Action::Open, SHELL, "");
+    unshare.call_flags = Some(CLONE_FS);
+    processes.relocate(Relocation::Namespaces, &mut unshare);
+    chdir(&mut processes, SHELL, "/tmp");
+    assert_eq!(opened(&mut processes, SHELL, "f"), marked("/tmp/f"));
+}
+
+#[test]
+fn names_of_another_root_are_marked() {
+    let other = Flags::OTHER_ROOT;
+    let users = Flags(Flags::OTHER_ROOT.0 | Flags::USER_NAMESPACE.0);
+    let namespaces = Relocation::Namespaces;
+    for (relocation, clone_flags, marks) in [
+        (Relocation::Root, None, other),
+        (namespaces, Some(CLONE_NEWNS), other),
+        (namespaces, Some(CLONE_NEWUSER | CLONE_NEWNS), users),
+        (namespaces, None, users),
+        (namespaces, Some(CLONE_FS), Flags(0)),
+    ] {
+        let mut processes = with_shell("/home/u");
+        let mut call = event(Action::Open, SHELL, "/jail");
+        call.call_flags = clone_flags;
+        processes.relocate(relocation, &mut call);
+        fork(&mut processes);
+        for pid in [SHELL, CHILD] {
+            assert_eq!(opened(&mut processes, pid, "/f"), ("/f".into(), marks), "{relocation:?}");
+        }
+        // What is executed there may be anything, wherever its path points.
+        let mut exec = event(Action::Exec, CHILD, "/usr/bin/make");
+        processes.enrich(&mut exec);
+        let unresolved = exec.flags.contains(Flags::EXECUTABLE_UNRESOLVED);
+        assert_eq!(unresolved, marks == users);
+    }
+    let mut processes = with_shell("/home/u");
+    fork_with(&mut processes, CLONE_NEWUSER);
+    assert_eq!(opened(&mut processes, CHILD, "/f").1, users);
+    assert_eq!(opened(&mut processes, SHELL, "/f").1, Flags(0));
+}
+
+#[test]
+fn after_a_loss_a_place_that_cannot_be_asked_for_is_in_doubt() {
+    let mut processes = with_shell("/home/u");
+    processes.forget_places();
+    assert_eq!(opened(&mut processes, SHELL, "/f"), ("/f".into(), Flags::PATH_UNRESOLVED));
+    assert_eq!(opened(&mut processes, SHELL, "f"), ("f".into(), Flags::PATH_RELATIVE));
+    // Who it is, is still known.
+    let mut exit = event(Action::Exit, SHELL, "");
+    processes.enrich(&mut exit);
+    assert_eq!((&exit.executable[..], exit.flags), (&b"/bin/sh"[..], Flags(0)));
+    // One that lives is where /proc says.
+    let own = std::process::id();
+    processes.known(own);
+    processes.forget_places();
+    let here = std::env::current_dir().unwrap().join("f").display().to_string();
+    assert_eq!(opened(&mut processes, own, "f"), (here, Flags(0)));
+}
+
+#[test]
+fn an_executable_in_doubt_stays_in_doubt() {
+    let mut processes = with_shell("/home/u");
+    fork(&mut processes);
+    chdir(&mut processes, CHILD, "link/..");
+    let mut exec = event(Action::Exec, CHILD, "make");
+    processes.enrich(&mut exec);
+    assert!(exec.flags.contains(Flags::EXECUTABLE_UNRESOLVED));
+    assert!(opened(&mut processes, CHILD, "/f").1.contains(Flags::EXECUTABLE_UNRESOLVED));
+    let mut exec = event(Action::Exec, CHILD, "/usr/bin/make");
+    processes.enrich(&mut exec);
+    assert!(exec.flags.is_empty());
+    assert!(opened(&mut processes, CHILD, "/f").1.is_empty());
+}
+
+/// /proc told of a later executable than that of the event.
+#[test]
+fn an_event_older_than_the_look_at_proc_has_a_doubtful_executable() {
+    let mut processes = Processes::new(|| 100).unwrap();
+    let own = std::process::id();
+    for (time_ns, in_doubt) in [(99, true), (100, false)] {
+        let mut exit = event(Action::Open, own, "/f");
+        exit.time_ns = time_ns;
+        processes.enrich(&mut exit);
+        assert_eq!(exit.flags.contains(Flags::EXECUTABLE_UNRESOLVED), in_doubt);
+    }
+    // Nor does a child get it from a parent that was looked at after the fork.
+    let mut fork = event(Action::Fork, CHILD, "");
+    (fork.ppid, fork.time_ns) = (Some(own), 99);
+    processes.enrich(&mut fork);
+    assert!(processes.table.get(&CHILD).is_none());
+}
+
+#[test]
+fn the_parent_of_a_clone_parent_is_the_callers() {
+    let mut processes = with_shell("/");
+    assert_eq!(fork_with(&mut processes, CLONE_PARENT).ppid, Some(1));
+    assert_eq!(fork(&mut processes).ppid, Some(SHELL));
 }
 
 #[test]
@@ -139,13 +280,8 @@ fn only_a_unix_sockets_name_is_a_path() {
 #[test]
 fn a_full_table_makes_room_from_the_dead_and_counts_the_rest() {
     let mut processes = processes();
-    let entry = Process {
-        ppid: None,
-        executable: None,
-        directory: None,
-        canonical: false,
-        directory_since_ns: 0,
-    };
+    let mut entry = shell(&mut processes, "/");
+    (entry.executable, entry.place.directory) = (None, None);
     for n in 0..PROCESSES as u32 {
         processes.insert(SHELL + n, entry);
     }
@@ -159,12 +295,37 @@ fn a_full_table_makes_room_from_the_dead_and_counts_the_rest() {
     assert_eq!((processes.table.len(), processes.take_unplaced()), (PROCESSES, 1));
 }
 
+/// Two threads that end at once may both find that none is left.
+#[test]
+fn an_end_that_is_told_twice_is_known() {
+    let mut processes = with_shell("/");
+    fork(&mut processes);
+    let exit = event(Action::Exit, CHILD, "");
+    assert!(!processes.is_told_twice(&exit));
+    processes.enrich(&mut exit.clone());
+    assert!(processes.is_told_twice(&exit));
+    assert!(!processes.is_told_twice(&event(Action::Open, CHILD, "/f")));
+    // Another process of this number.
+    fork(&mut processes);
+    assert!(!processes.is_told_twice(&exit));
+    for n in 0..=crate::limits::PROCESSES_ENDED as u32 {
+        processes.enrich(&mut event(Action::Exit, CHILD + n, ""));
+    }
+    assert!(!processes.is_told_twice(&exit));
+}
+
 #[test]
 fn every_string_is_given_back() {
     let mut processes = with_shell("/home/u");
     fork(&mut processes);
     processes.enrich(&mut event(Action::Exec, CHILD, "/bin/true"));
-    processes.change_directory(&mut event(Action::Open, CHILD, "/tmp"));
+    chdir(&mut processes, CHILD, "/tmp");
+    fork_with(&mut processes, CLONE_FS);
+    chdir(&mut processes, SHELL, "/tmp/a");
+    let mut unshare = event(Action::Open, SHELL, "");
+    unshare.call_flags = Some(CLONE_NEWNS);
+    processes.relocate(Relocation::Namespaces, &mut unshare);
+    processes.enrich(&mut event(Action::Exec, SHELL, "/bin/true"));
     processes.enrich(&mut event(Action::Exit, CHILD, ""));
     processes.forget();
     // As many places are free as there are.

@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::wire::{
     Actor, Blob, Common, Connect, Exec, Exit, File, Head, Header, Joined, Lost, Peer, Rename,
 };
-use super::{Origin, PREFIX, Provider, VERSION, class_from_number};
+use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
     Action, Bytes, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated,
 };
@@ -74,7 +74,7 @@ impl<'s> Batch<'s> {
         }
         let header: Header = reader.take(what)?;
         let class =
-            class_from_number(header.class).ok_or_else(|| reader.error(Reason::Value, what))?;
+            Class::from_number(header.class).ok_or_else(|| reader.error(Reason::Value, what))?;
         if header.hostname.0.len() > HOSTNAME_BYTES {
             return Err(reader.error(Reason::TooLong, "the host name"));
         }
@@ -259,7 +259,7 @@ impl<'s> Batch<'s> {
             }
             Action::Loss => {
                 let body = record.take::<Lost>("a loss")?;
-                let class = body.class.map(class_from_number);
+                let class = body.class.map(Class::from_number);
                 let (Some(place), false) =
                     (LossPlace::from_number(body.place), class == Some(None))
                 else {

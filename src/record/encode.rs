@@ -5,7 +5,7 @@ use super::wire::{
     Actor, Blob, Common, Connect, Exec, Exit, File, HEADER_BYTES, Head, Header, Joined, Lost, Peer,
     Rename,
 };
-use super::{Context, PREFIX, VERSION, class_number};
+use super::{Context, PREFIX, VERSION};
 use crate::event::{Action, Bytes, Class, Endpoint, Event};
 use crate::limits::{BATCH_ACTORS, BATCH_BYTES, BATCH_STRINGS, LINE_BYTES};
 use base64ct::{Base64UrlUnpadded, Encoder as Base64};
@@ -183,7 +183,7 @@ impl Encoder {
                 &event.loss.map_or(Lost { place: 0, class: None, cpu: None, count: 0 }, |loss| {
                     Lost {
                         place: loss.place as u8,
-                        class: loss.class.map(class_number),
+                        class: loss.class.map(|class| class as u8),
                         cpu: loss.cpu,
                         count: loss.count,
                     }
@@ -219,7 +219,7 @@ impl Encoder {
         let mut part = Bytes::<HEADER_BYTES>::new();
         let header = Header {
             version: VERSION,
-            class: class_number(self.class),
+            class: self.class as u8,
             boot_id: self.context.boot_id,
             start_ns: self.context.start_ns,
             arch: self.context.arch as u8,

@@ -17,7 +17,7 @@ pub use decode::{Batch, Scratch};
 pub use encode::{Encoder, PushError};
 pub use error::{DecodeError, Reason};
 
-use crate::event::{Bytes, Class};
+use crate::event::Bytes;
 use crate::limits::HOSTNAME_BYTES;
 use crate::syscalls::Arch;
 
@@ -98,18 +98,6 @@ impl Context {
     }
 }
 
-/// The number of a class on the wire.
-fn class_number(class: Class) -> u8 {
-    match class {
-        Class::Priority => 0,
-        Class::Bulk => 1,
-    }
-}
-
-fn class_from_number(number: u8) -> Option<Class> {
-    [Class::Priority, Class::Bulk].into_iter().find(|class| class_number(*class) == number)
-}
-
 /// The payload of the record in a line of text, from `m1:` to its last base64url
 /// character; what follows is not part of it. `None`: the line has no record.
 ///
@@ -155,10 +143,7 @@ mod tests {
 
     /// The numbers are on the wire: changing one breaks every decoder in the field.
     #[test]
-    fn class_and_provider_numbers_are_pinned() {
-        assert_eq!(class_from_number(0), Some(Class::Priority));
-        assert_eq!(class_from_number(1), Some(Class::Bulk));
-        assert_eq!(class_from_number(2), None);
+    fn provider_numbers_are_pinned() {
         assert_eq!([Provider::Ebpf as u8, Provider::Netlink as u8], [1, 2]);
         assert_eq!(Provider::from_number(0), None);
     }

@@ -12,13 +12,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::config::Config;
-use crate::event::{Bytes, Class, Loss, LossPlace};
+use crate::event::{Bytes, Class};
 use crate::limits::RECORDS_PER_TURN;
 use crate::record::{Context, Provider};
-use crate::sink::{Errno, Lost, Sink, SinkError, State, Target};
+use crate::sink::{Errno, Sink, SinkError, State, Target};
 use crate::source;
-use crate::source::ebpf::ring::Entry;
-use crate::source::ebpf::{Ebpf, StartError};
+use crate::source::ebpf::{Ebpf, StartError, Taken};
 use crate::syscalls::Arch;
 use pipeline::{Output, Pipeline, monotonic_ns};
 
@@ -77,8 +76,8 @@ pub struct Sensor {
 }
 
 impl Output for Sink {
-    fn offer(&mut self, class: Class, events: u32, line: &[u8]) {
-        Sink::offer(self, class, events, line);
+    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]) {
+        Sink::offer(self, class, events, if_lost, line);
     }
 }
 
@@ -103,13 +102,13 @@ impl Sensor {
         };
         let mut pipeline = Pipeline::new(context, config.filter)
             .map_err(|error| SensorError::Os("/proc", error.into()))?;
-        let mut ebpf = Ebpf::start().map_err(SensorError::Ebpf)?;
+        let ebpf = Ebpf::start().map_err(SensorError::Ebpf)?;
         if let (Target::Unix(_), State::Down(error)) = (target, sink.state()) {
             return Err(SensorError::NoReceiver(error));
         }
         // After attaching: a process that starts in between is seen by one or the other.
         pipeline.scan_processes();
-        register_rings(&poll, &mut ebpf)?;
+        register_rings(&poll, &ebpf)?;
         Ok(Sensor { poll, signals, ebpf, pipeline, sink })
     }
 
@@ -176,31 +175,23 @@ impl Sensor {
     /// Takes what is in the rings, up to a turn's budget.
     fn drain(&mut self, horizon_ns: u64) -> usize {
         let (pipeline, sink) = (&mut self.pipeline, &mut self.sink);
-        let (rings, losses) = self.ebpf.rings_and_losses();
-        rings.drain(horizon_ns, RECORDS_PER_TURN, |origin, entry| match entry {
-            Entry::Sample(bytes) => pipeline.record(origin.class, origin.cpu, bytes, sink),
-            Entry::Lost(count) => {
-                losses.note(origin.class, origin.cpu, count, |loss| pipeline.lose(loss));
-            }
-            Entry::Malformed(_) => pipeline.lose(Loss {
-                place: LossPlace::Malformed,
-                class: Some(origin.class),
-                cpu: u16::try_from(origin.cpu).ok(),
-                count: 1,
-            }),
+        self.ebpf.refresh(|loss| pipeline.lose(loss));
+        self.ebpf.drain(horizon_ns, RECORDS_PER_TURN, |taken| match taken {
+            Taken::Record { class, cpu, record } => pipeline.record(class, cpu, record, sink),
+            Taken::Loss(loss) => pipeline.lose(loss),
         })
     }
 
     /// What fails here is tried again the next time: a CPU may go offline between two looks.
     fn keep_house(&mut self) {
-        self.read_losses();
+        self.read_skipped();
         let Ok(online) = source::ebpf::online_cpus() else { return };
         if self.ebpf.lacks_cpus(&online) {
             // Rings of CPUs that went offline are closed: what is in them is read before.
             let now_ns = monotonic_ns();
             while self.drain(now_ns) > 0 {}
             let changed = self.ebpf.sync_cpus(&online);
-            let registered = register_rings(&self.poll, &mut self.ebpf);
+            let registered = register_rings(&self.poll, &self.ebpf);
             let error = match (changed, registered) {
                 (Err(error), _) => error.to_string(),
                 (_, Err(error)) => error.to_string(),
@@ -210,22 +201,15 @@ impl Sensor {
         }
     }
 
-    fn read_losses(&mut self) {
+    fn read_skipped(&mut self) {
         let pipeline = &mut self.pipeline;
-        // Counters only grow: what is not read now is read the next time.
-        let _ = self.ebpf.read_losses(|loss| pipeline.lose(loss));
+        self.ebpf.read_skipped(|loss| pipeline.lose(loss));
     }
 
     /// Counts what the sink could not deliver.
     fn note_shed(&mut self) {
-        let shed = self.sink.take_shed();
-        for (place, lost) in
-            [(LossPlace::SyslogQueue, shed.queue), (LossPlace::SyslogRefused, shed.refused)]
-        {
-            let Lost { priority_events, bulk_events, .. } = lost;
-            for (class, count) in [(Class::Priority, priority_events), (Class::Bulk, bulk_events)] {
-                self.pipeline.lose(Loss { place, class: Some(class), cpu: None, count });
-            }
+        for loss in self.sink.take_shed().losses() {
+            self.pipeline.lose(loss);
         }
     }
 
@@ -235,22 +219,27 @@ impl Sensor {
     fn end(mut self) {
         let now_ns = monotonic_ns();
         while self.drain(now_ns) > 0 {}
-        self.read_losses();
+        self.read_skipped();
+        let until = Instant::now() + DRAIN_TIME;
         self.note_shed();
         self.pipeline.flush(&mut self.sink);
-        self.sink.drain(Instant::now() + DRAIN_TIME);
-        if self.sink.backlog() > 0 && !self.sink.is_closed() {
-            eprintln!(
-                "mote: warning: {} messages were not delivered, their receiver took none for {} s",
-                self.sink.backlog(),
-                DRAIN_TIME.as_secs()
-            );
+        self.sink.drain(until);
+        if self.sink.backlog() == 0 {
+            // What was shed meanwhile can be told.
+            self.note_shed();
+            self.pipeline.flush(&mut self.sink);
+            self.sink.drain(until);
+        }
+        let shed = self.sink.take_shed();
+        let undelivered = self.sink.backlog() as u64 + shed.queue.messages + shed.refused.messages;
+        if undelivered > 0 && !self.sink.is_closed() {
+            eprintln!("mote: warning: {undelivered} messages were not delivered before the end");
         }
     }
 }
 
-fn register_rings(poll: &Poll, ebpf: &mut Ebpf) -> Result<(), SensorError> {
-    for fd in ebpf.rings().fds() {
+fn register_rings(poll: &Poll, ebpf: &Ebpf) -> Result<(), SensorError> {
+    for fd in ebpf.fds() {
         match poll.registry().register(&mut SourceFd(&fd), RINGS, Interest::READABLE) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(SensorError::Os("polling a ring", error));

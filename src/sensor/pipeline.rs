@@ -12,8 +12,9 @@ use crate::stats::{Stats, Totals};
 
 /// Where finished lines go.
 pub trait Output {
-    /// Takes a line that carries `events` events.
-    fn offer(&mut self, class: Class, events: u32, line: &[u8]);
+    /// Takes a line that carries `events` events. A reader who does not get it misses
+    /// `if_lost` of them, and of those that its loss records count.
+    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]);
 }
 
 /// The stages between the rings and the sink.
@@ -23,6 +24,8 @@ pub struct Pipeline {
     filter: Filter,
     /// By [`Class`].
     batches: [Box<Encoder>; 2],
+    /// By [`Class`]: what a reader does not learn of without the batch.
+    if_lost: [u64; 2],
     line: Box<Bytes<LINE_BYTES>>,
     sequence: u64,
     stats: Stats,
@@ -35,8 +38,8 @@ impl Pipeline {
             event: Box::new(Event::new()),
             processes: Processes::new(monotonic_ns)?,
             filter,
-            batches: [Class::Priority, Class::Bulk]
-                .map(|class| Box::new(Encoder::new(class, context.clone()))),
+            batches: Class::ALL.map(|class| Box::new(Encoder::new(class, context.clone()))),
+            if_lost: [0; 2],
             line: Box::new(Bytes::new()),
             sequence: 0,
             stats: Stats::default(),
@@ -63,7 +66,8 @@ impl Pipeline {
                 cpu: u16::try_from(cpu).ok(),
                 count: 1,
             }),
-            Ok(Decoded::Directory) => self.processes.change_directory(&mut self.event),
+            Ok(Decoded::Relocation(to)) => self.processes.relocate(to, &mut self.event),
+            Ok(Decoded::Event) if self.processes.is_told_twice(&self.event) => {}
             Ok(Decoded::Event) => {
                 self.stats.totals.received += 1;
                 self.processes.enrich(&mut self.event);
@@ -76,17 +80,17 @@ impl Pipeline {
         }
     }
 
-    /// Counts a loss, to be reported with the next [`flush`](Pipeline::flush).
+    /// Counts a loss, to be reported with the next [`flush`](Pipeline::flush), and forgets
+    /// what it makes doubtful.
     pub fn lose(&mut self, loss: Loss) {
-        let missed_process_events = matches!(
-            (loss.place, loss.class),
-            (
-                LossPlace::RingFull | LossPlace::RingOutput | LossPlace::Malformed,
-                Some(Class::Priority)
-            ) | (LossPlace::ProgramSkipped, _)
-        );
-        if missed_process_events {
-            self.processes.forget();
+        use LossPlace::{Malformed, ProgramSkipped, RingFull, RingOutput};
+        match (loss.place, loss.class) {
+            _ if loss.count == 0 => {}
+            (ProgramSkipped, _) | (RingFull | RingOutput | Malformed, Some(Class::Priority)) => {
+                self.processes.forget();
+            }
+            (RingFull | RingOutput | Malformed, _) => self.processes.forget_places(),
+            _ => {}
         }
         self.stats.lose(loss);
     }
@@ -108,8 +112,9 @@ impl Pipeline {
             self.stats.reported(loss);
             self.write(output);
         }
-        self.finish(Class::Priority, output);
-        self.finish(Class::Bulk, output);
+        for class in Class::ALL {
+            self.finish(class, output);
+        }
     }
 
     /// Whether a batch has something in it.
@@ -133,12 +138,16 @@ impl Pipeline {
             result = self.batches[class as usize].push(&self.event);
         }
         match result {
-            Ok(()) => self.sequence += 1,
+            Ok(()) => {
+                self.sequence += 1;
+                let if_lost = &mut self.if_lost[class as usize];
+                *if_lost = if_lost.saturating_add(self.event.if_lost());
+            }
             Err(_) => self.stats.lose(Loss {
                 place: LossPlace::BatchFull,
                 class: Some(class),
                 cpu: None,
-                count: 1,
+                count: self.event.if_lost(),
             }),
         }
     }
@@ -149,7 +158,8 @@ impl Pipeline {
             return;
         }
         let events = encoder.finish(realtime_offset_ns(), &mut self.line);
-        output.offer(class, events as u32, &self.line);
+        let if_lost = core::mem::take(&mut self.if_lost[class as usize]);
+        output.offer(class, events as u32, if_lost, &self.line);
     }
 }
 

@@ -3,9 +3,9 @@
 //! The `syslog` crate writes the header; the payload is appended as bytes, so that it
 //! need not be UTF-8 and is copied once.
 
+use super::account::Load;
 use super::queue::{Queue, TooLong};
 use super::target::Target;
-use crate::event::Class;
 use crate::limits::{HOSTNAME_BYTES, SYSLOG_HEADER_BYTES};
 use core::fmt;
 use std::collections::BTreeMap;
@@ -86,19 +86,18 @@ impl Framer {
     pub(super) fn push(
         &self,
         queue: &mut Queue,
-        class: Class,
-        events: u32,
+        load: Load,
         payload: &[u8],
     ) -> Result<(), FrameError> {
         let mut header = [0; SYSLOG_HEADER_BYTES];
         match self {
             Framer::Local(formatter) => {
                 let header = header_3164(formatter, &mut header)?;
-                queue.push(class, events, &[header, payload, b"\0"])?;
+                queue.push(load, &[header, payload, b"\0"])?;
             }
             Framer::Datagram(formatter) => {
                 let header = header_5424(formatter, &mut header)?;
-                queue.push(class, events, &[header, payload])?;
+                queue.push(load, &[header, payload])?;
             }
             Framer::Counted(formatter) => {
                 let header = header_5424(formatter, &mut header)?;
@@ -106,9 +105,9 @@ impl Framer {
                 let count = written(&mut count, |to| {
                     write!(to, "{} ", header.len() + payload.len()).map_err(|_| FrameError::Header)
                 })?;
-                queue.push(class, events, &[count, header, payload])?;
+                queue.push(load, &[count, header, payload])?;
             }
-            Framer::Line => queue.push(class, events, &[payload, b"\n"])?,
+            Framer::Line => queue.push(load, &[payload, b"\n"])?,
         }
         Ok(())
     }
@@ -181,11 +180,16 @@ fn written(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Class;
+
+    fn load() -> Load {
+        Load::new(Class::Bulk, 1, 1)
+    }
 
     fn frame(target: &str, hostname: &str, payload: &[u8]) -> Vec<u8> {
         let mut queue = Queue::new(1, 1024);
         let framer = Framer::new(&target.parse().unwrap(), hostname);
-        framer.push(&mut queue, Class::Bulk, 1, payload).unwrap();
+        framer.push(&mut queue, load(), payload).unwrap();
         queue.head().unwrap().0.to_vec()
     }
 
@@ -238,7 +242,7 @@ mod tests {
     fn too_long_a_payload_is_refused() {
         let mut queue = Queue::new(1, 64);
         let framer = Framer::new(&Target::Stdout, "");
-        let result = framer.push(&mut queue, Class::Bulk, 1, &[b'x'; 64]);
+        let result = framer.push(&mut queue, load(), &[b'x'; 64]);
         assert!(matches!(result, Err(FrameError::TooLong)));
         assert_eq!(queue.backlog(), 0);
     }

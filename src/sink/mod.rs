@@ -4,27 +4,31 @@
 //! What is promised: messages leave in the order they were offered; a full queue sheds
 //! bulk before priority, oldest first, and counts it; a receiver on a unix socket that
 //! restarts gets again what it is not known to have read. So a receiver may see a message
-//! twice (the batches of the compact format are numbered), and misses one silently only
-//! where its own host or the network loses what was accepted: UDP by its nature, TCP what
-//! a dying receiver had acknowledged and not read; and where the queue was full, so that
-//! sent messages gave up their place, and the receiver then died without reading them.
+//! twice (the batches of the compact format are numbered). Where the queue was full, sent
+//! messages gave up their place: if the receiver then ends and is not known to have read
+//! them, they are counted too, so that what is counted is the most that can be missing.
+//! A receiver misses a message silently only where its own host or the network loses what
+//! was accepted: UDP by its nature, TCP what a dying receiver had acknowledged and not
+//! read.
 //!
 //! System calls after the start: socket, connect, setsockopt, getsockopt, getpeername,
 //! sendto, recvfrom, write, ioctl(SIOCOUTQ), poll, epoll_ctl, close.
 
+mod account;
 mod frame;
 mod link;
 mod queue;
 mod target;
 mod transport;
 
+pub use account::{Lost, Shed};
 pub use link::State;
-pub use queue::Lost;
 pub use rustix::io::Errno;
 pub use target::{Target, TargetError};
 
 use crate::event::Class;
 use crate::limits::{LINE_BYTES, QUEUE_MESSAGES};
+use account::Load;
 use core::fmt;
 use frame::Framer;
 use link::{Link, Poll};
@@ -34,15 +38,6 @@ use queue::Queue;
 use rustix::fd::BorrowedFd;
 use std::time::Instant;
 use transport::{Outcome, Socket};
-
-/// What was not delivered, since it was last taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shed {
-    /// The queue was full.
-    pub queue: Lost,
-    /// The message was longer than a line or than the kernel takes, or had no header.
-    pub refused: Lost,
-}
 
 /// Why there is no sink at all. An absent receiver is not a reason: see [`Sink::state`].
 #[derive(Debug)]
@@ -149,10 +144,12 @@ impl Sink {
     }
 
     /// Queues a payload that carries `events` events, and writes what can be written.
-    /// The payload is a line of printable text: it is sent as it is.
-    pub fn offer(&mut self, class: Class, events: u32, payload: &[u8]) {
-        if self.framer.push(&mut self.queue, class, events, payload).is_err() {
-            self.refused.add(class, events);
+    /// `if_lost` is what is counted if it is lost: a loss record in it tells of more events
+    /// than itself. The payload is a line of printable text: it is sent as it is.
+    pub fn offer(&mut self, class: Class, events: u32, if_lost: u64, payload: &[u8]) {
+        let load = Load::new(class, events, if_lost);
+        if self.framer.push(&mut self.queue, load, payload).is_err() {
+            self.refused.add(load.if_lost);
         }
         self.flush();
     }
@@ -213,7 +210,8 @@ impl Sink {
         }
     }
 
-    /// Messages that the kernel took, each counted once.
+    /// Messages that the kernel took, each counted once. One that was taken and then lost
+    /// with its receiver is also in [`Sink::take_shed`].
     pub fn sent_messages(&self) -> u64 {
         self.sent_messages
     }
@@ -262,8 +260,8 @@ impl Sink {
                     return self.link.block(false, Some(error), Instant::now());
                 }
                 Outcome::TooLarge => {
-                    if let Some((class, events)) = self.queue.refuse() {
-                        self.refused.add(class, events);
+                    if let Some(lost) = self.queue.refuse() {
+                        self.refused.add(lost);
                     }
                 }
                 Outcome::Lost(error) => return self.lose(error, Instant::now()),

@@ -3,39 +3,19 @@
 //! Storage is one block, taken at the start. A freed slot is the next one used, so that
 //! a queue that is mostly empty touches few pages.
 
+use super::account::{Load, Lost};
 use crate::event::Class;
 use std::collections::VecDeque;
-
-/// What did not reach the receiver.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
-    /// Events of [`Class::Priority`].
-    pub priority_events: u64,
-    /// Events of [`Class::Bulk`].
-    pub bulk_events: u64,
-    /// Messages that carried them.
-    pub messages: u64,
-}
-
-impl Lost {
-    pub(super) fn add(&mut self, class: Class, events: u32) {
-        match class {
-            Class::Priority => self.priority_events += u64::from(events),
-            Class::Bulk => self.bulk_events += u64::from(events),
-        }
-        self.messages += 1;
-    }
-}
 
 /// The message is longer than a slot.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooLong;
 
-#[derive(Clone, Copy)]
 struct Message {
+    /// Where its bytes are, until it gives up its place.
+    slot: usize,
     bytes: usize,
-    class: Class,
-    events: u32,
+    load: Load,
     /// Was sent before, on a connection that ended: count it once.
     counted: bool,
     /// What it adds to the socket's unread bytes, at least. Of sent messages.
@@ -46,13 +26,16 @@ struct Message {
 pub(super) struct Queue {
     storage: Vec<u8>,
     slot_bytes: usize,
-    /// By slot.
-    messages: Vec<Message>,
+    slots: usize,
     free: Vec<usize>,
-    /// Slots in wire order, the unconfirmed ones first.
-    order: VecDeque<usize>,
+    /// In wire order, the unconfirmed ones first, and of these first the ones without a
+    /// slot: as many as there are slots, at most.
+    order: VecDeque<Message>,
     /// How many of `order` were sent and perhaps not read.
     unconfirmed: usize,
+    /// How many of the unconfirmed gave their slot to newer ones, and are to be counted
+    /// unless they prove read.
+    given_up: usize,
     /// How much of the first unsent message a stream has taken.
     progress_bytes: usize,
     shed: Lost,
@@ -60,16 +43,15 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(capacity: usize, slot_bytes: usize) -> Queue {
-        let empty =
-            Message { bytes: 0, class: Class::Bulk, events: 0, counted: false, weight_bytes: 0 };
         Queue {
             // calloc: the kernel's zero pages, none of them resident before it is used.
             storage: vec![0; capacity * slot_bytes],
             slot_bytes,
-            messages: vec![empty; capacity],
+            slots: capacity,
             free: (0..capacity).rev().collect(),
-            order: VecDeque::with_capacity(capacity),
+            order: VecDeque::with_capacity(2 * capacity),
             unconfirmed: 0,
+            given_up: 0,
             progress_bytes: 0,
             shed: Lost::default(),
         }
@@ -86,18 +68,13 @@ impl Queue {
     }
 
     /// Queues the message made of `parts`, at the price of the least wanted one.
-    pub(super) fn push(
-        &mut self,
-        class: Class,
-        events: u32,
-        parts: &[&[u8]],
-    ) -> Result<(), TooLong> {
+    pub(super) fn push(&mut self, load: Load, parts: &[&[u8]]) -> Result<(), TooLong> {
         let bytes = parts.iter().map(|part| part.len()).sum();
         if bytes > self.slot_bytes {
             return Err(TooLong);
         }
-        let Some(slot) = self.room_for(class) else {
-            self.shed.add(class, events);
+        let Some(slot) = self.room_for(load.class) else {
+            self.shed.add(load.if_lost);
             return Ok(());
         };
         let mut rest = &mut self.storage[slot * self.slot_bytes..][..bytes];
@@ -106,8 +83,7 @@ impl Queue {
             to.copy_from_slice(part);
             rest = after;
         }
-        self.messages[slot] = Message { bytes, class, events, counted: false, weight_bytes: 0 };
-        self.order.push_back(slot);
+        self.order.push_back(Message { slot, bytes, load, counted: false, weight_bytes: 0 });
         Ok(())
     }
 
@@ -118,27 +94,42 @@ impl Queue {
         if let Some(slot) = self.free.pop() {
             return Some(slot);
         }
-        if self.unconfirmed > 0 {
-            self.unconfirmed -= 1;
-            return self.order.pop_front();
+        if self.given_up < self.unconfirmed {
+            return Some(self.give_up());
         }
-        let first = usize::from(self.progress_bytes > 0);
-        let bulk = (first..self.order.len())
-            .find(|&at| self.messages[self.order[at]].class == Class::Bulk);
+        let first = self.unconfirmed + usize::from(self.progress_bytes > 0);
+        let bulk = (first..self.order.len()).find(|&at| self.order[at].load.class == Class::Bulk);
         let at = match class {
             Class::Priority => bulk.unwrap_or(first),
             // Without another bulk message, the newcomer is the oldest of its class.
             Class::Bulk => bulk?,
         };
-        let slot = self.order.remove(at)?;
-        self.shed.add(self.messages[slot].class, self.messages[slot].events);
-        Some(slot)
+        let message = self.order.remove(at)?;
+        self.shed.add(message.load.if_lost);
+        Some(message.slot)
+    }
+
+    /// The slot of the oldest unconfirmed message that has one. Keeping the slots until
+    /// the messages are confirmed would be the end: only a later send confirms, and it
+    /// needs a slot.
+    fn give_up(&mut self) -> usize {
+        if self.given_up == self.slots
+            && let Some(oldest) = self.order.pop_front()
+        {
+            // Receivers read in order: what proves the next one read proves both.
+            self.order[0].load.if_lost.add(oldest.load.if_lost);
+            self.unconfirmed -= 1;
+            self.given_up -= 1;
+        }
+        let slot = self.order[self.given_up].slot;
+        self.given_up += 1;
+        slot
     }
 
     /// The first unsent message and how much of it a stream has taken.
     pub(super) fn head(&self) -> Option<(&[u8], usize)> {
-        let slot = *self.order.get(self.unconfirmed)?;
-        let bytes = &self.storage[slot * self.slot_bytes..][..self.messages[slot].bytes];
+        let message = self.order.get(self.unconfirmed)?;
+        let bytes = &self.storage[message.slot * self.slot_bytes..][..message.bytes];
         Some((bytes, self.progress_bytes))
     }
 
@@ -151,9 +142,8 @@ impl Queue {
     /// until [`Queue::confirm`], without one it is forgotten.
     pub(super) fn sent(&mut self, weight_bytes: Option<u64>) -> Option<u32> {
         self.progress_bytes = 0;
-        let slot = *self.order.get(self.unconfirmed)?;
-        let message = &mut self.messages[slot];
-        let events = (!message.counted).then_some(message.events);
+        let message = self.order.get_mut(self.unconfirmed)?;
+        let events = (!message.counted).then_some(message.load.events);
         message.counted = true;
         match weight_bytes {
             Some(weight_bytes) => {
@@ -161,161 +151,58 @@ impl Queue {
                 self.unconfirmed += 1;
             }
             None => {
+                self.free.push(message.slot);
                 self.order.remove(self.unconfirmed);
-                self.free.push(slot);
             }
         }
         events
     }
 
     /// The head cannot be sent: removes it and says what it carried.
-    pub(super) fn refuse(&mut self) -> Option<(Class, u32)> {
+    pub(super) fn refuse(&mut self) -> Option<Lost> {
         self.progress_bytes = 0;
-        let slot = self.order.remove(self.unconfirmed)?;
-        self.free.push(slot);
-        Some((self.messages[slot].class, self.messages[slot].events))
+        let message = self.order.remove(self.unconfirmed)?;
+        self.free.push(message.slot);
+        Some(message.load.if_lost)
     }
 
     /// Forgets the sent messages that were certainly read, given how many bytes were not.
     ///
-    /// Receivers read in order, so the unread ones are the newest. Weights are lower
-    /// bounds: one that does not fit into `unread_bytes` was read, and all before it.
+    /// Receivers read in order, so the unread bytes are the newest. Weights are lower
+    /// bounds: where those of younger messages account for all that is unread, a message
+    /// was read to its end.
     pub(super) fn confirm(&mut self, unread_bytes: u64) {
-        let mut sum_bytes: u64 = 0;
+        let mut younger_bytes: u64 = 0;
         let mut keep = 0;
-        for &slot in self.order.iter().take(self.unconfirmed).rev() {
-            sum_bytes = sum_bytes.saturating_add(self.messages[slot].weight_bytes);
-            if sum_bytes > unread_bytes {
+        for message in self.order.iter().take(self.unconfirmed).rev() {
+            if younger_bytes >= unread_bytes {
                 break;
             }
+            younger_bytes = younger_bytes.saturating_add(message.weight_bytes);
             keep += 1;
         }
-        while self.unconfirmed > keep {
+        for message in self.order.drain(..self.unconfirmed - keep) {
             self.unconfirmed -= 1;
-            self.free.extend(self.order.pop_front());
+            if self.given_up > 0 {
+                self.given_up -= 1;
+            } else {
+                self.free.push(message.slot);
+            }
         }
     }
 
-    /// The connection ended: what was not confirmed is to be sent again, and what was
-    /// sent in part starts over.
+    /// The connection ended: what was not confirmed is to be sent again, or, where it has
+    /// given up its place, shed; what was sent in part starts over.
     pub(super) fn rewind(&mut self) {
+        for message in self.order.drain(..self.given_up) {
+            self.shed.add(message.load.if_lost);
+        }
+        self.given_up = 0;
         self.unconfirmed = 0;
         self.progress_bytes = 0;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use Class::{Bulk, Priority};
-
-    fn queue(messages: &[(Class, &str)]) -> Queue {
-        let mut queue = Queue::new(3, 4);
-        for (class, text) in messages {
-            queue.push(*class, 10, &[text.as_bytes()]).unwrap();
-        }
-        queue
-    }
-
-    fn contents(queue: &mut Queue) -> Vec<String> {
-        let mut texts = Vec::new();
-        while let Some((bytes, _)) = queue.head() {
-            texts.push(String::from_utf8(bytes.to_vec()).unwrap());
-            queue.sent(None);
-        }
-        texts
-    }
-
-    #[test]
-    fn order_is_kept_and_parts_are_joined() {
-        let mut queue = queue(&[(Bulk, "a"), (Priority, "b")]);
-        queue.push(Bulk, 1, &[b"c", b"", b"de"]).unwrap();
-        assert_eq!(queue.push(Bulk, 1, &[b"123", b"45"]), Err(TooLong));
-        assert_eq!(contents(&mut queue), ["a", "b", "cde"]);
-        assert_eq!(queue.take_shed(), Lost::default());
-    }
-
-    #[test]
-    fn the_oldest_bulk_message_goes_first() {
-        let mut queue =
-            queue(&[(Priority, "a"), (Bulk, "b"), (Bulk, "c"), (Bulk, "d"), (Priority, "e")]);
-        let shed = queue.take_shed();
-        assert_eq!(shed, Lost { bulk_events: 20, priority_events: 0, messages: 2 });
-        assert_eq!(contents(&mut queue), ["a", "d", "e"]);
-    }
-
-    #[test]
-    fn priority_goes_only_for_priority() {
-        let mut queue = queue(&[
-            (Priority, "a"),
-            (Priority, "b"),
-            (Priority, "c"),
-            (Bulk, "d"),
-            (Priority, "e"),
-        ]);
-        let shed = queue.take_shed();
-        assert_eq!(shed, Lost { bulk_events: 10, priority_events: 10, messages: 2 });
-        assert_eq!(contents(&mut queue), ["b", "c", "e"]);
-    }
-
-    #[test]
-    fn a_message_on_the_wire_stays() {
-        let mut queue = queue(&[(Bulk, "aa"), (Priority, "b"), (Priority, "c")]);
-        queue.advance(1);
-        queue.push(Priority, 1, &[b"d"]).unwrap();
-        queue.push(Bulk, 1, &[b"e"]).unwrap();
-        assert_eq!(queue.head(), Some((&b"aa"[..], 1)));
-        assert_eq!(contents(&mut queue), ["aa", "c", "d"]);
-
-        let mut queue = Queue::new(1, 4);
-        queue.push(Bulk, 1, &[b"aa"]).unwrap();
-        queue.advance(1);
-        queue.push(Priority, 7, &[b"b"]).unwrap();
-        assert_eq!(queue.take_shed().priority_events, 7);
-        assert_eq!(contents(&mut queue), ["aa"]);
-    }
-
-    #[test]
-    fn unconfirmed_messages_are_sent_again_and_counted_once() {
-        let mut queue = queue(&[(Bulk, "a"), (Bulk, "b"), (Bulk, "c")]);
-        assert_eq!(queue.sent(Some(100)), Some(10));
-        assert_eq!(queue.sent(Some(100)), Some(10));
-        assert_eq!(queue.backlog(), 1);
-        queue.confirm(150);
-        queue.rewind();
-        assert_eq!(queue.backlog(), 2);
-        assert_eq!(queue.sent(None), None);
-        assert_eq!(contents(&mut queue), ["c"]);
-        assert_eq!(queue.free.len(), 3);
-    }
-
-    #[test]
-    fn confirm_keeps_what_may_be_unread() {
-        for (unread_bytes, kept) in [(0, 0), (99, 0), (100, 1), (299, 2), (300, 3), (900, 3)] {
-            let mut queue = queue(&[(Bulk, "a"), (Bulk, "b"), (Bulk, "c")]);
-            for _ in 0..3 {
-                queue.sent(Some(100));
-            }
-            queue.confirm(unread_bytes);
-            assert_eq!(queue.unconfirmed, kept, "{unread_bytes}");
-        }
-    }
-
-    #[test]
-    fn unconfirmed_messages_make_room_uncounted() {
-        let mut queue = queue(&[(Priority, "a"), (Bulk, "b"), (Bulk, "c")]);
-        queue.sent(Some(1));
-        queue.push(Bulk, 1, &[b"d"]).unwrap();
-        assert_eq!(queue.take_shed(), Lost::default());
-        queue.rewind();
-        assert_eq!(contents(&mut queue), ["b", "c", "d"]);
-    }
-
-    #[test]
-    fn a_refused_head_is_named() {
-        let mut queue = queue(&[(Priority, "a"), (Bulk, "b")]);
-        assert_eq!(queue.refuse(), Some((Priority, 10)));
-        assert_eq!(contents(&mut queue), ["b"]);
-        assert_eq!(queue.refuse(), None);
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;

@@ -79,7 +79,7 @@ fn tcp_resumes_partial_writes() {
     let port = listener.local_addr().unwrap().port();
     let mut rig = Rig::new(&format!("tcp:127.0.0.1:{port}"), large(HUGE_BYTES + 256));
     let payload = vec![b'x'; HUGE_BYTES];
-    rig.sink.offer(Class::Bulk, 5, &payload);
+    rig.sink.offer(Class::Bulk, 5, 5, &payload);
     rig.offer(&["m1:b"]);
     let mut stream = accept(&mut rig, &listener);
     assert_eq!(rig.sink.state(), State::Ready);
@@ -97,7 +97,7 @@ fn tcp_starts_a_cut_message_over() {
     let port = listener.local_addr().unwrap().port();
     let mut rig = Rig::new(&format!("tcp:127.0.0.1:{port}"), large(HUGE_BYTES + 256));
     let payload = vec![b'x'; HUGE_BYTES];
-    rig.sink.offer(Class::Bulk, 5, &payload);
+    rig.sink.offer(Class::Bulk, 5, 5, &payload);
     rig.offer(&["m1:b"]);
     let mut stream = accept(&mut rig, &listener);
     let mut cut = Vec::new();
@@ -132,6 +132,31 @@ fn tcp_sends_again_what_was_not_acknowledged() {
     let mut stream = accept(&mut rig, &listener);
     let bytes = read_messages(&mut rig, &mut stream, 2);
     assert_eq!(split(&bytes).0, [b"b", b"c"]);
+}
+
+/// Segments end anywhere: the last byte decides.
+#[test]
+fn tcp_sends_again_what_was_acknowledged_in_part() {
+    /// More than the receiver's buffer, less than ours.
+    const BYTES: usize = 100_000;
+    let listener = listener(0);
+    let port = listener.local_addr().unwrap().port();
+    let mut rig = Rig::new(&format!("tcp:127.0.0.1:{port}"), large(BYTES + 256));
+    let stream = accept(&mut rig, &listener);
+    rig.run("connect", |sink| sink.state() == State::Ready);
+    let payload = vec![b'x'; BYTES];
+    rig.sink.offer(Class::Bulk, 5, 5, &payload);
+    rig.run_empty();
+    // Its kernel has acknowledged what its buffer takes.
+    drop(stream);
+    rig.run("notice", |sink| matches!(sink.state(), State::Down(_)));
+    let mut stream = accept(&mut rig, &listener);
+    let mut bytes = Vec::new();
+    rig.run("send it again", |_| {
+        read_some(&mut stream, &mut bytes);
+        split(&bytes).0.first().is_some_and(|whole| **whole == payload)
+    });
+    assert_eq!(rig.sink.sent_events(), 5);
 }
 
 #[test]

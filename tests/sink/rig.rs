@@ -36,7 +36,7 @@ impl Rig {
     /// Offers bulk messages of one event.
     pub fn offer(&mut self, payloads: &[&str]) {
         for payload in payloads {
-            self.sink.offer(Class::Bulk, 1, payload.as_bytes());
+            self.sink.offer(Class::Bulk, 1, 1, payload.as_bytes());
         }
     }
 

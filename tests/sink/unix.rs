@@ -9,29 +9,29 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-struct Place {
+pub struct Place {
     _directory: tempfile::TempDir,
     path: PathBuf,
 }
 
 impl Place {
-    fn new() -> Place {
+    pub fn new() -> Place {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         Place { _directory: directory, path }
     }
 
-    fn target(&self) -> String {
+    pub fn target(&self) -> String {
         format!("unix:{}", self.path.display())
     }
 
-    fn daemon(&self) -> Daemon {
+    pub fn daemon(&self) -> Daemon {
         let _ = std::fs::remove_file(&self.path);
         Daemon::new(&self.path)
     }
 }
 
-struct Daemon(UnixDatagram);
+pub struct Daemon(UnixDatagram);
 
 impl Daemon {
     fn new(path: &Path) -> Daemon {
@@ -54,7 +54,7 @@ impl Daemon {
         }
     }
 
-    fn read_all(&self) -> Vec<String> {
+    pub fn read_all(&self) -> Vec<String> {
         std::iter::from_fn(|| self.read()).collect()
     }
 }
@@ -84,8 +84,8 @@ fn a_slow_daemon_costs_bulk_first_and_all_is_counted() {
         assert!(filled < 100_000);
     }
     for n in 0..5 {
-        rig.sink.offer(Class::Bulk, 10, format!("bulk{n}").as_bytes());
-        rig.sink.offer(Class::Priority, 3, format!("priority{n}").as_bytes());
+        rig.sink.offer(Class::Bulk, 10, 10, format!("bulk{n}").as_bytes());
+        rig.sink.offer(Class::Priority, 3, 3, format!("priority{n}").as_bytes());
     }
     assert_eq!(rig.sink.backlog(), 4);
     // Four of eleven stay: the last four priority messages.
@@ -229,8 +229,8 @@ fn a_datagram_too_large_is_refused_and_the_next_one_goes() {
     let daemon = place.daemon();
     let mut rig = Rig::new(&place.target(), large(1 << 20));
     // Above any `net.core.wmem_default` in use, which is 208 KiB.
-    rig.sink.offer(Class::Bulk, 9, &vec![b'x'; 1 << 19]);
-    rig.sink.offer(Class::Priority, 5, &vec![b'x'; 1 << 21]);
+    rig.sink.offer(Class::Bulk, 9, 9, &vec![b'x'; 1 << 19]);
+    rig.sink.offer(Class::Priority, 5, 5, &vec![b'x'; 1 << 21]);
     rig.offer(&["next"]);
     assert_eq!(daemon.read_all(), ["next"]);
     let refused = rig.sink.take_shed().refused;

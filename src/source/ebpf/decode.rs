@@ -6,24 +6,37 @@ use core::mem::offset_of;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::abi::record::*;
-use crate::event::{Action, Endpoint, Event, Flags, Transport, Truncated};
-use crate::syscalls::{self, Arch};
+use crate::event::{Action, Endpoint, Event, Flags, Relocation, Transport, Truncated};
+use crate::limits;
+use crate::syscalls::{self, Arch, Effect};
 
 /// `AT_REMOVEDIR` (linux `include/uapi/linux/fcntl.h`): unlinkat removes a directory.
 const AT_REMOVEDIR: u32 = 0x200;
+/// `-ERESTARTSYS`, `-ERESTARTNOINTR`, `-ERESTARTNOHAND`, `-ERESTART_RESTARTBLOCK` (linux
+/// `include/linux/errno.h`): what a call that a signal interrupts returns inside the kernel.
+/// The caller sees `EINTR`, or the call is entered once more.
+const RESTARTS: [i64; 4] = [-512, -513, -514, -516];
 /// Address families (linux `include/linux/socket.h`).
 const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
+
+/// What crosses the ring fits into an event.
+const _: () = assert!(
+    MOTE_ARGS_BYTES as usize == limits::ARGS_BYTES
+        && MOTE_COMM_BYTES as usize == limits::COMM_BYTES + 1
+        && MOTE_NAME_BYTES as usize <= limits::PATH_BYTES
+        && MOTE_PAIR_BYTES as usize <= limits::PATH_BYTES
+        && MOTE_ADDRESS_BYTES as usize <= limits::PATH_BYTES
+);
 
 /// What a record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decoded {
     /// Something to report.
     Event,
-    /// The process changed its working directory to `path`, or to the directory `dirfd`
-    /// if `path` is empty: it changes what relative names mean and is not reported.
-    Directory,
+    /// Something that changes what the names in the process's later events mean.
+    Relocation(Relocation),
 }
 
 /// A record that is not of the agreed shape.
@@ -63,10 +76,13 @@ pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
     event.uid = record.u32(offset_of!(mote_header, uid))?;
     event.gid = record.u32(offset_of!(mote_header, gid))?;
     event.syscall = u32::try_from(syscall).ok();
-    if flags & MOTE_RESULT_UNKNOWN == 0 {
-        event.ret = Some(ret);
-    } else {
+    if flags & MOTE_RESULT_UNKNOWN != 0 {
         event.flags.insert(Flags::RESULT_UNKNOWN);
+    } else if RESTARTS.contains(&ret) {
+        event.ret = Some(-i64::from(libc::EINTR));
+        event.flags.insert(Flags::INTERRUPTED);
+    } else {
+        event.ret = Some(ret);
     }
     let comm = record.bytes(offset_of!(mote_header, comm), MOTE_COMM_BYTES as usize)?;
     fill(&mut event.comm, until_nul(comm));
@@ -124,6 +140,9 @@ fn exec(record: &Record, event: &mut Event) -> Result<(), Malformed> {
 fn fork(record: &Record, event: &mut Event) -> Result<(), Malformed> {
     event.action = Action::Fork;
     let child = record.u32(offset_of!(mote_fork, child_pid))?;
+    // On every kernel the flags of fork events fit (clone3's newer ones concern signals and
+    // cgroups).
+    event.call_flags = Some(record.u64(offset_of!(mote_fork, clone_flags))? as u32);
     // The header is the parent's; the event is about the child.
     event.ppid = Some(event.pid);
     event.pid = child;
@@ -161,8 +180,13 @@ fn call(
     put(&mut event.from, until_nul(from))?;
     let path = record.bytes(data + usize::from(from_bytes), path_bytes.into())?;
     put(&mut event.path, until_nul(path))?;
-    let Some(action) = call.action else {
-        return Ok(Decoded::Directory);
+    let action = match call.effect {
+        Effect::Report(action) => action,
+        Effect::Relocate(relocation) => {
+            // setns(2) is told a type only if the caller likes.
+            event.call_flags = (call.name != "setns").then_some(call_flags);
+            return Ok(Decoded::Relocation(relocation));
+        }
     };
     event.action = action;
     match action {

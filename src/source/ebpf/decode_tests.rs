@@ -99,10 +99,19 @@ fn an_open_has_a_mode_only_if_it_could_create() {
 }
 
 #[test]
-fn a_changed_directory_is_not_an_event() {
+fn a_relocation_is_not_an_event() {
     let (result, event) = call(MOTE_KIND_NAME, 0, libc::SYS_chdir, b"", b"/tmp\0").decode();
-    assert_eq!(result, Ok(Decoded::Directory));
+    assert_eq!(result, Ok(Decoded::Relocation(Relocation::Directory)));
     assert_eq!(&event.path[..], b"/tmp");
+    for (number, call_flags) in
+        [(libc::SYS_unshare, Some(libc::CLONE_NEWNS as u32)), (libc::SYS_setns, None)]
+    {
+        let mut bytes = call(MOTE_KIND_NAME, 0, number, b"", b"");
+        bytes.i32(offset_of!(mote_call, call_flags), libc::CLONE_NEWNS);
+        let (result, event) = bytes.decode();
+        assert_eq!(result, Ok(Decoded::Relocation(Relocation::Namespaces)));
+        assert_eq!(event.call_flags, call_flags);
+    }
 }
 
 #[test]
@@ -133,7 +142,9 @@ fn an_exec_has_its_arguments_and_their_number_if_it_is_known() {
 fn a_fork_is_about_the_child_and_an_exit_has_a_status_if_it_was_read() {
     let mut bytes = Bytes::new(MOTE_KIND_FORK, 0, -1, 12);
     bytes.i32(offset_of!(mote_fork, child_pid), 12);
+    bytes.i32(offset_of!(mote_fork, clone_flags), libc::CLONE_FS);
     let event = bytes.event();
+    assert_eq!(event.call_flags, Some(libc::CLONE_FS as u32));
     assert_eq!((event.pid, event.tid, event.ppid), (12, 12, Some(10)));
     let mut bytes = Bytes::new(MOTE_KIND_EXIT, 0, -1, 0);
     bytes.i32(offset_of!(mote_exit, status), 0x300);
@@ -168,6 +179,18 @@ fn a_result_that_is_not_known_is_not_zero() {
     let event = call(MOTE_KIND_NAME, MOTE_RESULT_UNKNOWN, libc::SYS_openat, b"", b"f\0").event();
     assert_eq!(event.ret, None);
     assert!(event.flags.contains(Flags::RESULT_UNKNOWN));
+}
+
+/// The kernel's own numbers for a call that may be started again never reach a caller.
+#[test]
+fn an_interrupted_call_has_the_result_that_its_caller_may_see() {
+    for restart in [512, 513, 514, 516] {
+        let mut bytes = call(MOTE_KIND_NAME, 0, libc::SYS_openat, b"", b"f\0");
+        bytes.put(offset_of!(mote_header, ret), &(-restart as i64).to_ne_bytes());
+        let event = bytes.event();
+        assert_eq!(event.ret, Some(-i64::from(libc::EINTR)));
+        assert!(event.flags.contains(Flags::INTERRUPTED));
+    }
 }
 
 #[test]

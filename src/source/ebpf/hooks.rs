@@ -35,11 +35,15 @@ macro_rules! call {
 }
 
 /// System calls: what runs at their enter, and at their exit.
-pub const SYSCALLS: [(Hook, Hook); 21] = [
+pub const SYSCALLS: [(Hook, Hook); 25] = [
     call!("execve", "enter_execve", "leave_exec"),
     call!("execveat", "enter_execveat", "leave_exec"),
-    call!("chdir", "enter_name", "leave_directory"),
-    call!("fchdir", "enter_fd", "leave_directory"),
+    call!("chdir", "enter_name", "leave_relocation"),
+    call!("fchdir", "enter_fd", "leave_relocation"),
+    call!("chroot", "enter_name", "leave_relocation"),
+    call!("pivot_root", "enter_name", "leave_relocation"),
+    call!("unshare", "enter_unshare", "leave_relocation"),
+    call!("setns", "enter_setns", "leave_relocation"),
     call!("open", "enter_open", "leave_call"),
     call!("openat", "enter_openat", "leave_call"),
     call!("openat2", "enter_openat2", "leave_call"),
@@ -86,7 +90,6 @@ pub fn settings(tracefs: &Tracefs) -> Result<mote_settings, FormatError> {
     let mut settings = mote_settings::default();
     let exec = required(tracefs, "sched", "sched_process_exec")?;
     settings.exec_filename_offset = offset(&exec, "sched_process_exec", "filename")?;
-    settings.exec_old_pid_offset = offset(&exec, "sched_process_exec", "old_pid")?;
     let newtask = required(tracefs, "task", "task_newtask")?;
     settings.newtask_pid_offset = offset(&newtask, "task_newtask", "pid")?;
     settings.newtask_clone_flags_offset = offset(&newtask, "task_newtask", "clone_flags")?;

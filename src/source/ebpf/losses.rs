@@ -7,6 +7,7 @@
 use std::io;
 
 use super::abi::record::*;
+use super::counters::Counters;
 use super::object::Object;
 use crate::event::{Class, Loss, LossPlace};
 
@@ -15,6 +16,7 @@ struct RingLoss {
     told_by_ring: u64,
     told_by_program: u64,
     reported: u64,
+    output: u64,
 }
 
 impl RingLoss {
@@ -29,12 +31,17 @@ impl RingLoss {
 /// Counts so far, per ring and program.
 #[derive(Debug)]
 pub struct Losses {
-    /// By class, by CPU.
-    full: [Vec<RingLoss>; 2],
-    output: [Vec<u64>; 2],
-    skipped: Vec<u64>,
-    per_cpu: Vec<u64>,
+    /// By CPU, by class.
+    rings: Vec<[RingLoss; 2]>,
+    /// `None` before 5.5: they are read by system call, which those kernels do in one go.
+    counters: Option<Counters>,
+    /// Programs whose skipped runs are lost events, and how many of these are reported.
+    skipped: Vec<(String, u64)>,
 }
+
+/// It runs in interrupts too, in the middle of other programs, and is skipped then. That
+/// loses no event: TCP begins a connection in the caller's own context.
+const IN_INTERRUPTS: &str = "socket_state";
 
 const CLASSES: [(Class, u32, u32); 2] = [
     (Class::Priority, MOTE_LOSS_PRIORITY_FULL, MOTE_LOSS_PRIORITY_OUTPUT),
@@ -43,62 +50,55 @@ const CLASSES: [(Class, u32, u32); 2] = [
 
 impl Losses {
     /// Nothing lost yet.
-    pub fn new(possible_cpus: usize) -> Losses {
+    pub fn new(possible_cpus: usize, object: &Object) -> Losses {
+        let mut programs = object.program_names();
+        programs.retain(|program| program != IN_INTERRUPTS);
         Losses {
-            full: [
-                vec![RingLoss::default(); possible_cpus],
-                vec![RingLoss::default(); possible_cpus],
-            ],
-            output: [vec![0; possible_cpus], vec![0; possible_cpus]],
-            skipped: Vec::new(),
-            per_cpu: vec![0; possible_cpus],
+            rings: vec![Default::default(); possible_cpus],
+            counters: object.map_losses(possible_cpus),
+            skipped: programs.into_iter().map(|program| (program, 0)).collect(),
         }
     }
 
     /// A ring's own record of what it had no room for.
-    pub fn note(&mut self, class: Class, cpu: u32, count: u64, mut each: impl FnMut(Loss)) {
-        let Some(ring) = self.full[index(class)].get_mut(cpu as usize) else { return };
+    pub fn note(&mut self, class: Class, cpu: u32, count: u64, each: impl FnMut(Loss)) {
+        let Some(rings) = self.rings.get_mut(cpu as usize) else { return };
+        let ring = &mut rings[class as usize];
         ring.told_by_ring += count;
-        report(LossPlace::RingFull, Some(class), Some(cpu), ring.unreported(), &mut each);
+        report(LossPlace::RingFull, Some(class), Some(cpu), ring.unreported(), each);
     }
 
-    /// Reads the programs' counters.
-    pub fn read(
-        &mut self,
-        object: &Object,
-        programs: &[String],
-        mut each: impl FnMut(Loss),
-    ) -> io::Result<()> {
-        for (class, full, output) in CLASSES {
-            object.losses(full, &mut self.per_cpu)?;
-            for (cpu, ring) in self.full[index(class)].iter_mut().enumerate() {
-                ring.told_by_program = self.per_cpu[cpu];
-                let new = ring.unreported();
-                report(LossPlace::RingFull, Some(class), Some(cpu as u32), new, &mut each);
-            }
-            object.losses(output, &mut self.per_cpu)?;
-            for (cpu, reported) in self.output[index(class)].iter_mut().enumerate() {
-                let new = self.per_cpu[cpu].saturating_sub(*reported);
-                *reported += new;
-                report(LossPlace::RingOutput, Some(class), Some(cpu as u32), new, &mut each);
+    /// Reads what the programs could not put into a ring.
+    pub fn read_rings(&mut self, object: &Object, mut each: impl FnMut(Loss)) -> io::Result<()> {
+        for (cpu, rings) in self.rings.iter_mut().enumerate() {
+            let counts = match &self.counters {
+                Some(counters) => counters.read(cpu).counts,
+                None => object.losses(cpu as u32)?.counts,
+            };
+            let cpu = Some(cpu as u32);
+            for (class, full, output) in CLASSES {
+                let ring = &mut rings[class as usize];
+                ring.told_by_program = counts[full as usize];
+                report(LossPlace::RingFull, Some(class), cpu, ring.unreported(), &mut each);
+                let failed = counts[output as usize];
+                let new = failed.saturating_sub(ring.output);
+                ring.output = failed;
+                report(LossPlace::RingOutput, Some(class), cpu, new, &mut each);
             }
         }
-        self.skipped.resize(programs.len(), 0);
+        Ok(())
+    }
+
+    /// Reads how often the kernel skipped a program.
+    pub fn read_skipped(&mut self, object: &Object, each: impl FnMut(Loss)) -> io::Result<()> {
         let mut skipped = 0;
-        for (program, reported) in programs.iter().zip(&mut self.skipped) {
+        for (program, reported) in &mut self.skipped {
             let new = object.recursion_misses(program)?.saturating_sub(*reported);
             *reported += new;
             skipped += new;
         }
-        report(LossPlace::ProgramSkipped, None, None, skipped, &mut each);
+        report(LossPlace::ProgramSkipped, None, None, skipped, each);
         Ok(())
-    }
-}
-
-fn index(class: Class) -> usize {
-    match class {
-        Class::Priority => 0,
-        Class::Bulk => 1,
     }
 }
 
@@ -107,7 +107,7 @@ fn report(
     class: Option<Class>,
     cpu: Option<u32>,
     count: u64,
-    each: &mut impl FnMut(Loss),
+    mut each: impl FnMut(Loss),
 ) {
     if count != 0 {
         let cpu = cpu.and_then(|cpu| u16::try_from(cpu).ok());

@@ -1,81 +1,208 @@
-//! Where a `task_struct` keeps `exit_code`: measured, since no tracepoint tells the status
-//! of a process that ends and old kernels have no BTF.
+//! Where a `task_struct` keeps `exit_code` and `signal`: measured, since no tracepoint tells
+//! the status of a process that ends, nor, before 6.18 or so, whether it was its last
+//! thread, and old kernels have no BTF.
 //!
 //! `exit_code`, `exit_signal` and `pdeath_signal` are three ints in a row from 2.6 to
 //! today (linux `include/linux/sched.h`). A child sets a death signal and ends with a
 //! status that we choose; a program copies its task_struct when it ends; where the three
-//! agreed values stand in a row is the offset. Two children with different statuses have
-//! to agree on exactly one place, else the status is reported as unknown.
+//! agreed values stand in a row is the offset.
+//!
+//! `signal` is the pointer whose target begins with `sigcnt`, `live` and `nr_threads`
+//! (`include/linux/sched/signal.h`): a child makes a number of threads that we choose, and
+//! its first thread ends; all pointers in its task_struct are followed.
+//!
+//! Two children with different values have to agree on exactly one place, else it is not
+//! known.
 
 #![allow(unsafe_code)]
 
 use std::io;
+use std::time::{Duration, Instant};
 
-use super::abi::record::mote_settings;
+use super::abi::record::*;
 use super::object::Object;
 
-/// Statuses with no small or round number in them.
-const STATUSES: [u8; 2] = [0xa7, 0x5d];
+/// What was measured. `None`: the children were not seen, or the place is not certain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offsets {
+    /// Of `task_struct.exit_code`, in bytes.
+    pub exit_code: Option<u32>,
+    /// Of `task_struct.signal`, in bytes.
+    pub signal: Option<u32>,
+}
+
+/// What a child ends with.
+#[derive(Clone, Copy, Debug)]
+struct Child {
+    /// A status with no small or round number in it.
+    status: u8,
+    /// Threads that it leaves behind. No reference count is such a number by chance.
+    threads: u8,
+}
+
+const CHILDREN: [Child; 2] =
+    [Child { status: 0xa7, threads: 11 }, Child { status: 0x5d, threads: 7 }];
+
 /// A real-time signal: nothing else sets it as a death signal.
 const DEATH_SIGNAL: i32 = 43;
 
-/// Measures the offset with the program that copies a `task_struct` attached. `Ok(None)`:
-/// the children were seen, but the place is not certain.
-pub fn exit_code_offset(object: &Object, settings: &mote_settings) -> io::Result<Option<u32>> {
-    let mut candidates: Option<Vec<u32>> = None;
-    for status in STATUSES {
-        object.clear_probe()?;
-        end_child(status, |pid| {
-            object.set_settings(&mote_settings { probe_pid: pid, ..*settings })
-        })?;
-        let probe = object.probe()?;
-        if probe.done == 0 {
-            return Ok(None);
+/// The end of a child that was let go comes within microseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const TARGET_BYTES: usize = MOTE_PROBE_TARGET_BYTES as usize;
+
+/// Measures with the program `probe_exit` attached.
+pub fn offsets(object: &Object, settings: &mote_settings) -> io::Result<Offsets> {
+    let mut offsets = Offsets::default();
+    let mut exit_codes = Candidates::default();
+    let mut pointers = Vec::new();
+    for child in CHILDREN {
+        let Some(probe) = probe(object, settings, child, &[])? else { return Ok(offsets) };
+        exit_codes.narrow(positions(&probe.task, child.status));
+        pointers = kernel_pointers(&probe.task);
+    }
+    offsets.exit_code = exit_codes.only();
+    let mut signals = Candidates::default();
+    for child in CHILDREN {
+        let mut found = Vec::new();
+        for chunk in signals.of(&pointers).chunks(MOTE_PROBE_POINTERS as usize) {
+            let Some(probe) = probe(object, settings, child, chunk)? else { return Ok(offsets) };
+            let targets = probe.targets.chunks_exact(TARGET_BYTES).zip(chunk);
+            found.extend(targets.filter(|(t, _)| is_signal(t, child.threads)).map(|(_, at)| *at));
         }
-        let found = positions(&probe.task, status);
-        candidates = Some(match candidates {
+        signals.narrow(found);
+    }
+    offsets.signal = signals.only();
+    Ok(offsets)
+}
+
+/// Offsets on which all children so far agree.
+#[derive(Debug, Default)]
+struct Candidates(Option<Vec<u32>>);
+
+impl Candidates {
+    fn narrow(&mut self, found: Vec<u32>) {
+        self.0 = Some(match self.0.take() {
             None => found,
             Some(earlier) => earlier.into_iter().filter(|at| found.contains(at)).collect(),
         });
     }
-    Ok(match candidates.as_deref() {
-        Some([one]) => Some(*one),
-        _ => None,
-    })
+
+    /// What is left of `all`.
+    fn of<'a>(&'a self, all: &'a [u32]) -> Vec<u32> {
+        self.0.as_deref().unwrap_or(all).to_vec()
+    }
+
+    fn only(&self) -> Option<u32> {
+        match self.0.as_deref() {
+            Some([one]) => Some(*one),
+            _ => None,
+        }
+    }
 }
 
 /// Every offset at which the three values stand in a row.
 fn positions(task: &[u8], status: u8) -> Vec<u32> {
-    let mut row = [0; 12];
-    row[..4].copy_from_slice(&(i32::from(status) << 8).to_ne_bytes());
-    row[4..8].copy_from_slice(&libc::SIGCHLD.to_ne_bytes());
-    row[8..].copy_from_slice(&DEATH_SIGNAL.to_ne_bytes());
+    let row = row([i32::from(status) << 8, libc::SIGCHLD, DEATH_SIGNAL]);
     let places = task.windows(row.len()).enumerate().step_by(align_of::<i32>());
     places.filter(|(_, window)| *window == row).map(|(at, _)| at as u32).collect()
 }
 
-/// Forks a child that waits until `prepare` has been told its pid, then ends.
-fn end_child(status: u8, prepare: impl FnOnce(u32) -> io::Result<()>) -> io::Result<()> {
+/// Whether a signal_struct begins like this when the first of `threads` + 1 threads ends:
+/// it is not alive any more, but not released either.
+fn is_signal(target: &[u8], threads: u8) -> bool {
+    let left = i32::from(threads);
+    target.starts_with(&row([left + 1, left, left + 1]))
+}
+
+fn row(values: [i32; 3]) -> [u8; 12] {
+    let mut row = [0; 12];
+    for (bytes, value) in row.chunks_exact_mut(4).zip(values) {
+        bytes.copy_from_slice(&value.to_ne_bytes());
+    }
+    row
+}
+
+/// Every offset at which a pointer into the kernel may stand. x86-64 and arm64 have it in
+/// the uppermost 2^52 bytes; what looks like an error number is none.
+fn kernel_pointers(task: &[u8]) -> Vec<u32> {
+    const KERNEL: std::ops::Range<u64> = 0xfff0_0000_0000_0000..0xffff_ffff_ffff_f000;
+    let words = task.chunks_exact(8).enumerate();
+    let pointers = words.filter(|(_, word)| {
+        let value = word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        KERNEL.contains(&value) && value % 8 == 0
+    });
+    pointers.map(|(n, _)| 8 * n as u32).collect()
+}
+
+/// Lets a child end and takes what the program copied then. `None`: it copied nothing.
+fn probe(
+    object: &Object,
+    settings: &mote_settings,
+    child: Child,
+    pointers: &[u32],
+) -> io::Result<Option<Box<mote_probe>>> {
+    let mut wanted = Object::empty_probe();
+    wanted.pointers = pointers.len() as u32;
+    wanted.pointer_offsets[..pointers.len()].copy_from_slice(pointers);
+    object.set_probe(&wanted)?;
+    let mut copied = None;
+    end_child(
+        child,
+        |pid| object.set_settings(&mote_settings { probe_pid: pid, ..*settings }),
+        || {
+            let start = Instant::now();
+            while copied.is_none() && start.elapsed() < PATIENCE {
+                std::thread::sleep(Duration::from_micros(200));
+                copied = object.probe().ok().filter(|probe| probe.done != 0);
+            }
+        },
+    )?;
+    Ok(copied)
+}
+
+/// Forks a child that waits until `prepare` has been told its pid, and whose first thread
+/// then ends. After `watch` nothing of it is left.
+fn end_child(
+    child: Child,
+    prepare: impl FnOnce(u32) -> io::Result<()>,
+    watch: impl FnOnce(),
+) -> io::Result<()> {
     let (read, write) = io::pipe()?;
-    // SAFETY: there is one thread, and the child makes system calls only.
+    // SAFETY: there is one thread, so the child is a whole process.
     let pid = unsafe { libc::fork() };
     match pid {
         -1 => Err(io::Error::last_os_error()),
         0 => {
             drop(write);
+            let threads = (0..child.threads).filter(|_| {
+                let builder = std::thread::Builder::new().stack_size(64 << 10);
+                let forever = || std::thread::sleep(Duration::MAX);
+                builder.spawn(forever).is_ok()
+            });
+            // A thread that could not be made is a measurement that finds nothing.
+            threads.count();
             let mut byte = [0];
             let _ = io::Read::read(&mut &read, &mut byte);
-            // SAFETY: takes integers; ends this process without running destructors.
+            // SAFETY: take integers; the second ends this thread, and nothing of the
+            // process runs any more but threads that sleep.
             unsafe {
                 libc::prctl(libc::PR_SET_PDEATHSIG, DEATH_SIGNAL);
-                libc::_exit(status.into())
+                libc::syscall(libc::SYS_exit, i32::from(child.status));
             }
+            unreachable!("a thread that has ended")
         }
         pid => {
             let prepared = prepare(pid as u32);
             drop(write);
-            // SAFETY: our own child, which ends now that its pipe is closed.
-            unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+            if prepared.is_ok() {
+                watch();
+            }
+            // SAFETY: our own child, which is not waited for yet.
+            unsafe {
+                libc::kill(pid, libc::SIGKILL);
+                libc::waitpid(pid, std::ptr::null_mut(), 0);
+            }
             prepared
         }
     }
@@ -88,13 +215,38 @@ mod tests {
     #[test]
     fn positions_finds_the_row_and_nothing_else() {
         let mut task = vec![0; 256];
-        let row: Vec<u8> =
-            [0xa7 << 8, libc::SIGCHLD, DEATH_SIGNAL].iter().flat_map(|v| v.to_ne_bytes()).collect();
+        let row = row([0xa7 << 8, libc::SIGCHLD, DEATH_SIGNAL]);
         task[64..76].copy_from_slice(&row);
         // Not aligned: no field of a struct.
         task[130..142].copy_from_slice(&row);
         assert_eq!(positions(&task, 0xa7), [64]);
         assert!(positions(&task, 0x5d).is_empty());
         assert!(positions(&[], 0x5d).is_empty());
+    }
+
+    #[test]
+    fn pointers_into_the_kernel_are_found_by_their_value() {
+        let words: [u64; 6] = [
+            0,
+            0xffff_8881_0000_0040,
+            0xffff_8881_0000_0041,
+            0x7fff_0000_0000_0000,
+            0xfff0_0000_1234_5678,
+            u64::MAX - 7,
+        ];
+        let task: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(kernel_pointers(&task), [8, 32]);
+    }
+
+    #[test]
+    fn offsets_are_certain_if_all_agree_on_one() {
+        let mut candidates = Candidates::default();
+        assert_eq!((candidates.only(), candidates.of(&[1, 2])), (None, vec![1, 2]));
+        candidates.narrow(vec![8, 16, 24]);
+        assert_eq!(candidates.only(), None);
+        candidates.narrow(vec![16, 32]);
+        assert_eq!((candidates.only(), candidates.of(&[1, 2])), (Some(16), vec![16]));
+        candidates.narrow(vec![]);
+        assert_eq!(candidates.only(), None);
     }
 }

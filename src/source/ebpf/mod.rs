@@ -1,6 +1,7 @@
 //! The eBPF provider: programs on tracepoints, and the rings that they fill.
 
 pub mod abi;
+pub mod counters;
 pub mod decode;
 pub mod hooks;
 pub mod losses;
@@ -13,21 +14,24 @@ pub mod tracefs;
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 
-use crate::event::{Class, Loss};
+use crate::event::{Class, Loss, LossPlace};
 use crate::limits;
 use abi::record::mote_settings;
 use hooks::{FormatError, Hook};
 use losses::Losses;
+use measure::Offsets;
 use object::{LoadError, Object};
-use ring::Ring;
-use rings::Rings;
+use ring::{Entry, Ring};
+use rings::{Origin, Rings};
 use tracefs::Tracefs;
 
 /// Why the provider does not run.
 #[derive(Debug)]
 pub enum StartError {
+    /// Process ids in /proc are not those that programs see.
+    PidNamespace,
     /// tracefs is not there and could not be mounted.
     Tracefs(io::Error),
     /// A tracepoint that everything depends on is not as expected.
@@ -50,7 +54,9 @@ impl StartError {
         match self {
             StartError::Load(error) => Some(&error.error),
             StartError::Format(FormatError::Read(_, error)) => Some(error),
-            StartError::Format(FormatError::Layout(..)) | StartError::Cpus(_) => None,
+            StartError::PidNamespace
+            | StartError::Format(FormatError::Layout(..))
+            | StartError::Cpus(_) => None,
             StartError::Tracefs(error)
             | StartError::Ring(_, error)
             | StartError::Attach(_, error)
@@ -62,6 +68,9 @@ impl StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            StartError::PidNamespace => {
+                f.write_str("this is a container with process ids of its own")
+            }
             StartError::Tracefs(error) => {
                 write!(f, "tracefs is not mounted and could not be mounted: {error}")
             }
@@ -97,8 +106,11 @@ pub struct Ebpf {
     attached: Vec<(Hook, OwnedFd)>,
     missing: Vec<String>,
     status_known: bool,
-    programs: Vec<String>,
+    last_thread_known: bool,
     rings: Rings,
+    /// CPUs whose rings take nothing: the kernel closes them when their CPU goes offline,
+    /// and does not open them when it comes back.
+    dead_cpus: Vec<u16>,
     losses: Losses,
     object: Object,
 }
@@ -106,6 +118,9 @@ pub struct Ebpf {
 impl Ebpf {
     /// Loads, attaches, opens the rings.
     pub fn start() -> Result<Ebpf, StartError> {
+        if !in_first_pid_namespace() {
+            return Err(StartError::PidNamespace);
+        }
         // Not raisable without CAP_SYS_RESOURCE, and not needed from 5.11 on.
         let _ = rustix::process::setrlimit(
             rustix::process::Resource::Memlock,
@@ -115,7 +130,12 @@ impl Ebpf {
         let mut settings = hooks::settings(&tracefs).map_err(StartError::Format)?;
         settings.own_pid = std::process::id();
 
-        let possible_cpus = redbpf::cpus::get_possible_num();
+        // Numbers may have gaps.
+        let possible_cpus = redbpf::cpus::get_possible()
+            .map_err(|error| StartError::Ring(0, error))?
+            .into_iter()
+            .max()
+            .map_or(1, |cpu| cpu as usize + 1);
         if possible_cpus > limits::CPUS {
             return Err(StartError::Cpus(possible_cpus));
         }
@@ -124,16 +144,21 @@ impl Ebpf {
             attached: Vec::new(),
             missing: Vec::new(),
             status_known: false,
-            programs: object.program_names(),
+            last_thread_known: false,
             rings: Rings::new(),
-            losses: Losses::new(possible_cpus),
+            dead_cpus: Vec::with_capacity(limits::CPUS),
+            losses: Losses::new(possible_cpus, &object),
             object,
         };
         let online = online_cpus().map_err(|error| StartError::Ring(0, error))?;
         provider.sync_cpus(&online)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
-        settings.task_exit_code_offset = provider.measure(&tracefs, &settings)?.unwrap_or(0);
-        provider.status_known = settings.task_exit_code_offset != 0;
+        let offsets = provider.measure(&tracefs, &settings)?;
+        settings.task_exit_code_offset = offsets.exit_code.unwrap_or(0);
+        settings.task_signal_offset = offsets.signal.unwrap_or(0);
+        provider.status_known = offsets.exit_code.is_some();
+        provider.last_thread_known =
+            settings.exit_group_dead_offset != 0 || offsets.signal.is_some();
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.attach_all(&tracefs)?;
         Ok(provider)
@@ -154,22 +179,29 @@ impl Ebpf {
         self.status_known
     }
 
-    /// The rings, to poll and to drain.
-    pub fn rings(&mut self) -> &mut Rings {
-        &mut self.rings
+    /// Whether the end of a process is told from that of its first thread.
+    pub fn last_thread_known(&self) -> bool {
+        self.last_thread_known
+    }
+
+    /// The descriptors to poll.
+    pub fn fds(&self) -> impl Iterator<Item = RawFd> {
+        self.rings.fds()
     }
 
     /// Whether the rings are not those of these CPUs.
     pub fn lacks_cpus(&self, online: &[i32]) -> bool {
-        let known = |cpu: &i32| {
-            [Class::Priority, Class::Bulk].iter().all(|class| self.rings.has(*cpu as u32, *class))
-        };
-        !online.iter().all(known) || self.rings.cpus().any(|cpu| !online.contains(&(cpu as i32)))
+        let known = |cpu: &i32| Class::ALL.iter().all(|class| self.rings.has(*cpu as u32, *class));
+        !self.dead_cpus.is_empty()
+            || !online.iter().all(known)
+            || self.rings.cpus().any(|cpu| !online.contains(&(cpu as i32)))
     }
 
     /// Opens rings for CPUs that came online, and closes those of CPUs that went offline.
     pub fn sync_cpus(&mut self, online: &[i32]) -> Result<(), StartError> {
-        self.rings.retain(|cpu| online.contains(&(cpu as i32)));
+        let dead = std::mem::take(&mut self.dead_cpus);
+        let lives = |cpu| !dead.iter().any(|dead| u32::from(*dead) == cpu);
+        self.rings.retain(|cpu| online.contains(&(cpu as i32)) && lives(cpu));
         for &cpu in online {
             let index = cpu as u32;
             for (class, map, bytes) in [
@@ -189,19 +221,15 @@ impl Ebpf {
         Ok(())
     }
 
-    fn measure(
-        &self,
-        tracefs: &Tracefs,
-        settings: &mote_settings,
-    ) -> Result<Option<u32>, StartError> {
+    fn measure(&self, tracefs: &Tracefs, settings: &mote_settings) -> Result<Offsets, StartError> {
         const EVENT: &str = "sched_process_exit";
         let hook = Hook { category: "sched", event: EVENT, program: "probe_exit" };
         let attached = self.attach(tracefs, hook)?;
         if attached.is_none() {
-            return Ok(None);
+            return Ok(Offsets::default());
         }
-        // Without it exit events have no status, which is said at the start.
-        Ok(measure::exit_code_offset(&self.object, settings).unwrap_or(None))
+        // What is not known is said at the start.
+        Ok(measure::offsets(&self.object, settings).unwrap_or_default())
     }
 
     fn attach_all(&mut self, tracefs: &Tracefs) -> Result<(), StartError> {
@@ -249,14 +277,72 @@ impl Ebpf {
         perf::attach_tracepoint(format.id, program, cpu).map(Some).map_err(failed)
     }
 
-    /// Reads what the kernel side counted since the last call, and hands each loss to
-    /// `each`.
-    pub fn read_losses(&mut self, each: impl FnMut(Loss)) -> io::Result<()> {
-        self.losses.read(&self.object, &self.programs, each)
+    /// Looks how far the rings are written, and then what could not be written to them: a
+    /// loss that an event follows is handed to `each_loss` before [`drain`](Ebpf::drain)
+    /// hands out the event.
+    pub fn refresh(&mut self, mut each_loss: impl FnMut(Loss)) {
+        self.rings.refresh();
+        let dead_cpus = &mut self.dead_cpus;
+        // Counters only grow: what is not read now is read the next time.
+        let _ = self.losses.read_rings(&self.object, |loss| {
+            if let (LossPlace::RingOutput, Some(cpu)) = (loss.place, loss.cpu)
+                && !dead_cpus.contains(&cpu)
+            {
+                dead_cpus.push(cpu);
+            }
+            each_loss(loss);
+        });
     }
 
-    /// The rings, to drain, and what they lost.
-    pub fn rings_and_losses(&mut self) -> (&mut Rings, &mut Losses) {
-        (&mut self.rings, &mut self.losses)
+    /// Hands out up to `budget` entries stamped before `horizon_ns` and written before the
+    /// last [`refresh`](Ebpf::refresh), oldest first. Returns how many there were.
+    pub fn drain(
+        &mut self,
+        horizon_ns: u64,
+        budget: usize,
+        mut each: impl FnMut(Taken<'_>),
+    ) -> usize {
+        let losses = &mut self.losses;
+        self.rings.drain(horizon_ns, budget, |Origin { class, cpu }, entry| match entry {
+            Entry::Sample(record) => each(Taken::Record { class, cpu, record }),
+            Entry::Lost(count) => {
+                losses.note(class, cpu, count, |loss| each(Taken::Loss(loss)));
+            }
+            // How many records it was is not known.
+            Entry::Malformed(_) => each(Taken::Loss(Loss {
+                place: LossPlace::Malformed,
+                class: Some(class),
+                cpu: u16::try_from(cpu).ok(),
+                count: 1,
+            })),
+        })
     }
+
+    /// Reads how often the kernel skipped a program.
+    pub fn read_skipped(&mut self, each: impl FnMut(Loss)) {
+        // As in `refresh`.
+        let _ = self.losses.read_skipped(&self.object, each);
+    }
+}
+
+/// `PROC_PID_INIT_INO` (linux `include/linux/proc_ns.h`) is the same on every kernel.
+fn in_first_pid_namespace() -> bool {
+    // Where /proc does not tell there is one for all.
+    std::fs::read_link("/proc/self/ns/pid")
+        .map_or(true, |own| own.as_os_str() == "pid:[4026531836]")
+}
+
+/// What a ring held.
+pub enum Taken<'a> {
+    /// A record of a program.
+    Record {
+        /// Of which ring.
+        class: Class,
+        /// Of which CPU.
+        cpu: u32,
+        /// Its bytes, for [`decode`](decode::decode).
+        record: &'a [u8],
+    },
+    /// Records that are missing.
+    Loss(Loss),
 }

@@ -6,11 +6,12 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Mutex;
 
-use super::abi::record::{mote_probe, mote_settings};
+use super::abi::record::{mote_losses, mote_probe, mote_settings};
+use super::counters::Counters;
 
 /// Compiled from `bpf/` by `build.rs`.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote.o"));
@@ -68,16 +69,20 @@ impl Object {
             return Err(failed("open the BPF object", error as c_int));
         };
         let object = Object { raw };
-        for ring in [c"priority", c"bulk"] {
-            let map = object.map(ring);
+        for name in [c"priority", c"bulk", c"losses"] {
+            let map = object.map(name);
             if map.is_null() {
-                return Err(failed("find the ring maps", libc::ENOENT));
+                return Err(failed("find the maps by CPU", libc::ENOENT));
             }
             // SAFETY: a map of this object, not loaded yet.
             let error = unsafe { bpf_sys::bpf_map__set_max_entries(map, possible_cpus) };
             if error != 0 {
-                return Err(failed("size the ring maps", error));
+                return Err(failed("size the maps by CPU", error));
             }
+        }
+        if maps_can_be_mapped() {
+            // SAFETY: a map of this object, not loaded yet; there is one of this name.
+            unsafe { bpf_sys::bpf_map__set_map_flags(object.map(c"losses"), BPF_F_MMAPABLE) };
         }
         // SAFETY: an open object that is not loaded yet.
         let error = unsafe { bpf_sys::bpf_object__load(object.raw.as_ptr()) };
@@ -139,23 +144,36 @@ impl Object {
         self.update(c"settings", 0, settings)
     }
 
-    /// Clears the copied task_struct.
-    pub fn clear_probe(&self) -> io::Result<()> {
+    /// A probe that asks for nothing.
+    pub fn empty_probe() -> Box<mote_probe> {
         // SAFETY: a C struct of integers.
-        self.update(c"probe", 0, &unsafe { std::mem::zeroed::<mote_probe>() })
+        Box::new(unsafe { std::mem::zeroed() })
     }
 
-    /// Reads the copied task_struct.
+    /// Says what is to be copied of a task that ends.
+    pub fn set_probe(&self, probe: &mote_probe) -> io::Result<()> {
+        self.update(c"probe", 0, probe)
+    }
+
+    /// Reads what was copied.
     pub fn probe(&self) -> io::Result<Box<mote_probe>> {
-        // SAFETY: a C struct of integers.
-        let mut probe = Box::new(unsafe { std::mem::zeroed::<mote_probe>() });
+        let mut probe = Object::empty_probe();
         self.lookup(c"probe", 0, &mut *probe)?;
         Ok(probe)
     }
 
-    /// Reads one of `enum mote_loss`, a count per possible CPU.
-    pub fn losses(&self, which: u32, per_cpu: &mut [u64]) -> io::Result<()> {
-        self.lookup(c"losses", which, per_cpu)
+    /// The programs' counters of `possible_cpus` CPUs, mapped if this kernel can.
+    pub fn map_losses(&self, possible_cpus: usize) -> Option<Counters> {
+        // SAFETY: libbpf keeps the descriptor open as long as the object lives.
+        let map = unsafe { BorrowedFd::borrow_raw(self.map_fd(c"losses")) };
+        Counters::map(map, possible_cpus).ok()
+    }
+
+    /// The programs' counters of one CPU, by system call.
+    pub fn losses(&self, cpu: u32) -> io::Result<mote_losses> {
+        let mut losses = mote_losses::default();
+        self.lookup(c"losses", cpu, &mut losses)?;
+        Ok(losses)
     }
 
     /// Runs of this program that the kernel skipped because another program was running on
@@ -187,8 +205,7 @@ impl Object {
     }
 
     fn lookup<T: ?Sized>(&self, map: &CStr, key: u32, value: &mut T) -> io::Result<()> {
-        // SAFETY: `value` has the map's value size (times possible CPUs for a per-CPU map,
-        // which the caller sized it for), and any bytes are valid in it.
+        // SAFETY: `value` has the map's value size, and any bytes are valid in it.
         let error = unsafe {
             bpf_sys::bpf_map_lookup_elem(
                 self.map_fd(map),
@@ -205,6 +222,23 @@ impl Drop for Object {
         // SAFETY: opened by `load`, closed once.
         unsafe { bpf_sys::bpf_object__close(self.raw.as_ptr()) }
     }
+}
+
+/// Since 5.5 (commit fc9702273e2e): an array that user space can map.
+const BPF_F_MMAPABLE: u32 = 1 << 10;
+
+/// Whether this kernel has such arrays: asked with one of a single element.
+fn maps_can_be_mapped() -> bool {
+    // SAFETY: takes integers.
+    let fd = unsafe {
+        bpf_sys::bpf_create_map(bpf_sys::bpf_map_type_BPF_MAP_TYPE_ARRAY, 4, 8, 1, BPF_F_MMAPABLE)
+    };
+    if fd < 0 {
+        return false;
+    }
+    // SAFETY: a descriptor that was just opened, and that nothing else has.
+    drop(unsafe { OwnedFd::from_raw_fd(fd) });
+    true
 }
 
 fn failed(step: &'static str, error: c_int) -> LoadError {

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::abi::perf::{
     PERF_RECORD_LOST, PERF_RECORD_SAMPLE, perf_event_header, perf_event_mmap_page,
 };
+use super::abi::record::mote_exec;
 use super::perf;
 
 /// The largest record that is copied out when it wraps: the largest sample of ours fits.
@@ -20,6 +21,7 @@ pub const RECORD_BYTES: usize = 4096;
 const HEADER_BYTES: usize = size_of::<perf_event_header>();
 /// A raw sample says its size before its bytes.
 const RAW_SIZE_BYTES: usize = 4;
+const _: () = assert!(HEADER_BYTES + RAW_SIZE_BYTES + size_of::<mote_exec>() <= RECORD_BYTES);
 
 /// What a ring holds next.
 #[derive(Debug, PartialEq, Eq)]

@@ -66,6 +66,14 @@ impl Rings {
         self.rings.iter().map(|ring| ring.ring.as_fd().as_raw_fd())
     }
 
+    /// Looks how far the kernel has written: [`drain`](Rings::drain) goes no further.
+    pub fn refresh(&mut self) {
+        for ring in &mut self.rings {
+            ring.ring.refresh();
+            ring.front_time_ns = front_time(&ring.ring, &mut self.scratch);
+        }
+    }
+
     /// Hands up to `budget` entries written before `horizon_ns` (`CLOCK_MONOTONIC`) to
     /// `each`, oldest first. Returns how many there were.
     ///
@@ -78,10 +86,6 @@ impl Rings {
         budget: usize,
         mut each: impl FnMut(Origin, Entry<'_>),
     ) -> usize {
-        for ring in &mut self.rings {
-            ring.ring.refresh();
-            ring.front_time_ns = front_time(&ring.ring, &mut self.scratch);
-        }
         let mut taken = 0;
         while taken < budget {
             let Some((oldest, next_time_ns)) = oldest(&self.rings) else { break };

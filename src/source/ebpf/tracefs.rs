@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::mount::{MountFlags, MountPropagationFlags};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags};
 use rustix::thread::UnshareFlags;
 
 /// Where tracefs is on kernels from 4.1 on, and where debugfs has it before and after.
@@ -62,13 +63,22 @@ fn parse_field(line: &str) -> Option<(String, Field)> {
 #[derive(Debug)]
 pub struct Tracefs {
     events: PathBuf,
+    /// What `events` leads through, if it is mounted nowhere.
+    _mount: Option<OwnedFd>,
 }
 
 impl Tracefs {
-    /// Finds tracefs, or mounts it where only this process sees it.
+    /// Finds tracefs, or mounts it where only this process sees it: a host that hides it
+    /// from its users goes on hiding it.
     pub fn find_or_mount() -> io::Result<Tracefs> {
         if let Some(tracefs) = Tracefs::find() {
             return Ok(tracefs);
+        }
+        if let Ok(mount) = mount_nowhere() {
+            let events = PathBuf::from(format!("/proc/self/fd/{}/events", mount.as_raw_fd()));
+            if events.join("sched").is_dir() {
+                return Ok(Tracefs { events, _mount: Some(mount) });
+            }
         }
         mount_privately()?;
         Tracefs::find().ok_or_else(|| io::ErrorKind::NotFound.into())
@@ -79,7 +89,7 @@ impl Tracefs {
             .into_iter()
             .map(PathBuf::from)
             .find(|events| events.join("sched").is_dir())
-            .map(|events| Tracefs { events })
+            .map(|events| Tracefs { events, _mount: None })
     }
 
     /// The format of a tracepoint. `None`: this kernel does not have it.
@@ -92,8 +102,17 @@ impl Tracefs {
     }
 }
 
-/// In a mount namespace of its own that still receives the host's later mounts, so that
-/// a host that hides tracefs from its users goes on hiding it.
+/// A tracefs that has no place in any directory. Kernels before 5.2 cannot do that.
+fn mount_nowhere() -> io::Result<OwnedFd> {
+    let context = rustix::mount::fsopen("tracefs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_create(&context)?;
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    Ok(rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+}
+
+/// In a mount namespace of our own, which still receives the host's later mounts.
 fn mount_privately() -> io::Result<()> {
     // SAFETY: CLONE_NEWNS does not touch the file descriptor table, and there is one thread.
     #[allow(unsafe_code)]

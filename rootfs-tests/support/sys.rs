@@ -1,0 +1,40 @@
+//! System calls made past the C library, which would choose another form of them.
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// A name as a system call takes it.
+pub fn c(name: impl AsRef<Path>) -> CString {
+    CString::new(name.as_ref().as_os_str().as_bytes()).unwrap()
+}
+
+/// What a system call returned, under its name.
+pub struct Returned {
+    pub name: &'static str,
+    pub value: i64,
+}
+
+impl Returned {
+    /// It has to have ended like this: 0 for success, or an error number.
+    pub fn check(&self, errno: i32) {
+        let right = if errno == 0 { self.value >= 0 } else { self.value == -i64::from(errno) };
+        assert!(right, "{} returned {}, not {}", self.name, self.value, -errno);
+    }
+}
+
+/// Makes a system call past the C library, which would choose another form of it.
+macro_rules! sys {
+    ($number:ident $(, $arg:expr)* $(,)?) => {{
+        // SAFETY: every pointer among the arguments is valid for the call, or is meant
+        // to be refused by the kernel.
+        #[allow(unsafe_code)]
+        let value = unsafe { libc::syscall(libc::$number $(, $arg)*) };
+        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        $crate::support::sys::Returned {
+            name: stringify!($number).strip_prefix("SYS_").unwrap(),
+            value: if value == -1 { -i64::from(errno) } else { value },
+        }
+    }};
+}
+pub(crate) use sys;

@@ -1,0 +1,174 @@
+//! Names of an event → absolute paths, with marks where they may be wrong.
+
+use super::place::{Place, Sharing, Spelling};
+use super::strings::StringId;
+use super::{Process, Processes, proc};
+use crate::event::{AT_FDCWD, Action, Bytes, Endpoint, Event, Flags, Truncated};
+use crate::limits::PATH_BYTES;
+use crate::path::{self, Base};
+
+/// What became of a name.
+enum Found {
+    /// The directory it starts at is not known; it stays as it was.
+    Nowhere,
+    Absolute {
+        certain: bool,
+        truncated: bool,
+    },
+}
+
+/// Who gave a name, and when.
+#[derive(Clone, Copy)]
+struct Giver {
+    pid: u32,
+    time_ns: u64,
+    /// `None`: the process was not known and is gone.
+    place: Option<Place>,
+    sharing: Sharing,
+}
+
+impl Processes {
+    /// Makes the names of an event of `process` absolute.
+    pub(super) fn locate(&mut self, process: Option<Process>, event: &mut Event) {
+        let by_name = match event.action {
+            // Only a unix socket's name is a path, and only if it is not abstract.
+            Action::Connect => {
+                event.peer == Some(Endpoint::Unix) && event.path.first().is_some_and(|c| *c != 0)
+            }
+            // fchmod has none, and fchmodat2 may have none: the descriptor is the file.
+            Action::Chmod => !event.path.is_empty() || event.dirfd >= 0,
+            _ => !event.path.is_empty(),
+        };
+        let by_name = by_name && !event.flags.contains(Flags::PATH_UNREAD);
+        let by_from = !event.from.is_empty();
+        if !by_name && !by_from {
+            return;
+        }
+        let giver = Giver {
+            pid: event.pid,
+            time_ns: event.time_ns,
+            place: process.and_then(|process| self.placed(event.pid, process)),
+            sharing: process.map_or(Sharing::Own, |process| process.sharing),
+        };
+        if let Some(place) = giver.place {
+            place.view.mark(event);
+        }
+        if by_name {
+            let dirfd = if event.action == Action::Connect { AT_FDCWD } else { event.dirfd };
+            let found = self.absolute(giver, dirfd, &mut event.path);
+            mark(event, found, Flags::PATH_RELATIVE, Truncated::PATH);
+        }
+        if by_from {
+            let found = self.absolute(giver, event.from_dirfd, &mut event.from);
+            mark(event, found, Flags::FROM_RELATIVE, Truncated::FROM);
+        }
+    }
+
+    /// The working directory that a chdir or fchdir of `process` led to.
+    pub(super) fn new_directory(
+        &mut self,
+        process: Process,
+        event: &mut Event,
+    ) -> (Option<StringId>, Spelling) {
+        const UNKNOWN: (Option<StringId>, Spelling) = (None, Spelling::Doubtful);
+        let whole = event.flags.is_empty() && event.truncated.is_empty();
+        // fchdir: its descriptor may be gone or another's by now.
+        if event.path.is_empty() || !whole {
+            return UNKNOWN;
+        }
+        let giver = Giver {
+            pid: event.pid,
+            time_ns: event.time_ns,
+            place: Some(process.place),
+            sharing: process.sharing,
+        };
+        match self.absolute(giver, AT_FDCWD, &mut event.path) {
+            Found::Absolute { truncated: false, certain } => {
+                let spelling = if certain { Spelling::Process } else { Spelling::Doubtful };
+                (self.hold(&event.path), spelling)
+            }
+            _ => UNKNOWN,
+        }
+    }
+
+    /// Replaces a name by its absolute path, if the directory it starts at is known.
+    fn absolute(&mut self, giver: Giver, dirfd: i32, name: &mut Bytes<PATH_BYTES>) -> Found {
+        let mut place = giver.place;
+        let in_time = |place: Option<Place>| place.is_some_and(|p| giver.time_ns >= p.since_ns);
+        let certain;
+        let base = if name.first() == Some(&b'/') {
+            certain = in_time(place);
+            path::ROOT
+        } else if dirfd == AT_FDCWD {
+            if place.is_some_and(|place| place.directory.is_none()) {
+                place = self.refresh_place(giver.pid);
+            }
+            let Some(Place { directory: Some(id), spelling, .. }) = place else {
+                return Found::Nowhere;
+            };
+            certain =
+                in_time(place) && spelling != Spelling::Doubtful && giver.sharing == Sharing::Own;
+            Base { path: self.strings.get(id), canonical: spelling == Spelling::Kernel }
+        } else {
+            // The descriptor of then may be another one now.
+            certain = false;
+            match self.proc.link(giver.pid, format_args!("fd/{dirfd}"), &mut self.link) {
+                Some(path) => Base { path: proc::without_deleted(path), canonical: true },
+                None => return Found::Nowhere,
+            }
+        };
+        self.name.clear();
+        path::append(&mut self.name, name);
+        let joined = path::join(base, &self.name, name);
+        Found::Absolute { certain: certain && !joined.unresolved, truncated: joined.truncated }
+    }
+
+    /// Where a process is, as far as that is known or can still be found out.
+    fn placed(&mut self, pid: u32, process: Process) -> Option<Place> {
+        if process.place.epoch == self.epoch {
+            Some(process.place)
+        } else {
+            self.refresh_place(pid)
+        }
+    }
+
+    /// Asks /proc where a process is now, and remembers it.
+    fn refresh_place(&mut self, pid: u32) -> Option<Place> {
+        let place = self.read_place(pid)?;
+        let Some(process) = self.table.get_mut(&pid) else {
+            self.strings.give_back(place.directory);
+            return None;
+        };
+        let before = std::mem::replace(&mut process.place, place);
+        self.strings.give_back(before.directory);
+        Some(place)
+    }
+
+    /// `None`: the process is gone.
+    pub(super) fn read_place(&mut self, pid: u32) -> Option<Place> {
+        let view = self.host.view(&self.proc, pid, &mut self.link)?;
+        let path = self.proc.link(pid, format_args!("cwd"), &mut self.link)?;
+        let path = proc::without_deleted(path);
+        Some(Place {
+            directory: super::hold(&mut self.strings, &mut self.unplaced, path),
+            spelling: Spelling::Kernel,
+            since_ns: (self.now_ns)(),
+            view,
+            epoch: self.epoch,
+        })
+    }
+}
+
+fn mark(event: &mut Event, found: Found, relative: Flags, cut: Truncated) {
+    match found {
+        Found::Nowhere => event.flags.insert(relative),
+        Found::Absolute { certain, truncated } => {
+            if !certain {
+                event.flags.insert(Flags::PATH_UNRESOLVED);
+            }
+            if truncated {
+                event.truncated.insert(cut);
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the queue keeps, sheds and sends again.
+
+use super::*;
+use Class::{Bulk, Priority};
+
+/// One event, that counts as `if_lost`.
+fn load(class: Class, if_lost: u64) -> Load {
+    Load::new(class, 1, if_lost)
+}
+
+fn queue(messages: &[(Class, &str)]) -> Queue {
+    let mut queue = Queue::new(3, 4);
+    for (class, text) in messages {
+        queue.push(load(*class, 10), &[text.as_bytes()]).unwrap();
+    }
+    queue
+}
+
+fn contents(queue: &mut Queue) -> Vec<String> {
+    let mut texts = Vec::new();
+    while let Some((bytes, _)) = queue.head() {
+        texts.push(String::from_utf8(bytes.to_vec()).unwrap());
+        queue.sent(None);
+    }
+    texts
+}
+
+#[test]
+fn order_is_kept_and_parts_are_joined() {
+    let mut queue = queue(&[(Bulk, "a"), (Priority, "b")]);
+    queue.push(load(Bulk, 1), &[b"c", b"", b"de"]).unwrap();
+    assert_eq!(queue.push(load(Bulk, 1), &[b"123", b"45"]), Err(TooLong));
+    assert_eq!(contents(&mut queue), ["a", "b", "cde"]);
+    assert_eq!(queue.take_shed(), Lost::default());
+}
+
+#[test]
+fn the_oldest_bulk_message_goes_first() {
+    let mut queue =
+        queue(&[(Priority, "a"), (Bulk, "b"), (Bulk, "c"), (Bulk, "d"), (Priority, "e")]);
+    let shed = queue.take_shed();
+    assert_eq!(shed, Lost { bulk_events: 20, priority_events: 0, messages: 2 });
+    assert_eq!(contents(&mut queue), ["a", "d", "e"]);
+}
+
+#[test]
+fn priority_goes_only_for_priority() {
+    let mut queue =
+        queue(&[(Priority, "a"), (Priority, "b"), (Priority, "c"), (Bulk, "d"), (Priority, "e")]);
+    let shed = queue.take_shed();
+    assert_eq!(shed, Lost { bulk_events: 10, priority_events: 10, messages: 2 });
+    assert_eq!(contents(&mut queue), ["b", "c", "e"]);
+}
+
+#[test]
+fn a_message_on_the_wire_stays() {
+    let mut queue = queue(&[(Bulk, "aa"), (Priority, "b"), (Priority, "c")]);
+    queue.advance(1);
+    queue.push(load(Priority, 1), &[b"d"]).unwrap();
+    queue.push(load(Bulk, 1), &[b"e"]).unwrap();
+    assert_eq!(queue.head(), Some((&b"aa"[..], 1)));
+    assert_eq!(contents(&mut queue), ["aa", "c", "d"]);
+
+    let mut queue = Queue::new(1, 4);
+    queue.push(load(Bulk, 1), &[b"aa"]).unwrap();
+    queue.advance(1);
+    queue.push(load(Priority, 7), &[b"b"]).unwrap();
+    assert_eq!(queue.take_shed().priority_events, 7);
+    assert_eq!(contents(&mut queue), ["aa"]);
+}
+
+#[test]
+fn unconfirmed_messages_are_sent_again_and_counted_once() {
+    let mut queue = queue(&[(Bulk, "a"), (Bulk, "b"), (Bulk, "c")]);
+    assert_eq!(queue.sent(Some(100)), Some(1));
+    assert_eq!(queue.sent(Some(100)), Some(1));
+    assert_eq!(queue.backlog(), 1);
+    queue.confirm(100);
+    queue.rewind();
+    assert_eq!(queue.backlog(), 2);
+    assert_eq!(queue.sent(None), None);
+    assert_eq!(contents(&mut queue), ["c"]);
+    assert_eq!(queue.free.len(), 3);
+}
+
+#[test]
+fn confirm_keeps_what_may_be_unread_in_part() {
+    for (unread_bytes, kept) in [(0, 0), (1, 1), (100, 1), (101, 2), (201, 3), (900, 3)] {
+        let mut queue = queue(&[(Bulk, "a"), (Bulk, "b"), (Bulk, "c")]);
+        for _ in 0..3 {
+            queue.sent(Some(100));
+        }
+        queue.confirm(unread_bytes);
+        assert_eq!(queue.unconfirmed, kept, "{unread_bytes}");
+    }
+}
+
+/// Three messages sent, and three that took their slots.
+fn overrun() -> Queue {
+    let mut queue = queue(&[(Priority, "a"), (Bulk, "b"), (Bulk, "c")]);
+    for _ in 0..3 {
+        queue.sent(Some(100));
+    }
+    for text in ["d", "e", "f"] {
+        queue.push(load(Bulk, 10), &[text.as_bytes()]).unwrap();
+    }
+    assert_eq!(queue.take_shed(), Lost::default());
+    queue
+}
+
+#[test]
+fn what_gave_up_its_place_is_counted_unless_it_was_read() {
+    for (unread_bytes, priority_events, bulk_events) in
+        [(0, 0, 0), (1, 0, 10), (100, 0, 10), (101, 0, 20), (201, 10, 20), (900, 10, 20)]
+    {
+        let mut queue = overrun();
+        queue.confirm(unread_bytes);
+        assert_eq!(queue.take_shed(), Lost::default());
+        queue.rewind();
+        let messages = (priority_events + bulk_events) / 10;
+        let shed = Lost { priority_events, bulk_events, messages };
+        assert_eq!(queue.take_shed(), shed, "{unread_bytes}");
+        queue.rewind();
+        assert_eq!(queue.take_shed(), Lost::default(), "counted once");
+        assert_eq!(contents(&mut queue), ["d", "e", "f"]);
+        assert_eq!(queue.free.len(), 3);
+    }
+}
+
+#[test]
+fn younger_messages_prove_older_ones_read() {
+    let mut queue = overrun();
+    queue.sent(Some(100));
+    queue.confirm(100);
+    queue.rewind();
+    assert_eq!(queue.take_shed(), Lost::default());
+    assert_eq!(contents(&mut queue), ["d", "e", "f"]);
+}
+
+/// Accounts are as many as slots; the oldest ones are then known together.
+#[test]
+fn more_than_all_accounts_are_joined() {
+    let after = |unread_bytes| {
+        let mut queue = overrun();
+        for text in ["g", "h"] {
+            queue.sent(Some(100));
+            queue.push(load(Bulk, 10), &[text.as_bytes()]).unwrap();
+        }
+        assert_eq!(queue.order.len(), 6);
+        assert_eq!(queue.order.capacity(), 6);
+        queue.confirm(unread_bytes);
+        queue.rewind();
+        assert_eq!(contents(&mut queue), ["f", "g", "h"]);
+        queue.take_shed()
+    };
+    assert_eq!(after(201), Lost { priority_events: 10, bulk_events: 40, messages: 5 });
+    assert_eq!(after(200), Lost { priority_events: 0, bulk_events: 20, messages: 2 });
+    assert_eq!(after(0), Lost::default());
+}
+
+#[test]
+fn a_refused_head_is_named() {
+    let mut queue = queue(&[(Priority, "a"), (Bulk, "b")]);
+    assert_eq!(queue.refuse(), Some(load(Priority, 10).if_lost));
+    assert_eq!(contents(&mut queue), ["b"]);
+    assert_eq!(queue.refuse(), None);
+}
