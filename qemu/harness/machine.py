@@ -42,11 +42,15 @@ class Machine:
     accel: str = "tcg"
     memory_mib: int = 256
     cpus: int = 1
+    # Further parameters of the kernel.
+    append: str = ""
 
     def command(self, limit_seconds, command=""):
         """QEMU's arguments; the console is its standard output."""
         arch = ARCHITECTURES[self.arch]
         parameters = f"console={arch['console']} {KERNEL_PARAMETERS} mote.limit_seconds={limit_seconds}"
+        if self.append:
+            parameters += f" {self.append}"
         if command:
             # The kernel ends its own parameters here; the guest's init takes the rest.
             parameters += f" -- {command}"
