@@ -9,7 +9,9 @@ fn main() {
     println!("cargo:rerun-if-changed=bpf");
     println!("cargo:rerun-if-env-changed=CLANG");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    compile_bpf(&out.join("mote.o"));
+    compile_bpf(&[], &out.join("mote.o"));
+    // For kernels where a call's context is not as tracefs says (bpf/kernel.h).
+    compile_bpf(&["-DMOTE_MEASURED_CONTEXT"], &out.join("mote-measured.o"));
 
     bindgen::Builder::default()
         .header("bpf/record.h")
@@ -42,11 +44,12 @@ fn main() {
 
 /// `-mcpu=v1`: no instruction that 3.10.0-957.el7's verifier does not know. `-Wpadded`:
 /// every byte that crosses the ring has a name.
-fn compile_bpf(object: &Path) {
+fn compile_bpf(definitions: &[&str], object: &Path) {
     let clang = env::var("CLANG").unwrap_or_else(|_| "clang".into());
     let status = Command::new(&clang)
         .args(["-target", "bpf", "-mcpu=v1", "-O2", "-c", "bpf/mote.c", "-o"])
         .arg(object)
+        .args(definitions)
         .args(["-Wall", "-Wextra", "-Werror", "-Wpadded"])
         .args(["-Wno-unused-parameter", "-Wno-initializer-overrides"])
         .status()

@@ -16,49 +16,49 @@ INLINE int can_change(u64 flags)
 
 /* unlink, rmdir, chdir, chroot: (name); pivot_root: (new root, place of the old one) */
 SEC("tracepoint/enter_name")
-int enter_name(struct enter *ctx)
+int enter_name(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)ctx->args[0]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0));
 
 	return enter_call(ctx, &request, 1);
 }
 
 /* mkdir, chmod: (name, mode) */
 SEC("tracepoint/enter_name_mode")
-int enter_name_mode(struct enter *ctx)
+int enter_name_mode(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)ctx->args[0],
-					 .mode = ctx->args[1]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0),
+					 .mode = argument(ctx, 1));
 
 	return enter_call(ctx, &request, 1);
 }
 
 /* mkdirat, fchmodat, fchmodat2: (dirfd, name, mode, ...) */
 SEC("tracepoint/enter_at_mode")
-int enter_at_mode(struct enter *ctx)
+int enter_at_mode(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0],
-					 .path = (void *)ctx->args[1], .mode = ctx->args[2]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
+					 .path = (void *)argument(ctx, 1), .mode = argument(ctx, 2));
 
 	return enter_call(ctx, &request, 1);
 }
 
 /* unlinkat: (dirfd, name, flags) */
 SEC("tracepoint/enter_at_flags")
-int enter_at_flags(struct enter *ctx)
+int enter_at_flags(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0],
-					 .path = (void *)ctx->args[1],
-					 .call_flags = ctx->args[2]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
+					 .path = (void *)argument(ctx, 1),
+					 .call_flags = argument(ctx, 2));
 
 	return enter_call(ctx, &request, 1);
 }
 
 /* fchdir: (fd) */
 SEC("tracepoint/enter_fd")
-int enter_fd(struct enter *ctx)
+int enter_fd(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0));
 
 	return enter_call(ctx, &request, 0);
 }
@@ -69,87 +69,87 @@ int enter_fd(struct enter *ctx)
 
 /* unshare: (flags) */
 SEC("tracepoint/enter_unshare")
-int enter_unshare(struct enter *ctx)
+int enter_unshare(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = ctx->args[0]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = argument(ctx, 0));
 
-	if (!(ctx->args[0] & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER)))
+	if (!(argument(ctx, 0) & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER)))
 		return 0;
 	return enter_call(ctx, &request, 0);
 }
 
 /* setns: (fd, type of namespace) */
 SEC("tracepoint/enter_setns")
-int enter_setns(struct enter *ctx)
+int enter_setns(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = ctx->args[1]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = argument(ctx, 1));
 
 	/* 0: whatever the descriptor is */
-	if (ctx->args[1] && !(ctx->args[1] & (CLONE_NEWNS | CLONE_NEWUSER)))
+	if (argument(ctx, 1) && !(argument(ctx, 1) & (CLONE_NEWNS | CLONE_NEWUSER)))
 		return 0;
 	return enter_call(ctx, &request, 0);
 }
 
 /* fchmod: (fd, mode) */
 SEC("tracepoint/enter_fd_mode")
-int enter_fd_mode(struct enter *ctx)
+int enter_fd_mode(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0],
-					 .mode = ctx->args[1]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
+					 .mode = argument(ctx, 1));
 
 	return enter_call(ctx, &request, 0);
 }
 
 /* creat: (name, mode) */
 SEC("tracepoint/enter_creat")
-int enter_creat(struct enter *ctx)
+int enter_creat(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)ctx->args[0],
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0),
 					 .call_flags = O_CREAT | O_WRONLY | O_TRUNC,
-					 .mode = ctx->args[1]);
+					 .mode = argument(ctx, 1));
 
 	return enter_call(ctx, &request, 1);
 }
 
 /* open: (name, flags, mode) */
 SEC("tracepoint/enter_open")
-int enter_open(struct enter *ctx)
+int enter_open(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)ctx->args[0],
-					 .call_flags = ctx->args[1], .mode = ctx->args[2]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0),
+					 .call_flags = argument(ctx, 1), .mode = argument(ctx, 2));
 
-	if (!can_change(ctx->args[1]))
+	if (!can_change(argument(ctx, 1)))
 		return 0;
 	return enter_call(ctx, &request, 1);
 }
 
 /* openat: (dirfd, name, flags, mode) */
 SEC("tracepoint/enter_openat")
-int enter_openat(struct enter *ctx)
+int enter_openat(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0],
-					 .path = (void *)ctx->args[1],
-					 .call_flags = ctx->args[2], .mode = ctx->args[3]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
+					 .path = (void *)argument(ctx, 1),
+					 .call_flags = argument(ctx, 2), .mode = argument(ctx, 3));
 
-	if (!can_change(ctx->args[2]))
+	if (!can_change(argument(ctx, 2)))
 		return 0;
 	return enter_call(ctx, &request, 1);
 }
 
 /* openat2: (dirfd, name, struct open_how *, size), include/uapi/linux/openat2.h */
 SEC("tracepoint/enter_openat2")
-int enter_openat2(struct enter *ctx)
+int enter_openat2(void *ctx)
 {
 	struct {
 		u64 flags;
 		u64 mode;
 	} how = {};
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = ctx->args[0],
-					 .path = (void *)ctx->args[1]);
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
+					 .path = (void *)argument(ctx, 1));
 
 	/* Not resident: whether it can write is not known, so it is reported. */
-	if (!is_user((void *)ctx->args[2]) ||
-	    probe_read(&how, sizeof(how), (void *)ctx->args[2]))
+	if (!is_user((void *)argument(ctx, 2)) ||
+	    probe_read(&how, sizeof(how), (void *)argument(ctx, 2)))
 		request.flags |= MOTE_FLAGS_UNREAD;
 	else if (!can_change(how.flags))
 		return 0;
@@ -160,44 +160,44 @@ int enter_openat2(struct enter *ctx)
 
 /* rename: (old, new) */
 SEC("tracepoint/enter_rename")
-int enter_rename(struct enter *ctx)
+int enter_rename(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from = (void *)ctx->args[0],
-					 .path = (void *)ctx->args[1]);
+	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from = (void *)argument(ctx, 0),
+					 .path = (void *)argument(ctx, 1));
 
 	return enter_call(ctx, &request, 1);
 }
 
 /* renameat: (old dirfd, old, new dirfd, new) */
 SEC("tracepoint/enter_renameat")
-int enter_renameat(struct enter *ctx)
+int enter_renameat(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = ctx->args[0],
-					 .from = (void *)ctx->args[1], .dirfd = ctx->args[2],
-					 .path = (void *)ctx->args[3]);
+	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = argument(ctx, 0),
+					 .from = (void *)argument(ctx, 1), .dirfd = argument(ctx, 2),
+					 .path = (void *)argument(ctx, 3));
 
 	return enter_call(ctx, &request, 1);
 }
 
 /* renameat2: (old dirfd, old, new dirfd, new, flags) */
 SEC("tracepoint/enter_renameat2")
-int enter_renameat2(struct enter *ctx)
+int enter_renameat2(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = ctx->args[0],
-					 .from = (void *)ctx->args[1], .dirfd = ctx->args[2],
-					 .path = (void *)ctx->args[3],
-					 .call_flags = ctx->args[4]);
+	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = argument(ctx, 0),
+					 .from = (void *)argument(ctx, 1), .dirfd = argument(ctx, 2),
+					 .path = (void *)argument(ctx, 3),
+					 .call_flags = argument(ctx, 4));
 
 	return enter_call(ctx, &request, 1);
 }
 
 /* The slot of the call that returns. */
-INLINE struct call_slot *find_returning(const struct leave *ctx)
+INLINE struct call_slot *find_returning(void *ctx)
 {
 	struct call_slot *slot = find_call(get_current_pid_tgid());
 
 	/* Left by another call, whose return was not seen. */
-	if (slot && slot->call.header.syscall != ctx->nr) {
+	if (slot && slot->call.header.syscall != call_number(ctx)) {
 		release(&slot->claim);
 		return 0;
 	}
@@ -206,14 +206,14 @@ INLINE struct call_slot *find_returning(const struct leave *ctx)
 
 /* Every call that is reported. */
 SEC("tracepoint/leave_call")
-int leave_call(struct leave *ctx)
+int leave_call(void *ctx)
 {
 	struct call_slot *slot = find_returning(ctx);
 
 	if (!slot)
 		return 0;
 	read_late(slot);
-	slot->call.header.ret = ctx->ret;
+	slot->call.header.ret = call_result(ctx);
 	slot->call.header.time_ns = ktime_get_ns();
 	send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	release(&slot->claim);
@@ -223,13 +223,13 @@ int leave_call(struct leave *ctx)
 /* Calls that change what a process's names mean from now on. They are not sent with the
  * process events: a flood of chdir would push those out. */
 SEC("tracepoint/leave_relocation")
-int leave_relocation(struct leave *ctx)
+int leave_relocation(void *ctx)
 {
 	struct call_slot *slot = find_returning(ctx);
 
 	if (!slot)
 		return 0;
-	if (ctx->ret == 0) {
+	if (call_result(ctx) == 0) {
 		read_late(slot);
 		slot->call.header.ret = 0;
 		slot->call.header.time_ns = ktime_get_ns();

@@ -78,6 +78,61 @@ INLINE const struct mote_settings *get_settings(void)
 	return map_lookup(&settings, &zero);
 }
 
+/*
+ * The number, the arguments and the result of a call, from the context of a syscalls:*
+ * tracepoint (struct syscall_tp_t, kernel/trace/trace_syscalls.c). It is the same on all
+ * kernels but RHEL 9's and real-time ones, where trace_entry is longer: by how much neither
+ * tracefs nor the version tells (RHEL 9.3 has args at 24, tracefs says 16), so for those
+ * there is a second object, which reads it where it was measured to be. It reads by helper:
+ * the verifier takes constant offsets only, and only those that tracefs admits.
+ */
+#ifdef MOTE_MEASURED_CONTEXT
+INLINE u64 context_word(void *ctx, u32 offset, u32 bytes)
+{
+	u64 word = 0;
+
+	probe_read(&word, bytes, ctx + offset);
+	return word;
+}
+
+INLINE s32 call_number(void *ctx)
+{
+	const struct mote_settings *set = get_settings();
+
+	return set ? context_word(ctx, set->call_number_offset, sizeof(s32)) : 0;
+}
+
+INLINE u64 argument(void *ctx, u32 n)
+{
+	const struct mote_settings *set = get_settings();
+
+	return set ? context_word(ctx, set->call_args_offset + n * sizeof(u64), sizeof(u64)) : 0;
+}
+#else
+struct call_context {
+	u64 common;
+	s32 number;
+	u32 padding;
+	u64 args[6];
+};
+
+INLINE s32 call_number(void *ctx)
+{
+	return ((struct call_context *)ctx)->number;
+}
+
+INLINE u64 argument(void *ctx, u32 n)
+{
+	return ((struct call_context *)ctx)->args[n];
+}
+#endif
+
+/* The result stands where the first argument does. */
+INLINE s64 call_result(void *ctx)
+{
+	return argument(ctx, 0);
+}
+
 /* The sensor must not report what reporting causes. */
 INLINE int is_own(u64 id)
 {
@@ -124,22 +179,6 @@ INLINE void send_bulk(void *ctx, void *record, u64 bytes)
 	if (unlikely(err))
 		count_loss(err == -ENOSPC ? MOTE_LOSS_BULK_FULL : MOTE_LOSS_BULK_OUTPUT);
 }
-
-/* A syscalls:* tracepoint's record as BPF sees it (struct syscall_tp_t,
- * kernel/trace/trace_syscalls.c). */
-struct enter {
-	u64 common;
-	s32 nr;
-	u32 padding;
-	u64 args[6];
-};
-
-struct leave {
-	u64 common;
-	s32 nr;
-	u32 padding;
-	s64 ret;
-};
 
 /*
  * A place for a call between its enter and its exit: the first member of a map's value.

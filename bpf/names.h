@@ -107,14 +107,14 @@ struct request {
 /* What a program does not set keeps its default. */
 #define REQUEST(...) ((struct request){ .dirfd = AT_FDCWD, .from_dirfd = AT_FDCWD, __VA_ARGS__ })
 
-INLINE void fill_call(struct call_slot *slot, const struct enter *ctx, u64 id,
+INLINE void fill_call(struct call_slot *slot, void *ctx, u64 id,
 		      const struct request *request)
 {
 	struct mote_call *call = &slot->call;
 
 	slot->path = request->path;
 	slot->from = request->from;
-	call->header.syscall = ctx->nr;
+	call->header.syscall = call_number(ctx);
 	call->header.kind = request->kind;
 	call->header.flags = request->flags;
 	call->dirfd = request->dirfd;
@@ -145,7 +145,7 @@ INLINE void read_request(struct call_slot *slot, u16 kind, int named)
 	}
 }
 
-INLINE int enter_call(const struct enter *ctx, const struct request *request, int named)
+INLINE int enter_call(void *ctx, const struct request *request, int named)
 {
 	u64 id = get_current_pid_tgid();
 	struct call_slot *slot;
@@ -167,7 +167,7 @@ INLINE int enter_call(const struct enter *ctx, const struct request *request, in
 		slot->call.header.flags |= MOTE_RESULT_UNKNOWN;
 		slot->call.header.ret = 0;
 		slot->call.header.time_ns = ktime_get_ns();
-		send_bulk((void *)ctx, &slot->call, call_bytes(&slot->call));
+		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	}
 	return 0;
 }

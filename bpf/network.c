@@ -4,10 +4,10 @@
 
 /* connect: (fd, address, size) */
 SEC("tracepoint/enter_connect")
-int enter_connect(struct enter *ctx)
+int enter_connect(void *ctx)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_CONNECT, .dirfd = ctx->args[0],
-					 .path = (void *)ctx->args[1], .mode = ctx->args[2]);
+	struct request request = REQUEST(.kind = MOTE_KIND_CONNECT, .dirfd = argument(ctx, 0),
+					 .path = (void *)argument(ctx, 1), .mode = argument(ctx, 2));
 
 	return enter_call(ctx, &request, 1);
 }

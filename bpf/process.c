@@ -97,7 +97,7 @@ INLINE void send_exec(void *ctx, struct mote_exec *exec)
 	send_priority(ctx, exec, bytes);
 }
 
-INLINE int enter_exec(struct enter *ctx, s32 dirfd, const void *path, const void *argv)
+INLINE int enter_exec(void *ctx, s32 dirfd, const void *path, const void *argv)
 {
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot;
@@ -114,7 +114,7 @@ INLINE int enter_exec(struct enter *ctx, s32 dirfd, const void *path, const void
 		overflow = 1;
 	}
 	slot->path = path;
-	slot->exec.header.syscall = ctx->nr;
+	slot->exec.header.syscall = call_number(ctx);
 	slot->exec.header.pid = id >> 32;
 	slot->exec.dirfd = dirfd;
 	read_args(&slot->exec, argv);
@@ -132,26 +132,26 @@ INLINE int enter_exec(struct enter *ctx, s32 dirfd, const void *path, const void
 		slot->exec.header.flags |= MOTE_RESULT_UNKNOWN;
 		slot->exec.header.ret = 0;
 		set_identity(&slot->exec.header, id);
-		send_exec((void *)ctx, &slot->exec);
+		send_exec(ctx, &slot->exec);
 	}
 	return 0;
 }
 
 SEC("tracepoint/enter_execve")
-int enter_execve(struct enter *ctx)
+int enter_execve(void *ctx)
 {
-	return enter_exec(ctx, AT_FDCWD, (void *)ctx->args[0], (void *)ctx->args[1]);
+	return enter_exec(ctx, AT_FDCWD, (void *)argument(ctx, 0), (void *)argument(ctx, 1));
 }
 
 SEC("tracepoint/enter_execveat")
-int enter_execveat(struct enter *ctx)
+int enter_execveat(void *ctx)
 {
-	return enter_exec(ctx, ctx->args[0], (void *)ctx->args[1], (void *)ctx->args[2]);
+	return enter_exec(ctx, argument(ctx, 0), (void *)argument(ctx, 1), (void *)argument(ctx, 2));
 }
 
 /* execve and execveat return only when they fail, or after exec_done was run. */
 SEC("tracepoint/leave_exec")
-int leave_exec(struct leave *ctx)
+int leave_exec(void *ctx)
 {
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot = find_exec(id);
@@ -163,7 +163,7 @@ int leave_exec(struct leave *ctx)
 		slot->exec.header.flags |= MOTE_READ_LATE;
 	}
 	slot->exec.header.kind = MOTE_KIND_EXEC;
-	slot->exec.header.ret = ctx->ret;
+	slot->exec.header.ret = call_result(ctx);
 	set_identity(&slot->exec.header, id);
 	send_exec(ctx, &slot->exec);
 	release(&slot->claim);
@@ -318,6 +318,25 @@ int probe_exit(void *ctx)
 		probe_read(copy->targets + i * MOTE_PROBE_TARGET_BYTES, MOTE_PROBE_TARGET_BYTES,
 			   target);
 	}
+	copy->done = 1;
+	return 0;
+}
+
+/* At start, where tracefs does not tell: copies the context of a call that the sensor makes
+ * with agreed arguments. */
+SEC("tracepoint/probe_call")
+int probe_call(void *ctx)
+{
+	const struct mote_settings *set = get_settings();
+	struct mote_probe *copy;
+	u32 zero = 0;
+
+	if (!set || set->probe_pid != (u32)get_current_pid_tgid())
+		return 0;
+	copy = map_lookup(&probe, &zero);
+	if (!copy)
+		return 0;
+	probe_read(copy->context, sizeof(copy->context), ctx);
 	copy->done = 1;
 	return 0;
 }

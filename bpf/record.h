@@ -114,8 +114,10 @@ struct mote_settings {
 	/* In struct task_struct, measured at start; 0: not known. */
 	mote_u32 task_exit_code_offset;
 	mote_u32 task_signal_offset;
-	mote_u32 probe_pid; /* whose task_struct the measurement copies */
-	mote_u32 reserved;
+	/* In the context of syscalls:* tracepoints; for the object that needs them. */
+	mote_u32 call_number_offset;
+	mote_u32 call_args_offset;
+	mote_u32 probe_pid; /* whose task_struct or context the measurement copies */
 };
 
 /* Counters in struct mote_losses. */
@@ -144,12 +146,16 @@ struct mote_losses {
 #define MOTE_PROBE_POINTERS 64
 #define MOTE_PROBE_TARGET_BYTES 16
 
+/* The context of a call has at most this many bytes that matter. */
+#define MOTE_PROBE_CONTEXT_BYTES 64
+
 struct mote_probe {
 	mote_u32 done;
 	mote_u32 pointers;
 	mote_u32 pointer_offsets[MOTE_PROBE_POINTERS];
 	mote_u8 targets[MOTE_PROBE_POINTERS * MOTE_PROBE_TARGET_BYTES];
 	mote_u8 task[MOTE_PROBE_CHUNKS * MOTE_PROBE_CHUNK_BYTES];
+	mote_u8 context[MOTE_PROBE_CONTEXT_BYTES];
 };
 
 #endif

@@ -109,9 +109,20 @@ pub fn settings(tracefs: &Tracefs) -> Result<mote_settings, FormatError> {
     Ok(settings)
 }
 
+/// A call that the sensor makes to see its context, and that every kernel and architecture
+/// has.
+pub const TRIAL: Hook =
+    Hook { category: "syscalls", event: "sys_enter_fchmod", program: "probe_call" };
+
+/// Whether the system calls of this kernel are [usual](is_usual): one stands for all.
+pub fn calls_are_usual(tracefs: &Tracefs) -> Result<bool, FormatError> {
+    let trial = required(tracefs, TRIAL.category, TRIAL.event)?;
+    Ok(is_usual(&trial))
+}
+
 /// Whether a `syscalls:*` tracepoint has its number, and its first argument or result,
-/// where `struct enter` and `struct leave` of `bpf/kernel.h` read them.
-pub fn has_expected_layout(format: &Format) -> bool {
+/// where `struct call_context` of `bpf/kernel.h` has them.
+pub fn is_usual(format: &Format) -> bool {
     // 3.10 calls it `nr`.
     let number = format.field("__syscall_nr").or(format.field("nr"));
     number.is_some_and(|field| field.offset_bytes == 8)
@@ -152,6 +163,59 @@ mod tests {
         assert_eq!(hooked, known);
     }
 
+    /// Formats as those kernels printed them: offsets of the file name, the new task's id and
+    /// flags, `group_dead`, and of a socket's new state and protocol with its size.
+    #[test]
+    fn fields_are_found_on_every_kernel() {
+        for (kernel, group_dead, socket) in [
+            ("3.10.0-1160.el7", 0, (0, 0, 0)),
+            ("4.15.0", 0, (0, 0, 0)),
+            ("4.18.0-147.el8", 0, (20, 30, 1)),
+            ("5.4.59", 0, (20, 30, 1)),
+            ("5.14.2", 0, (20, 30, 2)),
+            ("6.1.192-debian", 0, (20, 30, 2)),
+            ("6.18-nokprobes", 32, (20, 30, 2)),
+            ("7.2.13-debian", 32, (20, 30, 2)),
+        ] {
+            let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tracefs");
+            let tracefs = Tracefs::at(format!("{dir}/{kernel}").into());
+            let settings = settings(&tracefs).unwrap();
+            assert_eq!(settings.exec_filename_offset, 8, "{kernel}");
+            assert_eq!(settings.newtask_pid_offset, 8, "{kernel}");
+            assert_eq!(settings.newtask_clone_flags_offset, 32, "{kernel}");
+            assert_eq!(settings.exit_group_dead_offset, group_dead, "{kernel}");
+            let found = (
+                settings.sock_newstate_offset,
+                settings.sock_protocol_offset,
+                settings.sock_protocol_bytes,
+            );
+            assert_eq!(found, socket, "{kernel}");
+            let openat = tracefs.format("syscalls", "sys_enter_openat").unwrap().unwrap();
+            assert!(is_usual(&openat), "{kernel}");
+        }
+    }
+
+    /// RHEL 9.3 and later, whose records all begin with one more field.
+    #[test]
+    fn a_longer_entry_moves_every_field() {
+        let exec = Format::parse(
+            "name: sched_process_exec\nID: 310\nformat:\n\
+             \tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;\n\
+             \tfield:unsigned char common_preempt_lazy_count;\toffset:8;\tsize:1;\tsigned:0;\n\n\
+             \tfield:__data_loc char[] filename;\toffset:12;\tsize:4;\tsigned:1;\n",
+        )
+        .unwrap();
+        assert_eq!(offset(&exec, "sched_process_exec", "filename").unwrap(), 12);
+        let connect = Format::parse(
+            "name: sys_enter_connect\nID: 1\nformat:\n\
+             \tfield:unsigned char common_preempt_lazy_count;\toffset:8;\tsize:1;\tsigned:0;\n\n\
+             \tfield:int __syscall_nr;\toffset:12;\tsize:4;\tsigned:1;\n\
+             \tfield:int fd;\toffset:16;\tsize:8;\tsigned:0;\n",
+        )
+        .unwrap();
+        assert!(!is_usual(&connect));
+    }
+
     #[test]
     fn a_layout_that_the_programs_do_not_read_is_refused() {
         let layout = |number, argument| {
@@ -159,7 +223,7 @@ mod tests {
                 "ID: 1\n\tfield:int __syscall_nr;\toffset:{number};\tsize:4;\n\
                  \tfield:long ret;\toffset:{argument};\tsize:8;"
             );
-            has_expected_layout(&Format::parse(&text).unwrap())
+            is_usual(&Format::parse(&text).unwrap())
         };
         assert!(layout(8, 16));
         assert!(!layout(8, 24));

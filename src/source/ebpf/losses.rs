@@ -51,12 +51,11 @@ const CLASSES: [(Class, u32, u32); 2] = [
 impl Losses {
     /// Nothing lost yet.
     pub fn new(possible_cpus: usize, object: &Object) -> Losses {
-        let mut programs = object.program_names();
-        programs.retain(|program| program != IN_INTERRUPTS);
+        let programs = object.programs().into_iter().map(|(name, _)| name);
         Losses {
             rings: vec![Default::default(); possible_cpus],
             counters: object.map_losses(possible_cpus),
-            skipped: programs.into_iter().map(|program| (program, 0)).collect(),
+            skipped: programs.filter(|name| name != IN_INTERRUPTS).map(|name| (name, 0)).collect(),
         }
     }
 

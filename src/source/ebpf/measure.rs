@@ -1,3 +1,5 @@
+//! What the kernel does not tell where it is, found by looking for values that we choose.
+//!
 //! Where a `task_struct` keeps `exit_code` and `signal`: measured, since no tracepoint tells
 //! the status of a process that ends, nor, before 6.18 or so, whether it was its last
 //! thread, and old kernels have no BTF.
@@ -29,6 +31,42 @@ pub struct Offsets {
     pub exit_code: Option<u32>,
     /// Of `task_struct.signal`, in bytes.
     pub signal: Option<u32>,
+}
+
+/// Where the context of a system call has what programs need, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallOffsets {
+    /// The number of the call.
+    pub number: u32,
+    /// Its first argument, or its result.
+    pub args: u32,
+}
+
+/// No descriptor, and no mode.
+const TRIAL_ARGS: [u64; 2] = [0x7a11_5eed, 0x5a5a];
+
+/// Measures with the program `probe_call` attached to fchmod(2), which fails at once.
+/// `None`: it was not seen, or has another form.
+pub fn call_offsets(object: &Object, settings: &mote_settings) -> io::Result<Option<CallOffsets>> {
+    object.set_probe(&Object::empty_probe())?;
+    object.set_settings(&mote_settings { probe_pid: std::process::id(), ..*settings })?;
+    // SAFETY: takes integers, which name nothing.
+    unsafe { libc::syscall(libc::SYS_fchmod, TRIAL_ARGS[0], TRIAL_ARGS[1]) };
+    object.set_settings(settings)?;
+    let probe = object.probe()?;
+    Ok(if probe.done == 0 { None } else { find_call(&probe.context) })
+}
+
+/// The number stands somewhere before the arguments, behind the pointer that the context
+/// begins with.
+fn find_call(context: &[u8]) -> Option<CallOffsets> {
+    const POINTER_BYTES: usize = 8;
+    let args: Vec<u8> = TRIAL_ARGS.iter().flat_map(|arg| arg.to_ne_bytes()).collect();
+    let args_at = context.windows(args.len()).step_by(8).position(|bytes| bytes == args)? * 8;
+    let before = context.get(POINTER_BYTES..args_at)?;
+    let number = (libc::SYS_fchmod as u32).to_ne_bytes();
+    let number_at = before.chunks_exact(4).position(|bytes| bytes == number)? * 4;
+    Some(CallOffsets { number: (POINTER_BYTES + number_at) as u32, args: args_at as u32 })
 }
 
 /// What a child ends with.
@@ -222,6 +260,22 @@ mod tests {
         assert_eq!(positions(&task, 0xa7), [64]);
         assert!(positions(&task, 0x5d).is_empty());
         assert!(positions(&[], 0x5d).is_empty());
+    }
+
+    /// The contexts of 6.18, RHEL 9.4 and RHEL 9.3.
+    #[test]
+    fn a_call_is_found_in_every_known_context() {
+        const NUMBER: u32 = libc::SYS_fchmod as u32;
+        for (number, args) in [(8, 16), (12, 16), (16, 24)] {
+            let mut context = vec![0xff; 64];
+            context[number..number + 4].copy_from_slice(&NUMBER.to_ne_bytes());
+            context[args..args + 8].copy_from_slice(&TRIAL_ARGS[0].to_ne_bytes());
+            assert_eq!(find_call(&context), None);
+            context[args + 8..args + 16].copy_from_slice(&TRIAL_ARGS[1].to_ne_bytes());
+            let found = CallOffsets { number: number as u32, args: args as u32 };
+            assert_eq!(find_call(&context), Some(found));
+        }
+        assert_eq!(find_call(&[]), None);
     }
 
     #[test]

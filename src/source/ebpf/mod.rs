@@ -22,7 +22,7 @@ use abi::record::mote_settings;
 use hooks::{FormatError, Hook};
 use losses::Losses;
 use measure::Offsets;
-use object::{LoadError, Object};
+use object::{CallContext, LoadError, Object};
 use ring::{Entry, Ring};
 use rings::{Origin, Rings};
 use tracefs::Tracefs;
@@ -103,6 +103,7 @@ pub fn online_cpus() -> io::Result<Vec<i32>> {
 /// nothing is pinned.
 #[derive(Debug)]
 pub struct Ebpf {
+    context: CallContext,
     attached: Vec<(Hook, OwnedFd)>,
     missing: Vec<String>,
     status_known: bool,
@@ -139,8 +140,11 @@ impl Ebpf {
         if possible_cpus > limits::CPUS {
             return Err(StartError::Cpus(possible_cpus));
         }
-        let object = Object::load(possible_cpus as u32).map_err(StartError::Load)?;
+        let usual = hooks::calls_are_usual(&tracefs).map_err(StartError::Format)?;
+        let context = if usual { CallContext::Usual } else { CallContext::Measured };
+        let object = Object::load(context, possible_cpus as u32).map_err(StartError::Load)?;
         let mut provider = Ebpf {
+            context,
             attached: Vec::new(),
             missing: Vec::new(),
             status_known: false,
@@ -153,6 +157,7 @@ impl Ebpf {
         let online = online_cpus().map_err(|error| StartError::Ring(0, error))?;
         provider.sync_cpus(&online)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
+        provider.measure_calls(&tracefs, &mut settings)?;
         let offsets = provider.measure(&tracefs, &settings)?;
         settings.task_exit_code_offset = offsets.exit_code.unwrap_or(0);
         settings.task_signal_offset = offsets.signal.unwrap_or(0);
@@ -221,6 +226,27 @@ impl Ebpf {
         Ok(())
     }
 
+    /// Finds out what a call's context is like, where tracefs does not tell.
+    fn measure_calls(
+        &self,
+        tracefs: &Tracefs,
+        settings: &mut mote_settings,
+    ) -> Result<(), StartError> {
+        if self.context == CallContext::Usual {
+            return Ok(());
+        }
+        let attached = self.attach(tracefs, hooks::TRIAL)?;
+        let offsets = match attached {
+            Some(_) => measure::call_offsets(&self.object, settings).unwrap_or(None),
+            None => None,
+        };
+        let unknown = FormatError::Layout(hooks::TRIAL.event, "args");
+        let offsets = offsets.ok_or(StartError::Format(unknown))?;
+        settings.call_number_offset = offsets.number;
+        settings.call_args_offset = offsets.args;
+        self.object.set_settings(settings).map_err(StartError::Settings)
+    }
+
     fn measure(&self, tracefs: &Tracefs, settings: &mote_settings) -> Result<Offsets, StartError> {
         const EVENT: &str = "sched_process_exit";
         let hook = Hook { category: "sched", event: EVENT, program: "probe_exit" };
@@ -264,7 +290,8 @@ impl Ebpf {
             .format(hook.category, hook.event)
             .map_err(|error| StartError::Format(FormatError::Read(hook.event, error)))?;
         let Some(format) = format else { return Ok(None) };
-        if hook.category == "syscalls" && !hooks::has_expected_layout(&format) {
+        let as_loaded = self.context == CallContext::Measured || hooks::is_usual(&format);
+        if hook.category == "syscalls" && !as_loaded {
             return Ok(None);
         }
         let failed = |error| StartError::Attach(hook.event, error);

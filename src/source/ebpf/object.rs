@@ -15,6 +15,16 @@ use super::counters::Counters;
 
 /// Compiled from `bpf/` by `build.rs`.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote.o"));
+static MEASURED_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote-measured.o"));
+
+/// How programs find the number and the arguments of a system call (`bpf/kernel.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallContext {
+    /// At the offsets that tracefs gives, which are the same on most kernels.
+    Usual,
+    /// At the offsets in the settings, which have to be measured.
+    Measured,
+}
 
 /// What libbpf said since the last load began: the verifier's log is in it.
 static LIBBPF_LOG: Mutex<String> = Mutex::new(String::new());
@@ -49,9 +59,25 @@ pub struct Object {
 }
 
 impl Object {
-    /// Loads every program. `possible_cpus` sizes the ring maps.
-    pub fn load(possible_cpus: u32) -> Result<Object, LoadError> {
+    /// Loads every program. `possible_cpus` sizes the maps by CPU.
+    pub fn load(context: CallContext, possible_cpus: u32) -> Result<Object, LoadError> {
+        let object = Object::open(context)?;
+        object.prepare(possible_cpus)?;
+        // SAFETY: an open object that is not loaded yet.
+        let error = unsafe { bpf_sys::bpf_object__load(object.raw.as_ptr()) };
+        if error != 0 {
+            return Err(failed("load the BPF object", error));
+        }
+        Ok(object)
+    }
+
+    /// Parses the object; nothing is asked of the kernel.
+    fn open(context: CallContext) -> Result<Object, LoadError> {
         capture_libbpf_log();
+        let elf = match context {
+            CallContext::Usual => OBJECT,
+            CallContext::Measured => MEASURED_OBJECT,
+        };
         let name = c"mote";
         let options = bpf_sys::bpf_object_open_opts {
             sz: size_of::<bpf_sys::bpf_object_open_opts>() as bpf_sys::size_t,
@@ -60,17 +86,20 @@ impl Object {
             ..unsafe { std::mem::zeroed() }
         };
         // SAFETY: the buffer and the options outlive the call; libbpf copies the object.
-        let raw = unsafe {
-            bpf_sys::bpf_object__open_mem(OBJECT.as_ptr().cast(), OBJECT.len() as _, &options)
-        };
+        let raw =
+            unsafe { bpf_sys::bpf_object__open_mem(elf.as_ptr().cast(), elf.len() as _, &options) };
         // SAFETY: takes any value that libbpf returned.
         let error = unsafe { bpf_sys::libbpf_get_error(raw.cast()) };
         let Some(raw) = NonNull::new(raw).filter(|_| error == 0) else {
             return Err(failed("open the BPF object", error as c_int));
         };
-        let object = Object { raw };
+        Ok(Object { raw })
+    }
+
+    /// Sizes the maps, which has to be done before the object is loaded.
+    fn prepare(&self, possible_cpus: u32) -> Result<(), LoadError> {
         for name in [c"priority", c"bulk", c"losses"] {
-            let map = object.map(name);
+            let map = self.map(name);
             if map.is_null() {
                 return Err(failed("find the maps by CPU", libc::ENOENT));
             }
@@ -82,14 +111,9 @@ impl Object {
         }
         if maps_can_be_mapped() {
             // SAFETY: a map of this object, not loaded yet; there is one of this name.
-            unsafe { bpf_sys::bpf_map__set_map_flags(object.map(c"losses"), BPF_F_MMAPABLE) };
+            unsafe { bpf_sys::bpf_map__set_map_flags(self.map(c"losses"), BPF_F_MMAPABLE) };
         }
-        // SAFETY: an open object that is not loaded yet.
-        let error = unsafe { bpf_sys::bpf_object__load(object.raw.as_ptr()) };
-        if error != 0 {
-            return Err(failed("load the BPF object", error));
-        }
-        Ok(object)
+        Ok(())
     }
 
     fn map(&self, name: &CStr) -> *mut bpf_sys::bpf_map {
@@ -117,19 +141,24 @@ impl Object {
         (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
-    /// The names of all programs.
-    pub fn program_names(&self) -> Vec<String> {
-        let mut names = Vec::new();
+    /// Every program: its name and how many instructions it has.
+    pub fn programs(&self) -> Vec<(String, usize)> {
+        const INSTRUCTION_BYTES: usize = 8;
+        let mut programs = Vec::new();
         let mut program = std::ptr::null_mut();
         loop {
             // SAFETY: null starts the walk; each further one came from it.
             program = unsafe { bpf_sys::bpf_program__next(program, self.raw.as_ptr()) };
             if program.is_null() {
-                return names;
+                return programs;
             }
             // SAFETY: a program of this object; its name is a C string that it owns.
-            let name = unsafe { CStr::from_ptr(bpf_sys::bpf_program__name(program)) };
-            names.push(name.to_string_lossy().into_owned());
+            let (name, bytes) = unsafe {
+                let name = CStr::from_ptr(bpf_sys::bpf_program__name(program));
+                (name, bpf_sys::bpf_program__size(program))
+            };
+            programs
+                .push((name.to_string_lossy().into_owned(), bytes as usize / INSTRUCTION_BYTES));
         }
     }
 
@@ -283,4 +312,34 @@ unsafe extern "C" fn on_libbpf_message(
         log.push_str(&message.to_string_lossy());
     }
     0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `BPF_MAXINSNS` before 5.2 (linux `include/uapi/linux/bpf_common.h`).
+    const MOST_INSTRUCTIONS: usize = 4096;
+
+    /// clang itself refuses more than 512 bytes of stack.
+    #[test]
+    fn every_program_is_short_enough_for_the_oldest_kernels() {
+        for context in [CallContext::Usual, CallContext::Measured] {
+            let programs = Object::open(context).unwrap().programs();
+            assert!(programs.len() > 20, "{programs:?}");
+            for (name, instructions) in programs {
+                assert!(instructions <= MOST_INSTRUCTIONS, "{name}: {instructions} ({context:?})");
+            }
+        }
+    }
+
+    /// A hook without a program could never be attached.
+    #[test]
+    fn every_hook_has_its_program() {
+        let programs = Object::open(CallContext::Usual).unwrap().programs();
+        let calls = super::super::hooks::SYSCALLS.into_iter().flat_map(|(a, b)| [a, b]);
+        for hook in super::super::hooks::PROCESS.into_iter().chain(calls) {
+            assert!(programs.iter().any(|(name, _)| name == hook.program), "{hook:?}");
+        }
+    }
 }

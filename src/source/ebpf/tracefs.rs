@@ -84,12 +84,17 @@ impl Tracefs {
         Tracefs::find().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    /// The tracepoints below a directory that looks like tracefs's `events`.
+    pub fn at(events: PathBuf) -> Tracefs {
+        Tracefs { events, _mount: None }
+    }
+
     fn find() -> Option<Tracefs> {
         PLACES
             .into_iter()
             .map(PathBuf::from)
             .find(|events| events.join("sched").is_dir())
-            .map(|events| Tracefs { events, _mount: None })
+            .map(Tracefs::at)
     }
 
     /// The format of a tracepoint. `None`: this kernel does not have it.
