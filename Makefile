@@ -1,6 +1,6 @@
 # mote: `make` lists what can be made.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench fuzz clean
+.PHONY: help build run test bench fuzz kernels qemu harness clean
 
 TARGET := x86_64-unknown-linux-gnu
 FUZZ_SECONDS ?= 60
@@ -11,6 +11,8 @@ BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pk
 TEST_PACKAGES := rsyslog bpftool util-linux
 # What the sensor is compared with.
 BENCH_PACKAGES := auditd
+# Guests. An .rpm is unpacked by rpm2cpio and cpio.
+QEMU_PACKAGES := python3 qemu-system-x86 busybox-static rpm2cpio cpio
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,6 +37,22 @@ bench: build ## what the sensor costs: one rename loop with it off and on (root)
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
 	@scripts/packages $(BUILD_PACKAGES)
 	@scripts/fuzz $(FUZZ_SECONDS)
+
+kernels: ## the kernels that this machine's package sources have, to target/kernels
+	@scripts/packages python3
+	@qemu/fetch
+
+# ROW: rows of qemu/kernels.toml. KERNEL: an image for one of them. JOBS: guests at a time.
+qemu: build ## boot every kernel at hand with the live tests; KERNEL=image ROW=name for one
+	@scripts/packages $(QEMU_PACKAGES)
+	@qemu/initramfs
+	@qemu/matrix $(foreach row,$(ROW),--row $(row)) $(if $(KERNEL),--kernel $(KERNEL)) \
+		$(if $(JOBS),--jobs $(JOBS)) $(QEMU_FLAGS)
+
+harness: ## tests of the QEMU harness itself; is docs/kernels.md up to date
+	@scripts/packages python3
+	@cd qemu && python3 -m unittest discover -s tests -t .
+	@qemu/matrix --check
 
 clean: ## remove everything that was made
 	cargo clean

@@ -16,6 +16,7 @@ pub mod workload;
 pub use runner::skip;
 pub use sensor::{Sensor, decode};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
@@ -56,9 +57,15 @@ fn bpf_allowed() -> bool {
     const BPF_MAP_TYPE_ARRAY: u32 = 2;
     // union bpf_attr: map_type, key_size, value_size, max_entries.
     let attr: [u32; 4] = [BPF_MAP_TYPE_ARRAY, 4, 4, 1];
+    // Before 5.11 a map counts against RLIMIT_MEMLOCK, and so do those of a sensor that has
+    // just ended, until the kernel frees them. The limit is put back for the sensor's sake:
+    // it has to raise its own.
+    let limit = getrlimit(Resource::Memlock);
+    let _ = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None });
     // SAFETY: the kernel reads size_of(attr) bytes of `attr`, which outlives the call.
     let fd =
         unsafe { libc::syscall(libc::SYS_bpf, BPF_MAP_CREATE, attr.as_ptr(), size_of_val(&attr)) };
+    let _ = setrlimit(Resource::Memlock, limit);
     if fd < 0 {
         return false;
     }

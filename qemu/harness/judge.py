@@ -1,0 +1,84 @@
+"""Compares what a guest reported with what its row of the table expects."""
+from dataclasses import asdict, dataclass, field
+
+PASSED = "passed"
+FAILED = "failed"
+
+
+@dataclass
+class Record:
+    """What is kept of one run; results.json has one a row."""
+
+    result: str
+    kernel: str = ""
+    mote: str = ""
+    provider: str = ""
+    hooks: int = 0
+    missing: list = field(default_factory=list)
+    warnings: list = field(default_factory=list)
+    passed: int = 0
+    # `program/check`
+    failed: list = field(default_factory=list)
+    # `program/check` and why
+    skipped: list = field(default_factory=list)
+    problems: list = field(default_factory=list)
+    memory_kib: int = 0
+    boot_seconds: float = 0.0
+    seconds: float = 0.0
+    accel: str = ""
+    # Boots that ended before init.
+    aborted: int = 0
+
+    def as_dict(self):
+        return asdict(self)
+
+
+def record(kernel, result, mote):
+    """The record of `result`, judged by the row `kernel`."""
+    checks = [check.rsplit(" ", 1) for check in result.all_facts("check")]
+    skipped = [fact.partition(" ")[::2] for fact in result.all_facts("skipped")]
+    made = Record(
+        result="",
+        kernel=result.fact("init", ""),
+        mote=mote,
+        provider=result.fact("provider", ""),
+        hooks=int(result.fact("hooks", 0)),
+        missing=result.all_facts("missing"),
+        warnings=result.all_facts("warning"),
+        passed=sum(verdict == "ok" for _, verdict in checks),
+        failed=[name for name, verdict in checks if verdict == "FAILED"],
+        skipped=[list(pair) for pair in skipped],
+        memory_kib=int(result.fact("memory_kib") or 0),
+        boot_seconds=round(result.boot_seconds or 0, 1),
+        seconds=round(result.total_seconds, 1),
+        accel=result.accel,
+    )
+    made.problems = result.problems + unexpected(kernel, made)
+    if error := result.fact("error"):
+        made.problems.append(f"sensor: {error}")
+    made.result = FAILED if made.problems else PASSED
+    return made
+
+
+def unexpected(kernel, made):
+    """Where the guest differs from its row: nothing passes because nothing was looked at."""
+    found = []
+    if not made.kernel:
+        return found
+    if not made.kernel.startswith(kernel.release):
+        found.append(f"wrong kernel: {made.kernel}, and the row is for {kernel.release}*")
+    if made.provider != kernel.provider:
+        found.append(f"provider: {made.provider or 'none'}, and the row expects {kernel.provider}")
+    elif kernel.lacks is not None:
+        if surplus := sorted(set(made.missing) - set(kernel.lacks)):
+            found.append(f"missing hooks that the row does not name: {' '.join(surplus)}")
+        if there := sorted(set(kernel.lacks) - set(made.missing)):
+            found.append(f"hooks that the row calls lacking are there: {' '.join(there)}")
+    # In a guest everything is there but what cannot be static, and a second CPU unless asked
+    # for; who skips for another reason did not look.
+    for name, why in made.skipped:
+        if not why.endswith("is not installed") and "no second CPU" not in why:
+            found.append(f"skipped without need: {name}: {why}")
+    if made.passed == 0:
+        found.append("no check passed")
+    return found

@@ -1,0 +1,69 @@
+"""The emulated machine: one QEMU command line for each architecture."""
+import os
+from dataclasses import dataclass
+
+# A fixed CPU model: a result must not depend on the host's processor. Under KVM the host's
+# is the only one sure to work.
+ARCHITECTURES = {
+    "amd64": {
+        "qemu": "qemu-system-x86_64",
+        "machine": "pc",
+        "cpu": "qemu64",
+        "console": "ttyS0",
+        "host": "x86_64",
+        "package": "qemu-system-x86",
+    },
+    "arm64": {
+        "qemu": "qemu-system-aarch64",
+        "machine": "virt",
+        "cpu": "cortex-a57",
+        "console": "ttyAMA0",
+        "host": "aarch64",
+        "package": "qemu-system-arm",
+    },
+}
+
+# loglevel=4 shows errors and worse: a serial line is slow, and it is all a failure needs.
+# With -no-reboot, panic=-1 ends QEMU at once; oops=panic, because a kernel that oopsed
+# under the sensor has failed. printk.devkmsg: the guest's lines are not rate-limited.
+# rootfstype=ramfs: a tmpfs would give the initramfs half the memory at most.
+KERNEL_PARAMETERS = (
+    "loglevel=4 printk.time=1 printk.devkmsg=on panic=-1 oops=panic rdinit=/init rootfstype=ramfs"
+)
+
+
+@dataclass
+class Machine:
+    """What is booted, and on what."""
+
+    kernel: str
+    initramfs: str
+    arch: str = "amd64"
+    accel: str = "tcg"
+    memory_mib: int = 256
+    cpus: int = 1
+    # Further parameters of the kernel.
+    append: str = ""
+
+    def command(self, limit_seconds, command=""):
+        """QEMU's arguments; the console is its standard output."""
+        arch = ARCHITECTURES[self.arch]
+        parameters = f"console={arch['console']} {KERNEL_PARAMETERS} mote.limit_seconds={limit_seconds}"
+        if self.append:
+            parameters += f" {self.append}"
+        if command:
+            # The kernel ends its own parameters here; the guest's init takes the rest.
+            parameters += f" -- {command}"
+        cpu = "host" if self.accel == "kvm" else arch["cpu"]
+        return [
+            arch["qemu"], "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-machine", arch["machine"], "-accel", self.accel, "-cpu", cpu,
+            "-m", str(self.memory_mib), "-smp", str(self.cpus),
+            "-serial", "stdio",
+            "-kernel", self.kernel, "-initrd", self.initramfs, "-append", parameters,
+        ]  # fmt: skip
+
+    def kvm_is_possible(self):
+        """Whether the host offers KVM for this architecture; not whether it works."""
+        same = ARCHITECTURES[self.arch]["host"] == os.uname().machine
+        return same and os.access("/dev/kvm", os.R_OK | os.W_OK)
