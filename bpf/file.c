@@ -74,7 +74,6 @@ int enter_fd(void *ctx)
 	return enter_call(ctx, &request, 0);
 }
 
-#define CLONE_FS 0x00000200
 #define CLONE_NEWNS 0x00020000
 #define CLONE_NEWUSER 0x10000000
 
@@ -207,16 +206,22 @@ int enter_renameat2(void *ctx)
 	return enter_call(ctx, &request, 1);
 }
 
-/* The slot of the call that returns. */
+/* The slot of the call that returns, complete but for its time. */
 INLINE struct call_slot *find_returning(void *ctx)
 {
 	struct call_slot *slot = find_call(get_current_pid_tgid());
 
+	if (!slot)
+		return 0;
 	/* Left by another call, whose return was not seen. */
-	if (slot && slot->call.header.syscall != call_number(ctx)) {
+	if (slot->call.header.syscall != call_number(ctx)) {
 		release(&slot->claim);
 		return 0;
 	}
+	read_late(slot);
+	if (slot->entered_ns)
+		slot->call.duration_us = duration_us(slot->entered_ns);
+	slot->call.header.ret = call_result(ctx);
 	return slot;
 }
 
@@ -228,8 +233,6 @@ int leave_call(void *ctx)
 
 	if (!slot)
 		return 0;
-	read_late(slot);
-	slot->call.header.ret = call_result(ctx);
 	slot->call.header.time_ns = ktime_get_ns();
 	send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	release(&slot->claim);
@@ -245,9 +248,7 @@ int leave_relocation(void *ctx)
 
 	if (!slot)
 		return 0;
-	if (call_result(ctx) == 0) {
-		read_late(slot);
-		slot->call.header.ret = 0;
+	if (slot->call.header.ret == 0) {
 		slot->call.header.time_ns = ktime_get_ns();
 		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	}

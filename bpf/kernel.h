@@ -134,11 +134,17 @@ INLINE s64 call_result(void *ctx)
 }
 
 /* The sensor must not report what reporting causes. */
-INLINE int is_own(u64 id)
+INLINE int is_own(const struct mote_settings *set, u64 id)
 {
-	const struct mote_settings *set = get_settings();
+	return set->own_pid == (u32)(id >> 32);
+}
 
-	return !set || set->own_pid == (u32)(id >> 32);
+/* Microseconds since a time, as far as they fit; 0 stands for less than one. */
+INLINE u32 duration_us(u64 since_ns)
+{
+	u64 us = (ktime_get_ns() - since_ns) / 1000;
+
+	return us > 0xffffffffULL ? 0xffffffff : us;
 }
 
 INLINE void set_identity(struct mote_header *header, u64 id)
@@ -160,8 +166,9 @@ INLINE void count_loss(u32 which)
 	u32 cpu = get_smp_processor_id();
 	struct mote_losses *own = map_lookup(&losses, &cpu);
 
+	/* Atomic: on some kernels a program can be preempted (see struct claim). */
 	if (own)
-		own->counts[which] += 1;
+		__sync_fetch_and_add(&own->counts[which], 1);
 }
 
 INLINE void send_priority(void *ctx, void *record, u64 bytes)
@@ -189,6 +196,11 @@ INLINE void send_bulk(void *ctx, void *record, u64 bytes)
  * claims at once may both step back; they never both succeed.
  *
  * The holder gives the slot back when its call returns or its thread ends.
+ *
+ * From 7.x on the programs of system calls can be preempted (trace_call_bpf_faultable,
+ * kernel/trace/bpf_trace.c), and the kernel skips a program on a CPU on which another task
+ * is inside of it. There each is loaded twice, and the second run does what the first did
+ * not do. A scratch slot of the CPU is claimed too.
  */
 struct claim {
 	u64 holders;

@@ -9,6 +9,7 @@ struct call_slot {
 	struct claim claim;
 	const void *path; /* the caller's pointers, for a second reading */
 	const void *from;
+	u64 entered_ns; /* 0: where the process works does not matter */
 	struct mote_call call;
 };
 
@@ -33,9 +34,14 @@ INLINE u32 read_name(u8 *to, u32 capacity, const void *from, u16 *flags, u16 unr
 	long bytes = probe_read_str(to, capacity, from);
 	u8 last = 0;
 
-	if (bytes <= 0) {
+	if (bytes < 0) {
 		*flags |= unread;
 		return 0;
+	}
+	if (bytes == 0) {
+		/* Up to 6.12 the helper says so of an empty string of user space. */
+		to[0] = 0;
+		return 1;
 	}
 	if (bytes >= capacity) {
 		/* Full: cut, unless the string ends just here. */
@@ -104,6 +110,8 @@ struct request {
 };
 
 #define AT_FDCWD -100
+/* A second run follows the first at once, unless its task is preempted in between. */
+#define SECOND_RUN_NS 1000000
 /* What a program does not set keeps its default. */
 #define REQUEST(...) ((struct request){ .dirfd = AT_FDCWD, .from_dirfd = AT_FDCWD, __VA_ARGS__ })
 
@@ -123,6 +131,7 @@ INLINE void fill_call(struct call_slot *slot, void *ctx, u64 id,
 	call->mode = request->mode;
 	call->from_bytes = 0;
 	call->path_bytes = 0;
+	call->duration_us = 0;
 	set_identity(&call->header, id);
 }
 
@@ -145,30 +154,73 @@ INLINE void read_request(struct call_slot *slot, u16 kind, int named)
 	}
 }
 
-INLINE int enter_call(void *ctx, const struct request *request, int named)
+/* Whether a name, or one that was not read, may start at the working directory. */
+INLINE int is_relative(const struct mote_call *call)
 {
-	u64 id = get_current_pid_tgid();
-	struct call_slot *slot;
-	u32 zero = 0;
-	int overflow = 0;
+	if (call->header.kind == MOTE_KIND_RENAME)
+		return call->data[0] != '/' || call->path_bytes == 0 ||
+		       call->data[call->from_bytes & (MOTE_NAME_BYTES - 1)] != '/';
+	return call->header.kind == MOTE_KIND_NAME && call->data[0] != '/';
+}
 
-	if (is_own(id))
+/* Whether the enter of this call was seen already, by the other run of this program. */
+INLINE int is_entered(const struct call_slot *slot, void *ctx, u64 id,
+		      const struct request *request)
+{
+	const struct mote_call *call = &slot->call;
+
+	return call->header.syscall == call_number(ctx) && call->header.pid == (u32)(id >> 32) &&
+	       call->header.tid == (u32)id && slot->path == request->path &&
+	       slot->from == request->from && call->dirfd == request->dirfd &&
+	       call->from_dirfd == request->from_dirfd && call->mode == request->mode;
+}
+
+/* For a call without a slot: it is sent at once. */
+INLINE int send_without_slot(void *ctx, u64 id, const struct request *request, int named,
+			     const struct mote_settings *set)
+{
+	u32 zero = 0;
+	struct call_slot *slot = map_lookup(&call_overflow, &zero);
+
+	if (!slot)
 		return 0;
-	slot = claim_call(id);
-	if (unlikely(!slot)) {
-		slot = map_lookup(&call_overflow, &zero);
-		if (!slot)
-			return 0;
-		overflow = 1;
+	if (set->calls_run_twice && is_entered(slot, ctx, id, request) &&
+	    ktime_get_ns() - slot->call.header.time_ns < SECOND_RUN_NS)
+		return 0;
+	if (!try_claim(&slot->claim, id)) {
+		count_loss(MOTE_LOSS_BULK_BUSY);
+		return 0;
 	}
 	fill_call(slot, ctx, id, request);
 	read_request(slot, request->kind, named);
-	if (unlikely(overflow)) {
-		slot->call.header.flags |= MOTE_RESULT_UNKNOWN;
-		slot->call.header.ret = 0;
-		slot->call.header.time_ns = ktime_get_ns();
-		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
+	slot->call.header.flags |= MOTE_RESULT_UNKNOWN;
+	slot->call.header.ret = 0;
+	slot->call.header.time_ns = ktime_get_ns();
+	send_bulk(ctx, &slot->call, call_bytes(&slot->call));
+	release(&slot->claim);
+	return 0;
+}
+
+INLINE int enter_call(void *ctx, const struct request *request, int named)
+{
+	const struct mote_settings *set = get_settings();
+	u64 id = get_current_pid_tgid();
+	struct call_slot *slot;
+
+	if (!set || is_own(set, id))
+		return 0;
+	if (unlikely(set->calls_run_twice)) {
+		slot = find_call(id);
+		if (slot && is_entered(slot, ctx, id, request))
+			return 0;
 	}
+	slot = claim_call(id);
+	if (unlikely(!slot))
+		return send_without_slot(ctx, id, request, named, set);
+	fill_call(slot, ctx, id, request);
+	read_request(slot, request->kind, named);
+	/* Another thread may change the directory before the call returns. */
+	slot->entered_ns = is_relative(&slot->call) ? ktime_get_ns() : 0;
 	return 0;
 }
 

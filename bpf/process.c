@@ -5,6 +5,7 @@
 struct exec_slot {
 	struct claim claim;
 	const void *path;
+	u64 entered_ns;
 	struct mote_exec exec;
 };
 
@@ -28,6 +29,21 @@ INLINE struct exec_slot *find_exec(u64 id)
 	return slot && slot->exec.header.pid == (u32)(id >> 32) ? slot : 0;
 }
 
+/* This CPU's scratch slot, to be released. */
+INLINE struct exec_slot *claim_exec_overflow(void)
+{
+	u32 zero = 0;
+	struct exec_slot *slot = map_lookup(&exec_overflow, &zero);
+
+	if (!slot)
+		return 0;
+	if (!try_claim(&slot->claim, get_current_task())) {
+		count_loss(MOTE_LOSS_PRIORITY_BUSY);
+		return 0;
+	}
+	return slot;
+}
+
 INLINE void read_args(struct mote_exec *exec, const void *const *argv)
 {
 	u64 used = 0;
@@ -49,10 +65,11 @@ INLINE void read_args(struct mote_exec *exec, const void *const *argv)
 			flags |= MOTE_ARGS_CUT;
 			break;
 		}
-		bytes = is_user(arg) ? probe_read_str(exec->data + used, MOTE_ARGS_BYTES, arg) : 0;
-		if (bytes <= 0) {
-			/* Keeps its place, empty. */
+		bytes = is_user(arg) ? probe_read_str(exec->data + used, MOTE_ARGS_BYTES, arg) : -1;
+		if (bytes < 0)
 			flags |= MOTE_ARGS_UNREAD;
+		if (bytes <= 0) {
+			/* Keeps its place, empty; it is, where the helper says 0 (read_name). */
 			exec->data[used] = 0;
 			bytes = 1;
 		}
@@ -85,7 +102,7 @@ INLINE void read_exec_path(struct mote_exec *exec, const void *from)
 	exec->header.flags = flags;
 }
 
-INLINE void send_exec(void *ctx, struct mote_exec *exec)
+INLINE u64 exec_bytes(const struct mote_exec *exec)
 {
 	u64 bytes = __builtin_offsetof(struct mote_exec, data);
 
@@ -93,27 +110,45 @@ INLINE void send_exec(void *ctx, struct mote_exec *exec)
 	bytes += exec->path_bytes;
 	if (bytes > sizeof(*exec))
 		bytes = sizeof(*exec);
+	return bytes;
+}
+
+/* An attempt changes nothing, and costs its caller next to nothing: a flood of them must
+ * not push out what happened. */
+INLINE void send_attempt(void *ctx, struct exec_slot *slot, u64 id)
+{
+	struct mote_exec *exec = &slot->exec;
+
+	exec->header.kind = MOTE_KIND_EXEC;
+	set_identity(&exec->header, id);
+	exec->duration_us = duration_us(slot->entered_ns);
 	exec->header.time_ns = ktime_get_ns();
-	send_priority(ctx, exec, bytes);
+	send_bulk(ctx, exec, exec_bytes(exec));
 }
 
 INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const void *argv)
 {
+	const struct mote_settings *set = get_settings();
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot;
-	u32 zero = 0;
 	int overflow = 0;
 
-	if (is_own(id))
+	if (!set || is_own(set, id))
 		return 0;
+	if (unlikely(set->calls_run_twice)) {
+		slot = find_exec(id);
+		if (slot && slot->path == path && slot->exec.header.syscall == number)
+			return 0;
+	}
 	slot = claim_exec(id);
 	if (unlikely(!slot)) {
-		slot = map_lookup(&exec_overflow, &zero);
+		slot = claim_exec_overflow();
 		if (!slot)
 			return 0;
 		overflow = 1;
 	}
 	slot->path = path;
+	slot->entered_ns = ktime_get_ns();
 	slot->exec.header.syscall = number;
 	slot->exec.header.pid = id >> 32;
 	slot->exec.dirfd = dirfd;
@@ -128,11 +163,10 @@ INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const 
 	/* Whether it succeeds is not known yet. If it does, exec_done tells it once more,
 	 * without the arguments. */
 	if (unlikely(overflow)) {
-		slot->exec.header.kind = MOTE_KIND_EXEC;
 		slot->exec.header.flags |= MOTE_RESULT_UNKNOWN;
 		slot->exec.header.ret = 0;
-		set_identity(&slot->exec.header, id);
-		send_exec(ctx, &slot->exec);
+		send_attempt(ctx, slot, id);
+		release(&slot->claim);
 	}
 	return 0;
 }
@@ -163,10 +197,8 @@ INLINE int return_exec(void *ctx, s64 ret)
 		read_exec_path(&slot->exec, slot->path);
 		slot->exec.header.flags |= MOTE_READ_LATE;
 	}
-	slot->exec.header.kind = MOTE_KIND_EXEC;
 	slot->exec.header.ret = ret;
-	set_identity(&slot->exec.header, id);
-	send_exec(ctx, &slot->exec);
+	send_attempt(ctx, slot, id);
 	release(&slot->claim);
 	return 0;
 }
@@ -222,22 +254,20 @@ int exec_done(void *ctx)
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot;
 	u32 location = 0;
-	u32 zero = 0;
-	int overflow = 0;
 
-	if (!set || set->own_pid == (u32)(id >> 32))
+	if (!set || is_own(set, id))
 		return 0;
 	slot = find_exec(id);
 	if (!slot) {
-		slot = map_lookup(&exec_overflow, &zero);
+		slot = claim_exec_overflow();
 		if (!slot)
 			return 0;
-		overflow = 1;
 		slot->exec.header.syscall = -1;
 		slot->exec.header.flags = MOTE_ARGS_UNREAD;
 		slot->exec.args_bytes = 0;
 		slot->exec.args_count = 0;
 		slot->exec.dirfd = AT_FDCWD;
+		slot->entered_ns = ktime_get_ns();
 	}
 	/* __data_loc: the low half is an offset from the record (include/trace/trace_events.h). */
 	probe_read(&location, sizeof(location), ctx + set->exec_filename_offset);
@@ -245,12 +275,14 @@ int exec_done(void *ctx)
 	slot->exec.header.kind = MOTE_KIND_EXEC;
 	slot->exec.header.ret = 0;
 	set_identity(&slot->exec.header, id);
-	send_exec(ctx, &slot->exec);
-	if (!overflow)
-		release(&slot->claim);
+	slot->exec.duration_us = duration_us(slot->entered_ns);
+	slot->exec.header.time_ns = ktime_get_ns();
+	send_priority(ctx, &slot->exec, exec_bytes(&slot->exec));
+	release(&slot->claim);
 	return 0;
 }
 
+#define CLONE_FS 0x00000200
 #define CLONE_THREAD 0x00010000
 
 /* task:task_newtask, in the parent. */
@@ -261,11 +293,11 @@ int fork_done(void *ctx)
 	u64 id = get_current_pid_tgid();
 	struct mote_fork fork = {};
 
-	if (!set || set->own_pid == (u32)(id >> 32))
+	if (!set || is_own(set, id))
 		return 0;
 	probe_read(&fork.clone_flags, sizeof(fork.clone_flags),
 		   ctx + set->newtask_clone_flags_offset);
-	if (fork.clone_flags & CLONE_THREAD)
+	if ((fork.clone_flags & CLONE_THREAD) && (fork.clone_flags & CLONE_FS))
 		return 0;
 	probe_read(&fork.child_pid, sizeof(fork.child_pid), ctx + set->newtask_pid_offset);
 	fork.header.kind = MOTE_KIND_FORK;
@@ -315,7 +347,7 @@ int thread_exit(void *ctx)
 		release(&call->claim);
 	if (exec)
 		release(&exec->claim);
-	if (!set || set->own_pid == (u32)(id >> 32))
+	if (!set || is_own(set, id))
 		return 0;
 	if (!is_group_dead(ctx, set, id))
 		return 0;

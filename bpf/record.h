@@ -66,12 +66,14 @@ struct mote_exec {
 	mote_u16 args_bytes;
 	mote_u16 args_count;
 	mote_u16 path_bytes; /* with NUL; 0: none */
-	mote_u16 reserved[3];
+	mote_u16 reserved;
+	mote_u32 duration_us; /* since the call was entered, where that was seen */
 	/* args_bytes of arguments, then path_bytes of path. Twice MOTE_ARGS_BYTES lets
 	 * the last argument be read without a variable size, which old verifiers refuse. */
 	mote_u8 data[2 * MOTE_ARGS_BYTES];
 };
 
+/* Of a thread (CLONE_THREAD) only if it does not share its process's directory. */
 struct mote_fork {
 	struct mote_header header; /* of the parent */
 	mote_u64 clone_flags;
@@ -93,7 +95,7 @@ struct mote_call {
 	mote_u32 mode;
 	mote_u16 from_bytes; /* with NUL; 0: none */
 	mote_u16 path_bytes; /* with NUL; of an address: its size, without */
-	mote_u32 reserved;
+	mote_u32 duration_us; /* since the call was entered, of one with a relative name */
 	mote_u8 data[MOTE_NAME_BYTES]; /* old name, then name; or the address */
 };
 
@@ -119,6 +121,10 @@ struct mote_settings {
 	mote_u32 call_number_offset;
 	mote_u32 call_args_offset;
 	mote_u32 probe_pid; /* whose task_struct or context the measurement copies */
+	/* Every program of a call runs twice: the second run is for the first one that was
+	 * skipped. */
+	mote_u32 calls_run_twice;
+	mote_u32 reserved;
 };
 
 /* Counters in struct mote_losses. */
@@ -127,13 +133,16 @@ enum mote_loss {
 	MOTE_LOSS_PRIORITY_OUTPUT = 1,
 	MOTE_LOSS_BULK_FULL = 2,
 	MOTE_LOSS_BULK_OUTPUT = 3,
-	MOTE_LOSS_COUNT = 4,
+	/* The CPU's scratch slot was in use by a program that was preempted. */
+	MOTE_LOSS_PRIORITY_BUSY = 4,
+	MOTE_LOSS_BULK_BUSY = 5,
+	MOTE_LOSS_COUNT = 6,
 };
 
 /* The map `losses`, an element a CPU, a cache line each. */
 struct mote_losses {
 	mote_u64 counts[MOTE_LOSS_COUNT];
-	mote_u64 reserved[4];
+	mote_u64 reserved[2];
 };
 
 /* The map `probe`: bytes of a task_struct, read in chunks since its end may lie beyond

@@ -14,9 +14,6 @@ pub enum RuleKind {
     Folder,
     /// Every event of processes with this executable; their children are others.
     Process,
-    /// File events of processes of the host with this executable: in a container anything
-    /// may have its name.
-    ProcessFiles,
 }
 
 /// One exclusion.
@@ -63,17 +60,14 @@ impl fmt::Display for RuleError {
 
 impl std::error::Error for RuleError {}
 
-/// What every host has and nobody looks for: writes to `/dev/null`, and the files that a
-/// syslog daemon writes because of us.
-pub const DEFAULTS: [(RuleKind, &str); 7] = [
-    (RuleKind::File, "/dev/null"),
-    (RuleKind::ProcessFiles, "/usr/sbin/rsyslogd"),
-    (RuleKind::ProcessFiles, "/usr/sbin/syslog-ng"),
-    (RuleKind::ProcessFiles, "/sbin/syslogd"),
-    (RuleKind::ProcessFiles, "/usr/sbin/syslogd"),
-    (RuleKind::ProcessFiles, "/lib/systemd/systemd-journald"),
-    (RuleKind::ProcessFiles, "/usr/lib/systemd/systemd-journald"),
-];
+/// What every host has and nobody looks for.
+pub const DEFAULTS: [(RuleKind, &str); 1] = [(RuleKind::File, "/dev/null")];
+
+/// What keeps a path from being excluded.
+const PATH_DOUBTS: Flags = Flags::PATH_UNRESOLVED
+    .union(Flags::READ_LATE)
+    .union(Flags::OTHER_ROOT)
+    .union(Flags::USER_NAMESPACE);
 
 /// All rules, sorted: a lookup is a binary search.
 #[derive(Clone, Debug)]
@@ -115,25 +109,22 @@ impl Filter {
     /// Whether the event is excluded. A rename is if both its names are: else a file could
     /// be brought in or out unseen.
     ///
-    /// Rules apply to what is certain and whole: a path in doubt may lead out of the folder
-    /// that it names first, and in a user namespace any file can be mounted at any path.
+    /// Rules speak of the host's files, and apply to what is certain and whole: a path in
+    /// doubt may lead out of the folder that it names first, a name read late may have been
+    /// changed, and below another root or in a user namespace any file can be anywhere.
     pub fn excludes(&self, event: &Event) -> bool {
         if event.action == Action::Loss {
             return false;
         }
         let on_file = event.action.is_on_file();
-        let program_is_certain = !event.flags.contains(Flags::EXECUTABLE_UNRESOLVED)
-            && !event.truncated.contains(Truncated::EXECUTABLE);
-        if program_is_certain
-            && (self.has(RuleKind::Process, &event.executable)
-                || (on_file
-                    && !event.flags.contains(Flags::OTHER_ROOT)
-                    && self.has(RuleKind::ProcessFiles, &event.executable)))
-        {
+        let program_is_certain =
+            !event.flags.intersects(Flags::EXECUTABLE_UNRESOLVED.union(Flags::OTHER_ROOT))
+                && !event.truncated.contains(Truncated::EXECUTABLE);
+        if program_is_certain && self.has(RuleKind::Process, &event.executable) {
             return true;
         }
         on_file
-            && !event.flags.intersects(Flags::PATH_UNRESOLVED.union(Flags::USER_NAMESPACE))
+            && !event.flags.intersects(PATH_DOUBTS)
             && !event.truncated.intersects(Truncated::PATH.union(Truncated::FROM))
             && self.excludes_path(&event.path)
             && (event.action != Action::Rename || self.excludes_path(&event.from))
@@ -193,8 +184,6 @@ mod tests {
             (true, Action::Exit, "/usr/bin/make", "", ""),
             (true, Action::Connect, "/usr/bin/make", "", ""),
             (false, Action::Exec, "/bin/sh", "/srv/build/tool", ""),
-            (true, Action::Open, "/usr/sbin/rsyslogd", "/var/log/syslog", ""),
-            (false, Action::Exec, "/usr/sbin/rsyslogd", "/usr/sbin/rsyslogd", ""),
             (true, Action::Open, "/bin/sh", "/dev/null", ""),
             (false, Action::Loss, "/usr/bin/make", "", ""),
         ] {
@@ -215,7 +204,8 @@ mod tests {
             (both, true, true),
             ((Flags::PATH_UNRESOLVED, Truncated(0)), false, true),
             ((Flags::USER_NAMESPACE, Truncated(0)), false, true),
-            ((Flags::OTHER_ROOT, Truncated(0)), true, true),
+            ((Flags::READ_LATE, Truncated(0)), false, true),
+            ((Flags::OTHER_ROOT, Truncated(0)), false, false),
             ((Flags::OTHER_MOUNTS, Truncated(0)), true, true),
             ((Flags::EXECUTABLE_UNRESOLVED, Truncated(0)), true, false),
             ((Flags(0), Truncated::PATH), false, true),
@@ -228,15 +218,6 @@ mod tests {
                 assert_eq!(filter.excludes(&event), applies, "{flag:?} {cut:?}");
             }
         }
-    }
-
-    #[test]
-    fn only_the_hosts_own_log_daemon_is_excluded_by_default() {
-        let mut open = event(Action::Open, "/usr/sbin/rsyslogd", "/var/log/syslog", "");
-        open.flags = Flags::OTHER_MOUNTS;
-        assert!(Filter::new().excludes(&open));
-        open.flags = Flags::OTHER_ROOT;
-        assert!(!Filter::new().excludes(&open));
     }
 
     #[test]

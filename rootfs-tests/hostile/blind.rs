@@ -19,6 +19,7 @@ pub const TESTS: &[Test] = &[
     ("blocked_execs_hide_no_arguments", blocked_execs_hide_no_arguments),
     ("blocked_calls_hide_no_other_calls", blocked_calls_hide_no_other_calls),
     ("a_flood_of_chdir_hides_no_process", a_flood_of_chdir_hides_no_process),
+    ("a_flood_of_failing_execs_hides_no_process", a_flood_of_failing_execs_hides_no_process),
     ("a_full_ring_is_counted", a_full_ring_is_counted),
     ("a_cpu_that_comes_back_is_seen", a_cpu_that_comes_back_is_seen),
 ];
@@ -110,12 +111,7 @@ fn blocked_execs_hide_no_arguments() {
     copy("/bin/true", &leased).unwrap();
     let sensor = Sensor::start_to_file(&dir);
     let file = OpenOptions::new().read(true).write(true).open(&leased).unwrap();
-    // The lease break comes as SIGIO, which ends a process by default.
-    #[allow(unsafe_code)]
-    // SAFETY: takes integers.
-    unsafe {
-        libc::signal(libc::SIGIO, libc::SIG_IGN);
-    }
+    child::ignore_sigio();
     sys!(SYS_fcntl, file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK).check(0);
     let blocked: Vec<u32> =
         (0..150).map(|_| child::fork(|| child::exec(&leased, &[b"leased"]))).collect();
@@ -204,22 +200,40 @@ fn blocked_calls_hide_no_other_calls() {
 }
 
 fn a_flood_of_chdir_hides_no_process() {
+    flood_hides_no_process(|| {
+        let long = c(format!("/{}", "./".repeat(400)));
+        while_flooding(|| sys!(SYS_chdir, long.as_ptr()).check(0))
+    });
+}
+
+/// An exec of what is not there costs its caller a microsecond.
+fn a_flood_of_failing_execs_hides_no_process() {
+    flood_hides_no_process(|| {
+        let (name, args) = (c("/absent"), child::strings(&[&[b'x'; 1000]]));
+        let args = child::pointers(&args);
+        let env = args[1..].as_ptr();
+        while_flooding(|| {
+            sys!(SYS_execve, name.as_ptr(), args.as_ptr(), env).check(libc::ENOENT);
+        })
+    });
+}
+
+fn while_flooding(mut act: impl FnMut()) -> i32 {
+    let until = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < until {
+        act();
+    }
+    0
+}
+
+/// Every CPU is flooded while programs run.
+fn flood_hides_no_process(flood: impl Fn() -> i32) {
     require_live();
     let (_guard, dir) = scratch();
     let prog = program(&dir);
     let sensor = Sensor::start_to_file(&dir);
-    let floods: Vec<u32> = (0..thread::available_parallelism().unwrap().get())
-        .map(|_| {
-            child::fork(|| {
-                let long = c(format!("/{}", "./".repeat(400)));
-                let until = Instant::now() + Duration::from_secs(2);
-                while Instant::now() < until {
-                    sys!(SYS_chdir, long.as_ptr()).check(0);
-                }
-                0
-            })
-        })
-        .collect();
+    let cpus = thread::available_parallelism().unwrap().get();
+    let floods: Vec<u32> = (0..cpus).map(|_| child::fork(&flood)).collect();
     let pids = run_programs(&prog, 60);
     for flood in floods {
         child::ends_with(flood, 0);

@@ -3,12 +3,15 @@
 use crate::support::expect::{assert_complete, at};
 use crate::support::runner::{Test, skip};
 use crate::support::sys::{c, sys};
-use crate::support::{Sensor, child, decode, require_live, scratch};
+use crate::support::{Sensor, child, decode, require_live, scratch, wait_for};
 use crate::{by, marked, only};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions, copy, create_dir, read_to_string, set_permissions, write};
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::thread;
 
 pub const TESTS: &[Test] = &[
     ("kernel_memory_stays_out", kernel_memory_stays_out),
@@ -17,6 +20,9 @@ pub const TESTS: &[Test] = &[
     ("mounts_of_a_user_move_no_exclusion", mounts_of_a_user_move_no_exclusion),
     ("another_root_is_marked", another_root_is_marked),
     ("a_shared_directory_is_marked", a_shared_directory_is_marked),
+    ("a_thread_elsewhere_hides_nothing", a_thread_elsewhere_hides_nothing),
+    ("a_directory_changed_meanwhile_hides_nothing", a_directory_changed_meanwhile_hides_nothing),
+    ("a_rooted_name_hides_nothing", a_rooted_name_hides_nothing),
     ("an_interrupted_call_is_marked", an_interrupted_call_is_marked),
 ];
 
@@ -209,6 +215,102 @@ fn a_shared_directory_is_marked() {
     let opens = by(&events, made, "open");
     let doubts: Vec<bool> = opens.iter().map(|open| marked(open, "path_unresolved")).collect();
     assert_eq!(doubts, [false, true], "{opens:?}");
+}
+
+/// The event that hides behind the default exclusion of `/dev/null`, if that is fooled.
+fn assert_shown(events: &[Value], pid: u32) {
+    let opens = by(events, pid, "open");
+    let shown = opens.iter().any(|open| {
+        at(open, "file.path").as_str().is_some_and(|path| path.ends_with("null"))
+            && marked(open, "path_unresolved")
+    });
+    assert!(shown, "{opens:?}");
+}
+
+fn make_null() {
+    fs::OpenOptions::new().create(true).append(true).open("null").unwrap();
+}
+
+/// `unshare(CLONE_FS)`: one process works in two directories.
+fn a_thread_elsewhere_hides_nothing() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let sensor = Sensor::start_to_file(&dir);
+    let made = child::fork(|| {
+        std::env::set_current_dir(&dir).unwrap();
+        thread::spawn(|| {
+            sys!(SYS_unshare, libc::CLONE_FS).check(0);
+            sys!(SYS_chdir, c"/dev".as_ptr()).check(0);
+        })
+        .join()
+        .unwrap();
+        make_null();
+        0
+    });
+    child::ends_with(made, 0);
+    sensor.stop();
+    assert!(dir.join("null").exists());
+    assert_shown(&decode(&Sensor::records(&dir)), made);
+}
+
+/// A name is resolved when the call begins. A lease keeps it from returning until another
+/// thread has gone to a directory in which the name would be an excluded file.
+fn a_directory_changed_meanwhile_hides_nothing() {
+    require_live();
+    let (_guard, dir) = scratch();
+    write(dir.join("null"), "").unwrap();
+    let sensor = Sensor::start_to_file(&dir);
+    let leased = fs::File::open(dir.join("null")).unwrap();
+    child::ignore_sigio();
+    sys!(SYS_fcntl, leased.as_raw_fd(), libc::F_SETLEASE, libc::F_RDLCK).check(0);
+    let (mut told, tell) = std::io::pipe().unwrap();
+    let made = child::fork(|| {
+        std::env::set_current_dir(&dir).unwrap();
+        let opener = thread::spawn(make_null);
+        wait_for("the open to block", || {
+            let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
+            let blocked = tasks.filter(|task| {
+                let call = read_to_string(task.path().join("syscall")).unwrap_or_default();
+                call.starts_with(&format!("{} ", libc::SYS_openat))
+            });
+            (blocked.count() > 0).then_some(())
+        });
+        // Long enough to be in the lease, not just on the way to it.
+        thread::sleep(std::time::Duration::from_millis(50));
+        sys!(SYS_chdir, c"/dev".as_ptr()).check(0);
+        (&tell).write_all(b"x").unwrap();
+        opener.join().unwrap();
+        0
+    });
+    told.read_exact(&mut [0]).unwrap();
+    sys!(SYS_fcntl, leased.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK).check(0);
+    child::ends_with(made, 0);
+    sensor.stop();
+    assert_shown(&decode(&Sensor::records(&dir)), made);
+}
+
+/// `RESOLVE_IN_ROOT`: an absolute name that starts at a descriptor.
+fn a_rooted_name_hides_nothing() {
+    require_live();
+    let (_guard, dir) = scratch();
+    create_dir(dir.join("dev")).unwrap();
+    let sensor = Sensor::start_to_file(&dir);
+    let root = fs::File::open(&dir).unwrap();
+    let made = child::fork(|| {
+        // struct open_how, linux include/uapi/linux/openat2.h: flags, mode, resolve.
+        let how: [u64; 3] = [(libc::O_CREAT | libc::O_WRONLY) as u64, 0o600, 0x10];
+        let name = c"/dev/null".as_ptr();
+        let opened =
+            sys!(SYS_openat2, root.as_raw_fd(), name, how.as_ptr(), size_of_val(&how)).value;
+        if opened == -i64::from(libc::ENOSYS) { 9 } else { i32::from(opened < 0) }
+    });
+    let status = libc::WEXITSTATUS(child::wait(made));
+    sensor.stop();
+    if status == 9 {
+        skip("this kernel has no openat2");
+    }
+    assert!(dir.join("dev/null").exists());
+    assert_shown(&decode(&Sensor::records(&dir)), made);
 }
 
 /// What the kernel returns inside for a call that it may start again is no result.

@@ -109,12 +109,13 @@ fn executes_at(
         127
     });
     assert_eq!(status, 0, "{name:?}");
-    let mut row = exec_row(pid, executable, &args, 0).with("mote.syscall_name", "execveat");
-    if let Some(mark) = mark {
-        row = row.with("mote.flags", json!([mark]));
+    let exec = exec_row(pid, executable, &args, 0).with("mote.syscall_name", "execveat");
+    for row in [exec, exit_row(pid, 0, executable)] {
+        made.rows.push(match mark {
+            Some(mark) => row.with("mote.flags", json!([mark])),
+            None => row,
+        });
     }
-    made.rows.push(row);
-    made.rows.push(exit_row(pid, 0, executable));
 }
 
 /// A process made by a call that returns twice.
@@ -208,14 +209,14 @@ pub const CASES: &[Case] = &[
         let fd = dir.as_raw_fd();
         let name = PathBuf::from(format!("/dev/fd/{fd}/prog"));
         let _ = p;
-        executes_at(m, fd, &c("prog"), 0, &name, None);
+        executes_at(m, fd, &c("prog"), 0, &name, Some("executable_unresolved"));
         m.open.push(dir.into());
     }),
     case!("execveat of a descriptor", program, |_, m| {
         let file = File::open("prog").unwrap();
         let fd = file.as_raw_fd();
         let name = PathBuf::from(format!("/dev/fd/{fd}"));
-        executes_at(m, fd, &c(""), AT_EMPTY_PATH, &name, None);
+        executes_at(m, fd, &c(""), AT_EMPTY_PATH, &name, Some("executable_unresolved"));
         m.open.push(file.into());
     }),
     case!("execveat, relative to the working directory", program, |p, m| {

@@ -50,3 +50,12 @@ pub fn exec(name: &Path, args: &[&[u8]]) -> i32 {
     sys!(SYS_execve, name.as_ptr(), args.as_ptr(), args[args.len() - 1..].as_ptr());
     127
 }
+
+/// The break of a lease is told by SIGIO, which ends a process by default.
+#[allow(unsafe_code)]
+pub fn ignore_sigio() {
+    // SAFETY: takes integers.
+    unsafe {
+        libc::signal(libc::SIGIO, libc::SIG_IGN);
+    }
+}

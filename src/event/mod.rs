@@ -78,6 +78,9 @@ pub struct Event {
     pub by_descriptor: bool,
     /// The same for `from`.
     pub from_dirfd: i32,
+    /// `CLOCK_MONOTONIC` in nanoseconds, not later than the call was entered; 0 where that
+    /// was not seen. Not in records.
+    pub entered_ns: u64,
     /// open: `O_*`; rename: `RENAME_*`. Not in records: fork: `CLONE_*`.
     pub call_flags: Option<u32>,
     /// Permission bits given to open, mkdir or chmod.
@@ -116,6 +119,7 @@ impl Event {
             dirfd: AT_FDCWD,
             by_descriptor: false,
             from_dirfd: AT_FDCWD,
+            entered_ns: 0,
             call_flags: None,
             mode: None,
             peer: None,
@@ -155,13 +159,14 @@ impl Event {
             dirfd,
             by_descriptor,
             from_dirfd,
+            entered_ns,
             call_flags,
             mode,
             peer,
             transport,
             loss,
         } = self;
-        (*sequence, *time_ns, *action) = (0, 0, Action::Loss);
+        (*sequence, *time_ns, *entered_ns, *action) = (0, 0, 0, Action::Loss);
         (*pid, *tid, *ppid, *uid, *gid) = (0, 0, None, 0, 0);
         (*syscall, *ret, *flags, *truncated) = (None, None, Flags(0), Truncated(0));
         (*args_count, *exit_status, *call_flags, *mode) = (None, None, None, None);

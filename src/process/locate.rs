@@ -1,6 +1,6 @@
 //! Names of an event → absolute paths, with marks where they may be wrong.
 
-use super::place::{Place, Sharing, Spelling};
+use super::place::{Look, Place, Sharing, Spelling};
 use super::strings::StringId;
 use super::{Process, Processes, proc};
 use crate::event::{AT_FDCWD, Action, Bytes, Endpoint, Event, Flags, Truncated, append};
@@ -21,7 +21,9 @@ enum Found {
 #[derive(Clone, Copy)]
 struct Giver {
     pid: u32,
+    tid: u32,
     time_ns: u64,
+    entered_ns: u64,
     /// `None`: the process was not known and is gone.
     place: Option<Place>,
     sharing: Sharing,
@@ -44,7 +46,9 @@ impl Processes {
         }
         let giver = Giver {
             pid: event.pid,
+            tid: event.tid,
             time_ns: event.time_ns,
+            entered_ns: event.entered_ns,
             place: process.and_then(|process| self.placed(event.pid, process)),
             sharing: process.map_or(Sharing::Own, |process| process.sharing),
         };
@@ -80,7 +84,9 @@ impl Processes {
         }
         let giver = Giver {
             pid: event.pid,
+            tid: event.tid,
             time_ns: event.time_ns,
+            entered_ns: event.entered_ns,
             place: Some(process.place),
             sharing: process.sharing,
         };
@@ -96,7 +102,8 @@ impl Processes {
     /// Replaces a name by its absolute path, if the directory it starts at is known.
     fn absolute(&mut self, giver: Giver, dirfd: i32, name: &mut Bytes<PATH_BYTES>) -> Found {
         let mut place = giver.place;
-        let in_time = |place: Option<Place>| place.is_some_and(|p| giver.time_ns >= p.since_ns);
+        let in_time =
+            |place: Option<Place>| place.is_some_and(|p| giver.time_ns >= p.look.ended_ns);
         let mut certain = false;
         let absolute = name.first() == Some(&b'/');
         if !absolute && dirfd == AT_FDCWD && place.is_some_and(|p| p.directory.is_none()) {
@@ -106,10 +113,12 @@ impl Processes {
             certain = in_time(place);
             path::ROOT
         } else if dirfd == AT_FDCWD
-            && let Some(Place { directory: Some(id), spelling, .. }) = place
+            && let Some(Place { directory: Some(id), spelling, changed_ns, changed_by, .. }) = place
         {
-            certain =
-                in_time(place) && spelling != Spelling::Doubtful && giver.sharing == Sharing::Own;
+            certain = in_time(place)
+                && spelling != Spelling::Doubtful
+                && giver.sharing == Sharing::Own
+                && (giver.tid == changed_by || giver.entered_ns > changed_ns);
             Base { path: self.strings.get(id), canonical: spelling == Spelling::Kernel }
         } else {
             // What it is now: the descriptor of then may be another one, and a directory that
@@ -153,13 +162,16 @@ impl Processes {
 
     /// `None`: the process is gone.
     pub(super) fn read_place(&mut self, pid: u32) -> Option<Place> {
+        let began_ns = (self.now_ns)();
         let view = self.host.view(&self.proc, pid, &mut self.link)?;
         let path = self.proc.link(pid, format_args!("cwd"), &mut self.link)?;
         let path = proc::without_deleted(path);
         Some(Place {
             directory: super::hold(&mut self.strings, &mut self.unplaced, path),
             spelling: Spelling::Kernel,
-            since_ns: (self.now_ns)(),
+            look: Look { began_ns, ended_ns: (self.now_ns)() },
+            changed_ns: 0,
+            changed_by: 0,
             view,
             epoch: self.epoch,
         })

@@ -18,7 +18,7 @@ use heapless::index_map::FnvIndexMap;
 use crate::event::{Action, Bytes, Event, Flags, Relocation, Truncated};
 use crate::limits::{PATH_BYTES, PROCESSES};
 use ended::Ended;
-use place::{HostNamespaces, Place, Sharing, Spelling, View};
+use place::{HostNamespaces, Look, Place, Sharing, Spelling, View};
 use proc::Proc;
 use strings::{StringId, Strings};
 
@@ -28,20 +28,16 @@ const CLONE_PARENT: u32 = 0x8000;
 const CLONE_NEWNS: u32 = 0x2_0000;
 const CLONE_NEWUSER: u32 = 0x1000_0000;
 
-/// The executable of a process comes from a path in doubt, whenever an event is.
-const NEVER: u64 = u64::MAX;
-
-/// How often a full table is searched for processes whose exit was lost.
-const SWEEP_INTERVAL_NS: u64 = 1_000_000_000;
+/// Where a program is executed from a descriptor, and other links that lead anywhere.
+const MAGIC_LINKS: [&[u8]; 2] = [b"/dev/fd/", b"/proc/"];
 
 #[derive(Clone, Copy, Debug)]
 struct Process {
     ppid: Option<u32>,
     /// `None`: it is too long for the table, or the table is full of others.
     executable: Option<StringId>,
-    /// `CLOCK_MONOTONIC` of the look at /proc that `executable` comes from, 0 if it comes
-    /// from an event, [`NEVER`] if that event had doubts. Earlier events may be of another.
-    executable_since_ns: u64,
+    /// The look at /proc that `executable` comes from; [`Look::NEVER`] if it is in doubt.
+    executable_look: Look,
     place: Place,
     sharing: Sharing,
 }
@@ -55,12 +51,14 @@ pub struct Processes {
     ended: Ended,
     /// Counts the losses after which no place is known any more.
     epoch: u32,
-    /// Processes and names that found no place since [`take_unplaced`](Processes::take_unplaced).
+    /// Processes that gave up their place, and names that found none, since
+    /// [`take_unplaced`](Processes::take_unplaced).
     unplaced: u64,
     name: Box<Bytes<PATH_BYTES>>,
     link: Box<[u8; PATH_BYTES]>,
     now_ns: fn() -> u64,
-    next_sweep_ns: u64,
+    /// Whose place in a full table is given away next.
+    hand: usize,
 }
 
 impl Processes {
@@ -80,7 +78,7 @@ impl Processes {
             name: Box::new(Bytes::new()),
             link,
             now_ns,
-            next_sweep_ns: 0,
+            hand: 0,
         })
     }
 
@@ -137,12 +135,13 @@ impl Processes {
     /// Applies what changes the meaning of the process's names from `event` on.
     pub fn relocate(&mut self, relocation: Relocation, event: &mut Event) {
         let Some(process) = self.known(event.pid) else { return };
-        // A change that the look at /proc showed already.
-        if event.time_ns < process.place.since_ns {
-            return;
-        }
         let mut next = process;
         match relocation {
+            // A change that the look at /proc showed already.
+            Relocation::Directory if event.time_ns < process.place.look.began_ns => {}
+            Relocation::Directory if event.time_ns < process.place.look.ended_ns => {
+                next.place.directory = None;
+            }
             Relocation::Directory => {
                 (next.place.directory, next.place.spelling) = self.new_directory(process, event);
             }
@@ -150,16 +149,23 @@ impl Processes {
             Relocation::Namespaces => {
                 next.place.directory = None;
                 next.place.view = next.place.view.max(view_of(event.call_flags));
-                if process.sharing == Sharing::Own {
-                    next.sharing = Sharing::Threads;
-                }
             }
         }
+        let divides = relocation == Relocation::Namespaces
+            // Sent when it was entered: it may take effect at any time.
+            || event.flags.contains(Flags::RESULT_UNKNOWN);
+        if divides && process.sharing == Sharing::Own {
+            next.sharing = Sharing::Threads;
+        }
+        next.place.changed_ns = event.time_ns;
+        next.place.changed_by = event.tid;
         if next.place.directory != process.place.directory {
             self.strings.give_back(process.place.directory);
         }
-        // It is there: `known` found it or put it there.
-        let _ = self.table.insert(event.pid, next);
+        match self.table.get_mut(&event.pid) {
+            Some(process) => *process = next,
+            None => self.strings.give_back(next.place.directory),
+        }
     }
 
     fn fork(&mut self, event: &mut Event) {
@@ -172,23 +178,27 @@ impl Processes {
         if flags & CLONE_PARENT != 0 {
             event.ppid = parent.ppid;
         }
-        // What /proc said of the parent may have become so after the fork.
-        if event.time_ns < parent.executable_since_ns || event.time_ns < parent.place.since_ns {
-            return;
-        }
         let shared = flags & CLONE_FS != 0;
         if shared && let Some(parent) = self.table.get_mut(&caller) {
             parent.sharing = Sharing::Processes;
         }
+        // What /proc said of the parent may have become so after the fork. Who shares a
+        // directory stays known even so.
+        let known_too_late = event.time_ns < parent.executable_look.began_ns
+            || event.time_ns < parent.place.look.ended_ns;
+        if known_too_late && !shared {
+            return;
+        }
         let mut place = parent.place;
         // What the child has is the calling thread's, which may not be the process's.
-        let doubtful = !shared && parent.sharing != Sharing::Own;
+        let doubtful = known_too_late || (!shared && parent.sharing != Sharing::Own);
+        (place.changed_ns, place.changed_by) = (0, 0);
         place.directory = if doubtful { None } else { self.strings.hold_again(place.directory) };
         place.view = place.view.max(view_of(Some(flags & (CLONE_NEWNS | CLONE_NEWUSER))));
         let child = Process {
             ppid: event.ppid,
             executable: self.strings.hold_again(parent.executable),
-            executable_since_ns: parent.executable_since_ns,
+            executable_look: if known_too_late { Look::NEVER } else { parent.executable_look },
             place,
             sharing: if shared { Sharing::Processes } else { Sharing::Own },
         };
@@ -214,8 +224,9 @@ impl Processes {
             .union(Flags::PATH_RELATIVE)
             .union(Flags::PATH_UNREAD)
             .union(Flags::USER_NAMESPACE);
-        let certain =
-            !event.flags.intersects(doubts) && !event.truncated.contains(Truncated::EXECUTABLE);
+        let certain = !event.flags.intersects(doubts)
+            && !event.truncated.contains(Truncated::EXECUTABLE)
+            && !MAGIC_LINKS.iter().any(|link| event.path.starts_with(link));
         if !certain {
             event.flags.insert(Flags::EXECUTABLE_UNRESOLVED);
         }
@@ -225,13 +236,13 @@ impl Processes {
             return;
         };
         // What /proc showed after this event is what came of it, or of a later one.
-        if event.time_ns < process.executable_since_ns && process.executable_since_ns != NEVER {
+        if event.time_ns < process.executable_look.began_ns {
             self.strings.give_back(executable);
             return;
         }
         self.strings.give_back(process.executable);
         process.executable = executable;
-        process.executable_since_ns = if certain { 0 } else { NEVER };
+        process.executable_look = if certain { Look::default() } else { Look::NEVER };
         if process.sharing == Sharing::Threads {
             // One thread is left, and perhaps not the one whose directory this is.
             self.strings.give_back(process.place.directory.take());
@@ -248,7 +259,7 @@ impl Processes {
 
     /// `pid` is `process`'s, and the event's or its parent's.
     fn copy_executable(&mut self, pid: u32, process: Process, event: &mut Event) {
-        let mut certain = event.time_ns >= process.executable_since_ns;
+        let mut certain = event.time_ns >= process.executable_look.ended_ns;
         if let Some(id) = process.executable {
             proc::copy(self.strings.get(id), &mut event.executable);
         } else if let Some(path) = self.proc.link(pid, format_args!("exe"), &mut self.link) {
@@ -265,6 +276,7 @@ impl Processes {
         if let Some(process) = self.table.get(&pid) {
             return Some(*process);
         }
+        let began_ns = (self.now_ns)();
         let ppid = self.proc.ppid(pid)?;
         let executable = match self.proc.link(pid, format_args!("exe"), &mut self.link) {
             Some(path) => hold(&mut self.strings, &mut self.unplaced, proc::without_deleted(path)),
@@ -274,7 +286,9 @@ impl Processes {
         let place = self.read_place(pid).unwrap_or(Place {
             directory: None,
             spelling: Spelling::Doubtful,
-            since_ns: NEVER,
+            look: Look::NEVER,
+            changed_ns: 0,
+            changed_by: 0,
             view: View::UserNamespace,
             epoch: self.epoch,
         });
@@ -283,7 +297,11 @@ impl Processes {
         let process = Process {
             ppid: Some(ppid),
             executable,
-            executable_since_ns: if certain { (self.now_ns)() } else { NEVER },
+            executable_look: if certain {
+                Look { began_ns, ended_ns: (self.now_ns)() }
+            } else {
+                Look::NEVER
+            },
             place,
             sharing: Sharing::Own,
         };
@@ -296,27 +314,18 @@ impl Processes {
         hold(&mut self.strings, &mut self.unplaced, string)
     }
 
+    /// In a full table the newcomer takes the place of one that came before, in turn: a
+    /// process that lives can be looked up again, one that lives for a moment cannot.
     fn insert(&mut self, pid: u32, process: Process) {
-        // A look at every process takes milliseconds: a host that really has so many, or a
-        // user who makes them, must not be able to ask for it at every fork.
         if self.table.len() == PROCESSES {
-            let now_ns = (self.now_ns)();
-            if now_ns >= self.next_sweep_ns {
-                self.next_sweep_ns = now_ns + SWEEP_INTERVAL_NS;
-                self.remove_dead();
+            self.hand = (self.hand + 1) % PROCESSES;
+            if let Some((&old, _)) = self.table.get_index(self.hand) {
+                self.remove(old);
+                self.unplaced += 1;
             }
         }
-        if self.table.insert(pid, process).is_err() {
-            self.unplaced += 1;
-            self.give_back(process);
-        }
-    }
-
-    /// Processes whose exit was lost keep their place until it is needed.
-    fn remove_dead(&mut self) {
-        let mut at = 0;
-        while let Some((&pid, _)) = self.table.get_index(at) {
-            if self.proc.exists(pid) { at += 1 } else { self.remove(pid) }
+        if let Ok(Some(before)) = self.table.insert(pid, process) {
+            self.give_back(before);
         }
     }
 

@@ -54,6 +54,20 @@ pub enum Spelling {
     Doubtful,
 }
 
+/// A look at /proc, in `CLOCK_MONOTONIC`. Zeros where something comes from events alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Before it. Events that are older are in what was seen.
+    pub began_ns: u64,
+    /// After it. What was seen is certain for events that are younger.
+    pub ended_ns: u64,
+}
+
+impl Look {
+    /// What cannot be relied on, whenever an event was.
+    pub const NEVER: Look = Look { began_ns: 0, ended_ns: u64::MAX };
+}
+
 /// What a name starts at.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
@@ -61,9 +75,12 @@ pub struct Place {
     pub directory: Option<StringId>,
     /// How far `directory` can be trusted.
     pub spelling: Spelling,
-    /// `CLOCK_MONOTONIC` of the look at /proc that this comes from; 0: from events alone.
-    /// Earlier events may have happened elsewhere.
-    pub since_ns: u64,
+    /// The look at /proc that this comes from.
+    pub look: Look,
+    /// `CLOCK_MONOTONIC` of the last change, and the thread that made it: a call of another
+    /// thread that began before started elsewhere, whenever it ended.
+    pub changed_ns: u64,
+    pub changed_by: u32,
     /// Whose names they are.
     pub view: View,
     /// The table's count of lost relocations when this was right.

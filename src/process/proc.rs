@@ -101,19 +101,6 @@ impl Proc {
         let bytes = rustix::io::read(&file, &mut buffer).ok()?;
         parse_ppid(&buffer[..bytes])
     }
-
-    /// Whether the process is there.
-    pub fn exists(&self, pid: u32) -> bool {
-        let mut name = Name::new();
-        write!(name, "{pid}").is_ok()
-            && rustix::fs::accessat(
-                &self.0,
-                name.as_str(),
-                rustix::fs::Access::EXISTS,
-                AtFlags::empty(),
-            )
-            .is_ok()
-    }
 }
 
 /// `PID (COMM) STATE PPID …`; the name may hold anything, parentheses and spaces too, and
@@ -156,10 +143,8 @@ mod tests {
         let exe = proc.link(own, format_args!("exe"), &mut buffer).unwrap();
         assert_eq!(exe, std::env::current_exe().unwrap().as_os_str().as_encoded_bytes());
         assert_eq!(proc.ppid(own), Some(std::os::unix::process::parent_id()));
-        assert!(proc.exists(own));
         assert!(proc.pids().any(|pid| pid == own));
         // No process has this number: pid_max is at most 4194304.
-        assert!(!proc.exists(4_194_305));
         assert_eq!(proc.link(4_194_305, format_args!("exe"), &mut buffer), None);
     }
 }

@@ -9,7 +9,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use super::abi::record::{MOTE_LOSS_COUNT, mote_losses};
 
@@ -52,8 +52,10 @@ impl Counters {
                 let counter = unsafe {
                     AtomicU64::from_ptr(&raw mut (*self.losses.as_ptr().add(cpu)).counts[which])
                 };
-                losses.counts[which] = counter.load(Ordering::Acquire);
+                // Relaxed is what read-only memory allows.
+                losses.counts[which] = counter.load(Ordering::Relaxed);
             }
+            fence(Ordering::Acquire);
         }
         losses
     }

@@ -16,7 +16,10 @@ const AT_REMOVEDIR: u32 = 0x200;
 /// `include/linux/errno.h`): what a call that a signal interrupts returns inside the kernel.
 /// The caller sees `EINTR`, or the call is entered once more.
 const RESTARTS: [i64; 4] = [-512, -513, -514, -516];
-/// `AT_EMPTY_PATH` (same file): an empty name means the descriptor.
+/// `CLONE_*` (linux `include/uapi/linux/sched.h`).
+const CLONE_FS: u32 = 0x200;
+const CLONE_THREAD: u32 = 0x1_0000;
+/// `AT_EMPTY_PATH` (linux `include/uapi/linux/fcntl.h`): an empty name means the descriptor.
 const AT_EMPTY_PATH: u32 = 0x1000;
 /// Address families (linux `include/linux/socket.h`).
 const AF_UNIX: u16 = 1;
@@ -92,7 +95,7 @@ pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
 
     match u32::from(kind) {
         MOTE_KIND_EXEC => exec(&record, event)?,
-        MOTE_KIND_FORK => fork(&record, event)?,
+        MOTE_KIND_FORK => return fork(&record, event),
         MOTE_KIND_EXIT => exit(&record, flags, event)?,
         MOTE_KIND_NAME | MOTE_KIND_RENAME => return call(&record, flags, syscall, event),
         MOTE_KIND_CONNECT => connect(&record, flags, event)?,
@@ -133,6 +136,7 @@ fn exec(record: &Record, event: &mut Event) -> Result<(), Malformed> {
     put(&mut event.args, record.bytes(data, args_bytes.into())?)?;
     let path = record.bytes(data + usize::from(args_bytes), path_bytes.into())?;
     put(&mut event.path, until_nul(path))?;
+    event.entered_ns = entered_ns(event, record.u32(offset_of!(mote_exec, duration_us))?);
     // How many there were is known only if all were seen.
     if !event.truncated.contains(Truncated::ARGS) && event.syscall.is_some() {
         event.args_count = Some(record.u16(offset_of!(mote_exec, args_count))?.into());
@@ -140,17 +144,27 @@ fn exec(record: &Record, event: &mut Event) -> Result<(), Malformed> {
     Ok(())
 }
 
-fn fork(record: &Record, event: &mut Event) -> Result<(), Malformed> {
+fn fork(record: &Record, event: &mut Event) -> Result<Decoded, Malformed> {
     event.action = Action::Fork;
     let child = record.u32(offset_of!(mote_fork, child_pid))?;
-    // On every kernel the flags of fork events fit (clone3's newer ones concern signals and
-    // cgroups).
-    event.call_flags = Some(record.u64(offset_of!(mote_fork, clone_flags))? as u32);
+    // The flags that matter fit (clone3's newer ones concern signals and cgroups).
+    let clone_flags = record.u64(offset_of!(mote_fork, clone_flags))? as u32;
+    if clone_flags & CLONE_THREAD != 0 {
+        // One with a directory of its own, as after unshare(2).
+        event.call_flags = Some(CLONE_FS);
+        return Ok(Decoded::Relocation(Relocation::Namespaces));
+    }
+    event.call_flags = Some(clone_flags);
     // The header is the parent's; the event is about the child.
     event.ppid = Some(event.pid);
     event.pid = child;
     event.tid = child;
-    Ok(())
+    Ok(Decoded::Event)
+}
+
+/// When a call was entered that took so long, or a little before.
+fn entered_ns(event: &Event, duration_us: u32) -> u64 {
+    event.time_ns.saturating_sub((u64::from(duration_us) + 1) * 1000)
 }
 
 fn exit(record: &Record, flags: u32, event: &mut Event) -> Result<(), Malformed> {
@@ -176,6 +190,7 @@ fn call(
     let mode = record.u32(offset_of!(mote_call, mode))?;
     event.dirfd = record.u32(offset_of!(mote_call, dirfd))? as i32;
     event.from_dirfd = record.u32(offset_of!(mote_call, from_dirfd))? as i32;
+    event.entered_ns = entered_ns(event, record.u32(offset_of!(mote_call, duration_us))?);
     let from_bytes = record.u16(offset_of!(mote_call, from_bytes))?;
     let path_bytes = record.u16(offset_of!(mote_call, path_bytes))?;
     let data = offset_of!(mote_call, data);
@@ -183,6 +198,10 @@ fn call(
     put(&mut event.from, until_nul(from))?;
     let path = record.bytes(data + usize::from(from_bytes), path_bytes.into())?;
     let mut name = until_nul(path);
+    if flags & MOTE_FLAGS_UNREAD != 0 {
+        // It may be rooted.
+        event.flags.insert(Flags::PATH_UNRESOLVED);
+    }
     if flags & MOTE_ROOTED != 0 {
         // The descriptor's directory is the root: the name starts there.
         while let [b'/', rest @ ..] = name {

@@ -176,6 +176,11 @@ fn a_fork_is_about_the_child_and_an_exit_has_a_status_if_it_was_read() {
     let event = bytes.event();
     assert_eq!(event.call_flags, Some(libc::CLONE_FS as u32));
     assert_eq!((event.pid, event.tid, event.ppid), (12, 12, Some(10)));
+    // A thread that does not share its process's directory is no process.
+    bytes.i32(offset_of!(mote_fork, clone_flags), libc::CLONE_THREAD | libc::CLONE_VM);
+    let (result, event) = bytes.decode();
+    assert_eq!(result, Ok(Decoded::Relocation(Relocation::Namespaces)));
+    assert_eq!((event.pid, event.call_flags), (10, Some(libc::CLONE_FS as u32)));
     let mut bytes = Bytes::new(MOTE_KIND_EXIT, 0, -1, 0);
     bytes.i32(offset_of!(mote_exit, status), 0x300);
     assert_eq!(bytes.event().exit_status, Some(0x300));

@@ -114,6 +114,13 @@ pub fn settings(tracefs: &Tracefs) -> Result<mote_settings, FormatError> {
 pub const TRIAL: Hook =
     Hook { category: "syscalls", event: "sys_enter_fchmod", program: "probe_call" };
 
+/// Whether programs of system calls can be preempted. Kernels that let them also read names
+/// for the trace buffer, which their formats show (both came between 6.19 and 7.2).
+pub fn calls_are_preemptible(tracefs: &Tracefs) -> Result<bool, FormatError> {
+    let openat = required(tracefs, "syscalls", "sys_enter_openat")?;
+    Ok(openat.field("__filename_val").is_some())
+}
+
 /// Whether execve has its tracepoints.
 pub fn has_execve(tracefs: &Tracefs) -> Result<bool, FormatError> {
     Ok(read(tracefs, "syscalls", "sys_enter_execve")?.is_some())
@@ -197,6 +204,7 @@ mod tests {
             assert_eq!(found, socket, "{kernel}");
             let openat = tracefs.format("syscalls", "sys_enter_openat").unwrap().unwrap();
             assert!(is_usual(&openat), "{kernel}");
+            assert_eq!(calls_are_preemptible(&tracefs).unwrap(), kernel.starts_with('7'));
         }
     }
 

@@ -17,6 +17,7 @@ struct RingLoss {
     told_by_program: u64,
     reported: u64,
     output: u64,
+    busy: u64,
 }
 
 impl RingLoss {
@@ -43,9 +44,13 @@ pub struct Losses {
 /// loses no event: TCP begins a connection in the caller's own context.
 const IN_INTERRUPTS: &str = "socket_state";
 
-const CLASSES: [(Class, u32, u32); 2] = [
-    (Class::Priority, MOTE_LOSS_PRIORITY_FULL, MOTE_LOSS_PRIORITY_OUTPUT),
-    (Class::Bulk, MOTE_LOSS_BULK_FULL, MOTE_LOSS_BULK_OUTPUT),
+/// The counters of a class: full, other output errors, no scratch slot.
+const CLASSES: [(Class, [u32; 3]); 2] = [
+    (
+        Class::Priority,
+        [MOTE_LOSS_PRIORITY_FULL, MOTE_LOSS_PRIORITY_OUTPUT, MOTE_LOSS_PRIORITY_BUSY],
+    ),
+    (Class::Bulk, [MOTE_LOSS_BULK_FULL, MOTE_LOSS_BULK_OUTPUT, MOTE_LOSS_BULK_BUSY]),
 ];
 
 impl Losses {
@@ -77,14 +82,15 @@ impl Losses {
                 None => object.losses(cpu as u32)?.counts,
             };
             let cpu = Some(cpu as u32);
-            for (class, full, output) in CLASSES {
+            for (class, which) in CLASSES {
                 let ring = &mut rings[class as usize];
-                ring.told_by_program = counts[full as usize];
+                let [full, output, busy] = which.map(|which| counts[which as usize]);
+                ring.told_by_program = full;
                 report(LossPlace::RingFull, Some(class), cpu, ring.unreported(), &mut each);
-                let failed = counts[output as usize];
-                let new = failed.saturating_sub(ring.output);
-                ring.output = failed;
+                let new = grown(&mut ring.output, output);
                 report(LossPlace::RingOutput, Some(class), cpu, new, &mut each);
+                let new = grown(&mut ring.busy, busy);
+                report(LossPlace::ProgramSkipped, Some(class), cpu, new, &mut each);
             }
         }
         Ok(())
@@ -94,13 +100,18 @@ impl Losses {
     pub fn read_skipped(&mut self, object: &Object, each: impl FnMut(Loss)) -> io::Result<()> {
         let mut skipped = 0;
         for (program, reported) in &mut self.skipped {
-            let new = object.recursion_misses(program)?.saturating_sub(*reported);
-            *reported += new;
-            skipped += new;
+            skipped += grown(reported, object.skipped_runs(program)?);
         }
         report(LossPlace::ProgramSkipped, None, None, skipped, each);
         Ok(())
     }
+}
+
+/// How much a counter, which only grows, has grown.
+fn grown(before: &mut u64, now: u64) -> u64 {
+    let new = now.saturating_sub(*before);
+    *before += new;
+    new
 }
 
 fn report(

@@ -56,6 +56,7 @@ struct Attached {
 #[derive(Debug)]
 pub struct Ebpf {
     kernel: Kernel,
+    hooks: usize,
     attached: Vec<Attached>,
     missing: Vec<String>,
     status_known: bool,
@@ -96,10 +97,13 @@ impl Ebpf {
         let kernel = Kernel {
             context: if usual { CallContext::Usual } else { CallContext::Measured },
             exec_kprobes: !hooks::has_execve(&tracefs).map_err(StartError::Format)?,
+            calls_run_twice: hooks::calls_are_preemptible(&tracefs).map_err(StartError::Format)?,
         };
         let object = Object::load(kernel, possible_cpus as u32).map_err(StartError::Load)?;
+        settings.calls_run_twice = kernel.calls_run_twice.into();
         let mut provider = Ebpf {
             kernel,
+            hooks: 0,
             attached: Vec::new(),
             missing: Vec::new(),
             status_known: false,
@@ -126,7 +130,7 @@ impl Ebpf {
 
     /// The hooks that are attached.
     pub fn attached(&self) -> usize {
-        self.attached.len()
+        self.hooks
     }
 
     /// Tracepoints that this kernel does not have, or has in another shape.
@@ -159,9 +163,10 @@ impl Ebpf {
 
     /// Opens rings for CPUs that came online, and closes those of CPUs that went offline.
     pub fn sync_cpus(&mut self, online: &[i32]) -> Result<(), StartError> {
-        let dead = std::mem::take(&mut self.dead_cpus);
+        let dead = &self.dead_cpus;
         let lives = |cpu| !dead.iter().any(|dead| u32::from(*dead) == cpu);
         self.rings.retain(|cpu| online.contains(&(cpu as i32)) && lives(cpu));
+        self.dead_cpus.clear();
         for &cpu in online {
             let index = cpu as u32;
             for (class, map, bytes) in [
@@ -233,7 +238,10 @@ impl Ebpf {
         kprobe::remove_abandoned(tracefs);
         for kprobe in kprobe::EXEC {
             match self.attach_kprobe(tracefs, kprobe) {
-                Ok(attached) => self.attached.push(attached),
+                Ok(attached) => {
+                    self.hooks += 1;
+                    self.attached.push(attached);
+                }
                 Err(error) => {
                     self.missing.push(format!("kprobe:{} ({error})", kprobe.function));
                 }
@@ -250,8 +258,10 @@ impl Ebpf {
 
     fn attach_or_note(&mut self, tracefs: &Tracefs, hook: Hook) -> Result<bool, StartError> {
         match self.attach(tracefs, hook)? {
-            Some(event) => {
-                self.attached.push(Attached { event, definition: None });
+            Some(events) => {
+                self.hooks += 1;
+                let attached = |event| Attached { event, definition: None };
+                self.attached.extend(events.into_iter().map(attached));
                 Ok(true)
             }
             None => {
@@ -262,7 +272,7 @@ impl Ebpf {
     }
 
     /// `None`: this kernel does not have the tracepoint, or has it in another shape.
-    fn attach(&self, tracefs: &Tracefs, hook: Hook) -> Result<Option<OwnedFd>, StartError> {
+    fn attach(&self, tracefs: &Tracefs, hook: Hook) -> Result<Option<Vec<OwnedFd>>, StartError> {
         let format = tracefs
             .format(hook.category, hook.event)
             .map_err(|error| StartError::Format(FormatError::Read(hook.event, error)))?;
@@ -272,12 +282,15 @@ impl Ebpf {
             return Ok(None);
         }
         let failed = |error| StartError::Attach(hook.event, error);
-        let program = self
-            .object
-            .program(hook.program)
-            .ok_or_else(|| failed(io::Error::other("no such program in the object")))?;
         let cpu = some_cpu().map_err(failed)?;
-        perf::attach_tracepoint(format.id, program, cpu).map(Some).map_err(failed)
+        let mut events = Vec::new();
+        for program in self.object.runs(hook.program) {
+            events.push(perf::attach_tracepoint(format.id, program, cpu).map_err(failed)?);
+        }
+        if events.is_empty() {
+            return Err(failed(io::Error::other("no such program in the object")));
+        }
+        Ok(Some(events))
     }
 
     /// Looks how far the rings are written, and then what could not be written to them: a

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 use super::abi::record::{mote_losses, mote_probe, mote_settings};
 use super::counters::Counters;
-use super::{kprobe, version_code};
+use super::{hooks, kprobe, version_code};
 
 /// Compiled from `bpf/` by `build.rs`.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote.o"));
@@ -59,6 +59,8 @@ pub struct Kernel {
     pub context: CallContext,
     /// Whether execve is seen by kprobes (see `kprobe::EXEC`).
     pub exec_kprobes: bool,
+    /// Whether the programs of system calls run twice (`struct claim` in `bpf/kernel.h`).
+    pub calls_run_twice: bool,
 }
 
 /// A loaded object. Its programs and maps live until it is dropped and nothing that is
@@ -113,6 +115,14 @@ impl Object {
             // SAFETY: a program of this object, not loaded yet; null is an error.
             unsafe { bpf_sys::bpf_program__set_autoload(program, kernel.exec_kprobes) };
         }
+        for (enter, leave) in hooks::SYSCALLS.into_iter().filter(|_| kernel.calls_run_twice) {
+            for hook in [enter, leave] {
+                let program = self.find_program(hook.program);
+                // SAFETY: a program of this object, not loaded yet; null is an error, and so
+                // is a second call for the same program, which changes nothing.
+                unsafe { bpf_sys::bpf_program__set_prep(program, RUNS, Some(as_it_is)) };
+            }
+        }
         if let Ok(Some(code)) = version_code::read() {
             // SAFETY: an open object that is not loaded yet.
             unsafe { bpf_sys::bpf_object__set_kversion(self.raw.as_ptr(), code) };
@@ -153,14 +163,20 @@ impl Object {
 
     /// The program of this function name, if it is loaded.
     pub fn program(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        self.runs(name).next()
+    }
+
+    /// The same, as often as it is loaded.
+    pub fn runs(&self, name: &str) -> impl Iterator<Item = BorrowedFd<'_>> {
         let program = self.find_program(name);
-        if program.is_null() {
-            return None;
-        }
-        // SAFETY: a program of this object.
-        let fd = unsafe { bpf_sys::bpf_program__fd(program) };
-        // SAFETY: libbpf keeps the descriptor open as long as the object lives.
-        (fd >= 0).then(|| unsafe { BorrowedFd::borrow_raw(fd) })
+        let runs = if program.is_null() { 0 } else { RUNS };
+        let fds = (0..runs).map_while(move |run| {
+            // SAFETY: a program of this object; one that was not loaded so often is an error.
+            let fd = unsafe { bpf_sys::bpf_program__nth_fd(program, run) };
+            (fd >= 0).then_some(fd)
+        });
+        // SAFETY: libbpf keeps the descriptors open as long as the object lives.
+        fds.map(|fd| unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
     /// Every program: its name and how many instructions it has.
@@ -227,18 +243,16 @@ impl Object {
         Ok(losses)
     }
 
-    /// Runs of this program that the kernel skipped because another program was running on
-    /// that CPU. Kernels that do not count them for tracepoints say 0.
-    pub fn recursion_misses(&self, program: &str) -> io::Result<u64> {
-        let fd = self.program(program).ok_or(io::ErrorKind::NotFound)?;
-        // SAFETY: a C struct of integers and arrays.
-        let mut info: bpf_sys::bpf_prog_info = unsafe { std::mem::zeroed() };
-        let mut bytes = size_of_val(&info) as u32;
-        // SAFETY: the kernel writes at most `bytes` to `info`.
-        let error = unsafe {
-            bpf_sys::bpf_obj_get_info_by_fd(fd.as_raw_fd(), (&raw mut info).cast(), &mut bytes)
-        };
-        if error != 0 { Err(io::Error::last_os_error()) } else { Ok(info.recursion_misses) }
+    /// Events that this program did not see because the kernel skipped it: another program
+    /// was running on that CPU. Kernels that do not count that say 0. Of a program that is
+    /// loaded twice both runs have to be skipped, so it is at most the lesser number.
+    pub fn skipped_runs(&self, program: &str) -> io::Result<u64> {
+        let mut fewest = None;
+        for run in self.runs(program) {
+            let misses = recursion_misses(run)?;
+            fewest = Some(fewest.map_or(misses, |fewest: u64| fewest.min(misses)));
+        }
+        fewest.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn update<T: ?Sized>(&self, map: &CStr, key: u32, value: &T) -> io::Result<()> {
@@ -273,6 +287,36 @@ impl Drop for Object {
         // SAFETY: opened by `load`, closed once.
         unsafe { bpf_sys::bpf_object__close(self.raw.as_ptr()) }
     }
+}
+
+/// How often a program is loaded, where once is not enough.
+const RUNS: c_int = 2;
+
+/// Every run is the program as it is: libbpf loads it once for each.
+unsafe extern "C" fn as_it_is(
+    _program: *mut bpf_sys::bpf_program,
+    _run: c_int,
+    instructions: *mut bpf_sys::bpf_insn,
+    count: c_int,
+    result: *mut bpf_sys::bpf_prog_prep_result,
+) -> c_int {
+    // SAFETY: libbpf hands us its own instructions and a result of its own to fill.
+    unsafe {
+        (*result).new_insn_ptr = instructions;
+        (*result).new_insn_cnt = count;
+    }
+    0
+}
+
+fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<u64> {
+    // SAFETY: a C struct of integers and arrays.
+    let mut info: bpf_sys::bpf_prog_info = unsafe { std::mem::zeroed() };
+    let mut bytes = size_of_val(&info) as u32;
+    // SAFETY: the kernel writes at most `bytes` to `info`.
+    let error = unsafe {
+        bpf_sys::bpf_obj_get_info_by_fd(program.as_raw_fd(), (&raw mut info).cast(), &mut bytes)
+    };
+    if error != 0 { Err(io::Error::last_os_error()) } else { Ok(info.recursion_misses) }
 }
 
 /// Since 5.5 (commit fc9702273e2e): an array that user space can map.
