@@ -15,142 +15,129 @@ INLINE int can_change(u64 flags)
 }
 
 /* unlink, rmdir, chdir, chroot: (name); pivot_root: (new root, place of the old one) */
-SEC("tracepoint/enter_name")
-int enter_name(void *ctx)
+CALL_PROGRAM(enter_name)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0));
 
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 /* mkdir, chmod: (name, mode) */
-SEC("tracepoint/enter_name_mode")
-int enter_name_mode(void *ctx)
+CALL_PROGRAM(enter_name_mode)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0),
 					 .mode = argument(ctx, 1));
 
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 /* mkdirat, fchmodat: (dirfd, name, mode) */
-SEC("tracepoint/enter_at_mode")
-int enter_at_mode(void *ctx)
+CALL_PROGRAM(enter_at_mode)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
 					 .path = (void *)argument(ctx, 1), .mode = argument(ctx, 2));
 
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 /* fchmodat2: (dirfd, name, mode, flags) */
-SEC("tracepoint/enter_at_mode_flags")
-int enter_at_mode_flags(void *ctx)
+CALL_PROGRAM(enter_at_mode_flags)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
 					 .path = (void *)argument(ctx, 1),
 					 .mode = argument(ctx, 2), .call_flags = argument(ctx, 3));
 
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 /* unlinkat: (dirfd, name, flags) */
-SEC("tracepoint/enter_at_flags")
-int enter_at_flags(void *ctx)
+CALL_PROGRAM(enter_at_flags)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
 					 .path = (void *)argument(ctx, 1),
 					 .call_flags = argument(ctx, 2));
 
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 /* fchdir: (fd) */
-SEC("tracepoint/enter_fd")
-int enter_fd(void *ctx)
+CALL_PROGRAM(enter_fd)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0));
 
-	return enter_call(ctx, &request, 0);
+	enter_call(ctx, &request, 0);
 }
 
 #define CLONE_NEWNS 0x00020000
 #define CLONE_NEWUSER 0x10000000
 
 /* unshare: (flags) */
-SEC("tracepoint/enter_unshare")
-int enter_unshare(void *ctx)
+CALL_PROGRAM(enter_unshare)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = argument(ctx, 0));
 
 	if (!(argument(ctx, 0) & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER)))
-		return 0;
-	return enter_call(ctx, &request, 0);
+		return;
+	enter_call(ctx, &request, 0);
 }
 
 /* setns: (fd, type of namespace) */
-SEC("tracepoint/enter_setns")
-int enter_setns(void *ctx)
+CALL_PROGRAM(enter_setns)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = argument(ctx, 1));
 
 	/* 0: whatever the descriptor is */
 	if (argument(ctx, 1) && !(argument(ctx, 1) & (CLONE_NEWNS | CLONE_NEWUSER)))
-		return 0;
-	return enter_call(ctx, &request, 0);
+		return;
+	enter_call(ctx, &request, 0);
 }
 
 /* fchmod: (fd, mode) */
-SEC("tracepoint/enter_fd_mode")
-int enter_fd_mode(void *ctx)
+CALL_PROGRAM(enter_fd_mode)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
 					 .mode = argument(ctx, 1));
 
-	return enter_call(ctx, &request, 0);
+	enter_call(ctx, &request, 0);
 }
 
 /* creat: (name, mode) */
-SEC("tracepoint/enter_creat")
-int enter_creat(void *ctx)
+CALL_PROGRAM(enter_creat)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0),
 					 .call_flags = O_CREAT | O_WRONLY | O_TRUNC,
 					 .mode = argument(ctx, 1));
 
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 /* open: (name, flags, mode) */
-SEC("tracepoint/enter_open")
-int enter_open(void *ctx)
+CALL_PROGRAM(enter_open)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0),
 					 .call_flags = argument(ctx, 1), .mode = argument(ctx, 2));
 
 	if (!can_change(argument(ctx, 1)))
-		return 0;
-	return enter_call(ctx, &request, 1);
+		return;
+	enter_call(ctx, &request, 1);
 }
 
 /* openat: (dirfd, name, flags, mode) */
-SEC("tracepoint/enter_openat")
-int enter_openat(void *ctx)
+CALL_PROGRAM(enter_openat)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
 					 .path = (void *)argument(ctx, 1),
 					 .call_flags = argument(ctx, 2), .mode = argument(ctx, 3));
 
 	if (!can_change(argument(ctx, 2)))
-		return 0;
-	return enter_call(ctx, &request, 1);
+		return;
+	enter_call(ctx, &request, 1);
 }
 
 #define RESOLVE_IN_ROOT 0x10
 
 /* openat2: (dirfd, name, struct open_how *, size), include/uapi/linux/openat2.h */
-SEC("tracepoint/enter_openat2")
-int enter_openat2(void *ctx)
+CALL_PROGRAM(enter_openat2)
 {
 	struct {
 		u64 flags;
@@ -165,45 +152,42 @@ int enter_openat2(void *ctx)
 	    probe_read(&how, sizeof(how), (void *)argument(ctx, 2)))
 		request.flags |= MOTE_FLAGS_UNREAD;
 	else if (!can_change(how.flags))
-		return 0;
+		return;
 	if (how.resolve & RESOLVE_IN_ROOT)
 		request.flags |= MOTE_ROOTED;
 	request.call_flags = how.flags;
 	request.mode = how.mode;
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 /* rename: (old, new) */
-SEC("tracepoint/enter_rename")
-int enter_rename(void *ctx)
+CALL_PROGRAM(enter_rename)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from = (void *)argument(ctx, 0),
 					 .path = (void *)argument(ctx, 1));
 
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 /* renameat: (old dirfd, old, new dirfd, new) */
-SEC("tracepoint/enter_renameat")
-int enter_renameat(void *ctx)
+CALL_PROGRAM(enter_renameat)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = argument(ctx, 0),
 					 .from = (void *)argument(ctx, 1), .dirfd = argument(ctx, 2),
 					 .path = (void *)argument(ctx, 3));
 
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 /* renameat2: (old dirfd, old, new dirfd, new, flags) */
-SEC("tracepoint/enter_renameat2")
-int enter_renameat2(void *ctx)
+CALL_PROGRAM(enter_renameat2)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = argument(ctx, 0),
 					 .from = (void *)argument(ctx, 1), .dirfd = argument(ctx, 2),
 					 .path = (void *)argument(ctx, 3),
 					 .call_flags = argument(ctx, 4));
 
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 /* The slot of the call that returns, complete but for its time. */
@@ -226,32 +210,28 @@ INLINE struct call_slot *find_returning(void *ctx)
 }
 
 /* Every call that is reported. */
-SEC("tracepoint/leave_call")
-int leave_call(void *ctx)
+CALL_PROGRAM(leave_call)
 {
 	struct call_slot *slot = find_returning(ctx);
 
 	if (!slot)
-		return 0;
+		return;
 	slot->call.header.time_ns = ktime_get_ns();
 	send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	release(&slot->claim);
-	return 0;
 }
 
 /* Calls that change what a process's names mean from now on. They are not sent with the
  * process events: a flood of chdir would push those out. */
-SEC("tracepoint/leave_relocation")
-int leave_relocation(void *ctx)
+CALL_PROGRAM(leave_relocation)
 {
 	struct call_slot *slot = find_returning(ctx);
 
 	if (!slot)
-		return 0;
+		return;
 	if (slot->call.header.ret == 0) {
 		slot->call.header.time_ns = ktime_get_ns();
 		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	}
 	release(&slot->claim);
-	return 0;
 }

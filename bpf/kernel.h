@@ -18,6 +18,9 @@ typedef mote_s64 s64;
 #define SEC(name) __attribute__((section(name), used))
 #define INLINE static inline __attribute__((always_inline))
 #define unlikely(x) __builtin_expect(!!(x), 0)
+/* Keeps the compiler from checking one copy of a value and using another: verifiers before
+ * 6.12 or so then lose the bound. */
+#define KEEP_IN_REGISTER(value) asm volatile("" : "+r"(value))
 
 _Static_assert(sizeof(struct mote_header) == 56, "mote_header");
 _Static_assert(sizeof(struct mote_exec) == 56 + 16 + 2048, "mote_exec");
@@ -36,6 +39,27 @@ static long (*get_current_comm)(void *to, u32 bytes) = (void *)16;
 static long (*perf_event_output)(void *ctx, void *map, u64 flags, void *data, u64 bytes) = (void *)25;
 static u64 (*get_current_task)(void) = (void *)35;
 static long (*probe_read_str)(void *to, u32 bytes, const void *from) = (void *)45;
+
+/*
+ * No helpers: user space puts the kernel's functions bpf_preempt_disable and
+ * bpf_preempt_enable here where programs can be preempted, and nothing elsewhere, before it
+ * loads a program (source/ebpf/object.rs). The numbers are no helper's.
+ */
+static u64 (*preempt_disable)(void) = (void *)MOTE_PREEMPT_DISABLE;
+static u64 (*preempt_enable)(void) = (void *)MOTE_PREEMPT_ENABLE;
+
+/* A program of a syscalls:* tracepoint. */
+#define CALL_PROGRAM(name)                                                      \
+	INLINE void run_##name(void *ctx);                                      \
+	SEC("tracepoint/" #name)                                                \
+	int name(void *ctx)                                                     \
+	{                                                                       \
+		preempt_disable();                                              \
+		run_##name(ctx);                                                \
+		preempt_enable();                                               \
+		return 0;                                                       \
+	}                                                                       \
+	INLINE void run_##name(void *ctx)
 
 /* libbpf reads maps without BTF from this struct in the section `maps`. */
 struct map {
@@ -199,7 +223,8 @@ INLINE void send_bulk(void *ctx, void *record, u64 bytes)
  *
  * From 7.x on the programs of system calls can be preempted (trace_call_bpf_faultable,
  * kernel/trace/bpf_trace.c), and the kernel skips a program on a CPU on which another task
- * is inside of it. There each is loaded twice, and the second run does what the first did
+ * is inside of it. There they forbid it first of all (preempt_disable), and, as that leaves
+ * a moment before and after, each is loaded twice: the second run does what the first did
  * not do. A scratch slot of the CPU is claimed too.
  */
 struct claim {

@@ -3,13 +3,12 @@
 #include "names.h"
 
 /* connect: (fd, address, size) */
-SEC("tracepoint/enter_connect")
-int enter_connect(void *ctx)
+CALL_PROGRAM(enter_connect)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_CONNECT, .dirfd = argument(ctx, 0),
 					 .path = (void *)argument(ctx, 1), .mode = argument(ctx, 2));
 
-	return enter_call(ctx, &request, 1);
+	enter_call(ctx, &request, 1);
 }
 
 #define TCP_SYN_SENT 2 /* include/net/tcp_states.h */

@@ -6,6 +6,7 @@ struct exec_slot {
 	struct claim claim;
 	const void *path;
 	u64 entered_ns;
+	u64 second_run_due; /* as in struct call_slot */
 	struct mote_exec exec;
 };
 
@@ -65,6 +66,9 @@ INLINE void read_args(struct mote_exec *exec, const void *const *argv)
 			flags |= MOTE_ARGS_CUT;
 			break;
 		}
+		/* What it is by now: said to the verifier in a way that is not optimized away. */
+		KEEP_IN_REGISTER(used);
+		used &= MOTE_ARGS_BYTES - 1;
 		bytes = is_user(arg) ? probe_read_str(exec->data + used, MOTE_ARGS_BYTES, arg) : -1;
 		if (bytes < 0)
 			flags |= MOTE_ARGS_UNREAD;
@@ -95,6 +99,7 @@ INLINE void read_exec_path(struct mote_exec *exec, const void *from)
 	u64 used = exec->args_bytes;
 	u16 flags = exec->header.flags & ~(MOTE_PATH_UNREAD | MOTE_PATH_CUT);
 
+	KEEP_IN_REGISTER(used);
 	if (used > MOTE_ARGS_BYTES)
 		used = MOTE_ARGS_BYTES;
 	exec->path_bytes = read_name(exec->data + used, MOTE_PAIR_BYTES, from, &flags,
@@ -108,6 +113,7 @@ INLINE u64 exec_bytes(const struct mote_exec *exec)
 
 	bytes += exec->args_bytes;
 	bytes += exec->path_bytes;
+	KEEP_IN_REGISTER(bytes);
 	if (bytes > sizeof(*exec))
 		bytes = sizeof(*exec);
 	return bytes;
@@ -145,6 +151,13 @@ INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const 
 		slot = claim_exec_overflow();
 		if (!slot)
 			return 0;
+		if (set->calls_run_twice && slot->second_run_due && slot->path == path &&
+		    slot->exec.header.tid == (u32)id && slot->exec.header.syscall == number) {
+			slot->second_run_due = 0;
+			release(&slot->claim);
+			return 0;
+		}
+		slot->second_run_due = 1;
 		overflow = 1;
 	}
 	slot->path = path;
@@ -171,17 +184,15 @@ INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const 
 	return 0;
 }
 
-SEC("tracepoint/enter_execve")
-int enter_execve(void *ctx)
+CALL_PROGRAM(enter_execve)
 {
-	return enter_exec(ctx, call_number(ctx), AT_FDCWD, (void *)argument(ctx, 0),
+	enter_exec(ctx, call_number(ctx), AT_FDCWD, (void *)argument(ctx, 0),
 			  (void *)argument(ctx, 1));
 }
 
-SEC("tracepoint/enter_execveat")
-int enter_execveat(void *ctx)
+CALL_PROGRAM(enter_execveat)
 {
-	return enter_exec(ctx, call_number(ctx), argument(ctx, 0), (void *)argument(ctx, 1),
+	enter_exec(ctx, call_number(ctx), argument(ctx, 0), (void *)argument(ctx, 1),
 			  (void *)argument(ctx, 2));
 }
 
@@ -203,10 +214,9 @@ INLINE int return_exec(void *ctx, s64 ret)
 	return 0;
 }
 
-SEC("tracepoint/leave_exec")
-int leave_exec(void *ctx)
+CALL_PROGRAM(leave_exec)
 {
-	return return_exec(ctx, call_result(ctx));
+	return_exec(ctx, call_result(ctx));
 }
 
 /*

@@ -127,6 +127,10 @@ struct mote_settings {
 	mote_u32 reserved;
 };
 
+/* Calls that are replaced before a program is loaded (bpf/kernel.h). */
+#define MOTE_PREEMPT_DISABLE 0x7001
+#define MOTE_PREEMPT_ENABLE 0x7002
+
 /* Counters in struct mote_losses. */
 enum mote_loss {
 	MOTE_LOSS_PRIORITY_FULL = 0, /* the helper said ENOSPC (kernels from 5.1 on) */

@@ -161,15 +161,24 @@ impl Sensor {
                 self.keep_house();
                 next_housekeeping = now + HOUSEKEEPING_INTERVAL;
             }
-            // While the receiver is away, batches had better fill up.
-            if now >= next_flush && self.sink.backlog() == 0 {
-                self.pipeline.flush(&mut self.sink);
+            if now >= next_flush {
+                self.flush();
                 next_flush = now + FLUSH_INTERVAL;
             }
             self.note_shed();
         }
         self.end();
         Ok(())
+    }
+
+    /// Finishes batches that are not full. While a receiver is slow, those of file events
+    /// had better fill up; while there is none, all of them.
+    fn flush(&mut self) {
+        if self.sink.backlog() == 0 {
+            self.pipeline.flush(&mut self.sink);
+        } else if self.sink.state() == State::Ready {
+            self.pipeline.flush_priority(&mut self.sink);
+        }
     }
 
     /// Takes what is in the rings, up to a turn's budget.

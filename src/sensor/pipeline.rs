@@ -97,6 +97,12 @@ impl Pipeline {
 
     /// Reports losses, and finishes the batches.
     pub fn flush(&mut self, output: &mut impl Output) {
+        self.flush_priority(output);
+        self.finish(Class::Bulk, output);
+    }
+
+    /// Reports losses, and finishes the batch of what cannot wait.
+    pub fn flush_priority(&mut self, output: &mut impl Output) {
         let unplaced = self.processes.take_unplaced();
         self.stats.lose(Loss {
             place: LossPlace::ProcessTable,
@@ -112,9 +118,7 @@ impl Pipeline {
             self.stats.reported(loss);
             self.write(output);
         }
-        for class in Class::ALL {
-            self.finish(class, output);
-        }
+        self.finish(Class::Priority, output);
     }
 
     /// Whether a batch has something in it.

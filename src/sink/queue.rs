@@ -83,8 +83,25 @@ impl Queue {
             to.copy_from_slice(part);
             rest = after;
         }
-        self.order.push_back(Message { slot, bytes, load, counted: false, weight_bytes: 0 });
+        let message = Message { slot, bytes, load, counted: false, weight_bytes: 0 };
+        self.order.insert(self.place_for(load.class), message);
         Ok(())
+    }
+
+    /// A priority message goes before the bulk messages that are not sent yet: a flood of
+    /// those must not delay it. Events are numbered, so a receiver can put them in order.
+    fn place_for(&self, class: Class) -> usize {
+        let end = self.order.len();
+        match class {
+            Class::Priority => self.first_unsent_bulk().unwrap_or(end),
+            Class::Bulk => end,
+        }
+    }
+
+    /// Of those that are not on the wire in part.
+    fn first_unsent_bulk(&self) -> Option<usize> {
+        let first = self.unconfirmed + usize::from(self.progress_bytes > 0);
+        (first..self.order.len()).find(|&at| self.order[at].load.class == Class::Bulk)
     }
 
     /// A free slot; else that of the oldest unconfirmed message, which is probably read;
@@ -98,7 +115,7 @@ impl Queue {
             return Some(self.give_up());
         }
         let first = self.unconfirmed + usize::from(self.progress_bytes > 0);
-        let bulk = (first..self.order.len()).find(|&at| self.order[at].load.class == Class::Bulk);
+        let bulk = self.first_unsent_bulk();
         let at = match class {
             Class::Priority => bulk.unwrap_or(first),
             // Without another bulk message, the newcomer is the oldest of its class.

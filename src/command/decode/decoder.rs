@@ -1,9 +1,10 @@
 //! A line of syslog to lines of JSON: the whole of what `mote decode` does to its input.
 
-use crate::event::{Class, Event};
+use crate::event::Event;
 use crate::format::ecs;
 use crate::limits::DECODE_RECENT;
 use crate::record::{Batch, DecodeError, Reason, Scratch, find};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 
 /// What was read so far.
@@ -25,20 +26,14 @@ pub struct Counts {
     pub unknown_fields: u64,
 }
 
-/// What makes a batch the same as another one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Identity {
-    boot_id: [u8; 16],
-    start_ns: u64,
-    class: Class,
-    first_sequence: u64,
-}
-
 /// Decodes line after line.
 pub struct Decoder {
     scratch: Scratch,
     event: Box<Event>,
-    recent: heapless::Deque<Identity, DECODE_RECENT>,
+    /// Hashes of payloads, with keys of this run: nobody can make another payload with the
+    /// hash of one that is to be hidden. What is sent again is the same to the byte.
+    recent: heapless::Deque<u64, DECODE_RECENT>,
+    keys: RandomState,
     counts: Counts,
 }
 
@@ -49,6 +44,7 @@ impl Decoder {
             scratch: Scratch::new(),
             event: Box::new(Event::new()),
             recent: heapless::Deque::new(),
+            keys: RandomState::new(),
             counts: Counts::default(),
         }
     }
@@ -82,12 +78,7 @@ impl Decoder {
                 return Ok(());
             }
         };
-        let identity = Identity {
-            boot_id: batch.origin().boot_id,
-            start_ns: batch.origin().start_ns,
-            class: batch.class(),
-            first_sequence: batch.first_sequence(),
-        };
+        let identity = self.keys.hash_one(payload);
         if self.recent.iter().any(|seen| *seen == identity) {
             self.counts.duplicates += 1;
             return Ok(());
@@ -116,7 +107,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn remember(&mut self, identity: Identity) {
+    fn remember(&mut self, identity: u64) {
         if self.recent.is_full() {
             self.recent.pop_front();
         }

@@ -1,6 +1,7 @@
 //! The eBPF provider: programs on tracepoints, and the rings that they fill.
 
 pub mod abi;
+pub mod btf;
 pub mod counters;
 pub mod decode;
 mod error;
