@@ -36,7 +36,7 @@ pub const BATCH_STRINGS: usize = 192;
 
 /// Syslog messages that wait while the receiver is away, in [`LINE_BYTES`] each. Pages
 /// of messages never queued are never resident. Of as many more, sent and perhaps not
-/// read, only what they carried is remembered, 7 KiB in all.
+/// read, only what they carried is remembered, 8 KiB in all.
 pub const QUEUE_MESSAGES: usize = 128;
 
 /// Processes the sensor knows at the same time. More are resolved from /proc, if they
