@@ -41,3 +41,4 @@ pub mod format;
 pub mod command;
 pub mod config;
 pub mod exit;
+pub mod say;
