@@ -66,6 +66,10 @@ pub const BULK_RING_BYTES: usize = 256 << 10;
 /// A ring wakes the sensor when it is filled to one part in this many.
 pub const RING_WATERMARK_DIVISOR: usize = 4;
 
+/// The end of what libbpf and the verifier say when they refuse the programs: some hundred
+/// instructions before the one that was refused.
+pub const LIBBPF_LOG_BYTES: usize = 8 << 10;
+
 /// Records taken from the rings before signals and the sink get their turn.
 pub const RECORDS_PER_TURN: usize = 4096;
 
