@@ -4,11 +4,12 @@ mod support;
 
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use rustix::mount::{mount, mount_change, unmount};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, setrlimit};
 use rustix::thread::{CapabilitySet, UnshareFlags, remove_capability_from_bounding_set};
 use std::ffi::CString;
-use std::fs::{self, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -17,6 +18,7 @@ use support::{mote, require_live, require_program, scratch, wait_for};
 const EX_USAGE: i32 = 64;
 const EX_NOINPUT: i32 = 66;
 const EX_UNAVAILABLE: i32 = 69;
+const EX_OSERR: i32 = 71;
 const EX_NOPERM: i32 = 77;
 const EX_CONFIG: i32 = 78;
 
@@ -30,6 +32,12 @@ fn main() -> ExitCode {
         ("bpf_refused", bpf_refused),
         ("no_tracefs", no_tracefs),
         ("pid_namespace", pid_namespace),
+        ("no_proc", no_proc),
+        ("no_list_of_cpus", no_list_of_cpus),
+        ("few_descriptors", few_descriptors),
+        ("log_that_cannot_be_written", log_that_cannot_be_written),
+        ("make_run_tells_a_refusal", make_run_tells_a_refusal),
+        ("make_run_ends_by_ctrl_c", make_run_ends_by_ctrl_c),
     ])
 }
 
@@ -215,4 +223,107 @@ fn pid_namespace() {
         .arg(mote())
         .args(["run", "--syslog", "stdout"]);
     refused(&mut command, EX_UNAVAILABLE, "--pid=host");
+}
+
+fn no_proc() {
+    require_live();
+    let mut command = run_command();
+    without(&mut command, &[], || {
+        private_mounts()?;
+        Ok(mount("none", "/proc", "tmpfs", MountFlags::empty(), None)?)
+    });
+    refused(&mut command, EX_UNAVAILABLE, "mount -t proc");
+}
+
+fn no_list_of_cpus() {
+    require_live();
+    let mut command = run_command();
+    without(&mut command, &[], || {
+        private_mounts()?;
+        Ok(mount("none", "/sys/devices/system/cpu", "tmpfs", MountFlags::empty(), None)?)
+    });
+    refused(&mut command, EX_UNAVAILABLE, "list of CPUs");
+}
+
+/// Wherever they come to an end: in the loop, in libbpf, at the rings, at the tracepoints.
+fn few_descriptors() {
+    require_live();
+    for most in [4, 6, 8, 12, 16, 20, 24, 32, 48, 64] {
+        let mut command = run_command();
+        without(&mut command, &[], move || {
+            setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) })?;
+            Ok(())
+        });
+        refused(&mut command, EX_OSERR, "ulimit -n");
+    }
+}
+
+/// The sensor goes on if nobody can be told that it does.
+fn log_that_cannot_be_written() {
+    require_live();
+    let full: Stdio = OpenOptions::new().write(true).open("/dev/full").unwrap().into();
+    let (_, dead) = io::pipe().unwrap();
+    for log in [full, dead.into()] {
+        let mut child = run_command().stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        // This test's own doing is an event.
+        let mut first = [0; 3];
+        let read = child.stdout.as_mut().unwrap().read_exact(&mut first);
+        if read.is_ok() {
+            kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        }
+        let status = child.wait().unwrap();
+        read.unwrap_or_else(|error| panic!("{error}: {status}"));
+        assert_eq!(&first, b"m1:");
+        assert!(status.success(), "{status}");
+    }
+}
+
+/// `scripts/run` in a directory of its own, with the program under test.
+fn make_run(dir: &Path) -> Command {
+    require_program("bash");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/run");
+    if !script.exists() {
+        support::skip("scripts/run is not here");
+    }
+    for name in ["scripts", "dist"] {
+        fs::create_dir(dir.join(name)).unwrap();
+    }
+    fs::copy(script, dir.join("scripts/run")).unwrap();
+    symlink(mote(), dir.join("dist/mote")).unwrap();
+    // What `make run` shows events with is not needed to see that there are some.
+    fs::write(dir.join("scripts/show"), "#!/bin/sh\nexec cat\n").unwrap();
+    fs::set_permissions(dir.join("scripts/show"), Permissions::from_mode(0o755)).unwrap();
+    Command::new(dir.join("scripts/run"))
+}
+
+fn make_run_tells_a_refusal() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let mut command = make_run(&dir);
+    without(&mut command, &[], || {
+        private_mounts()?;
+        Ok(mount("none", "/sys/devices/system/cpu", "tmpfs", MountFlags::empty(), None)?)
+    });
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(EX_UNAVAILABLE), "{said}");
+    assert!(said.contains("list of CPUs"), "{said}");
+}
+
+fn make_run_ends_by_ctrl_c() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let mut command = make_run(&dir);
+    // A terminal sends it to the whole group.
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    events.read_line(&mut first).unwrap();
+    kill_process_group(Pid::from_child(&child), Signal::INT).unwrap();
+    // The readers end when the sensor has told its last.
+    io::copy(&mut events, &mut io::sink()).unwrap();
+    let status = child.wait().unwrap();
+    assert!(first.contains("event"), "{first}");
+    assert!(status.success(), "{status}");
 }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::say::say;
+
 /// `EX_USAGE`: the command line is wrong.
 pub const USAGE: u8 = 64;
 /// `EX_DATAERR`: input data is wrong.
@@ -21,6 +23,6 @@ pub const CONFIG: u8 = 78;
 
 /// Says one sentence on standard error and gives the code.
 pub fn fail(code: u8, message: std::fmt::Arguments<'_>) -> ExitCode {
-    eprintln!("mote: {message}");
+    say(message);
     code.into()
 }

@@ -18,6 +18,9 @@
 //!
 //! The modules below stand in the order in which an event passes them.
 
+// They panic if the stream fails: see `say`. Tests and benches may.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod event;
 pub mod limits;
 pub mod syscalls;
@@ -41,3 +44,4 @@ pub mod format;
 pub mod command;
 pub mod config;
 pub mod exit;
+pub mod say;

@@ -36,7 +36,7 @@ pub const BATCH_STRINGS: usize = 192;
 
 /// Syslog messages that wait while the receiver is away, in [`LINE_BYTES`] each. Pages
 /// of messages never queued are never resident. Of as many more, sent and perhaps not
-/// read, only what they carried is remembered, 7 KiB in all.
+/// read, only what they carried is remembered, 8 KiB in all.
 pub const QUEUE_MESSAGES: usize = 128;
 
 /// Processes the sensor knows at the same time. More are resolved from /proc, if they
@@ -65,6 +65,10 @@ pub const BULK_RING_BYTES: usize = 256 << 10;
 
 /// A ring wakes the sensor when it is filled to one part in this many.
 pub const RING_WATERMARK_DIVISOR: usize = 4;
+
+/// The end of what libbpf and the verifier say when they refuse the programs: some hundred
+/// instructions before the one that was refused.
+pub const LIBBPF_LOG_BYTES: usize = 8 << 10;
 
 /// Records taken from the rings before signals and the sink get their turn.
 pub const RECORDS_PER_TURN: usize = 4096;

@@ -1,11 +1,13 @@
 //! The `mote` command: arguments → subcommand → exit code.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use argh::FromArgs;
 use mote::command::decode::DecodeCommand;
 use mote::command::run::RunCommand;
-use mote::exit;
+use mote::{exit, say};
 
 /// A minimal eBPF security sensor.
 #[derive(FromArgs)]
@@ -24,7 +26,15 @@ enum Command {
 fn main() -> ExitCode {
     let arguments: Vec<String> = match std::env::args_os().map(|a| a.into_string()).collect() {
         Ok(arguments) => arguments,
-        Err(_) => return exit::fail(exit::USAGE, format_args!("an argument is not UTF-8")),
+        Err(argument) => {
+            return exit::fail(
+                exit::USAGE,
+                format_args!(
+                    "the argument {argument:?} is not UTF-8; name a file by a path that is, a \
+                     symbolic link perhaps"
+                ),
+            );
+        }
     };
     let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
     match Arguments::from_args(&["mote"], &words) {
@@ -33,10 +43,7 @@ fn main() -> ExitCode {
             Command::Decode(command) => command.run(),
         },
         // --help is not an error.
-        Err(early) if early.status.is_ok() => {
-            print!("{}", early.output);
-            ExitCode::SUCCESS
-        }
+        Err(early) if early.status.is_ok() => say::answer(&early.output),
         Err(early) => {
             let problem = early.output.lines().next().unwrap_or("the command line is wrong");
             exit::fail(exit::USAGE, format_args!("{problem}; see mote --help"))

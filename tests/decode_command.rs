@@ -61,12 +61,15 @@ fn bad_records_are_reported_counted_and_the_status_is_65() {
     let (status, lines, errors) = decode(&["decode"], input.as_bytes());
     assert_eq!((status, lines), (65, 11));
     let errors: Vec<_> = errors.lines().collect();
-    assert_eq!(errors.len(), 11, "ten reports and a summary");
+    assert_eq!(errors.len(), 12, "ten reports, their end and a summary");
+    assert_eq!(errors[0], "mote: standard input: line 1: the batch header is cut short at byte 1");
     assert_eq!(
-        errors[0],
-        "mote decode: standard input: line 1: the batch header is cut short at byte 1"
+        errors[10],
+        "mote: standard input: from line 13 on bad records are only counted; the counts are said \
+         at the end"
     );
-    assert!(errors[10].contains("21 bad records, 1 repeated batches"), "{}", errors[10]);
+    assert!(errors[11].contains("21 bad records, 1 repeated batches"), "{}", errors[11]);
+    assert!(errors.iter().all(|line| line.starts_with("mote: standard input: ")), "{errors:?}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `mote run`: the sensor, in the foreground.
 
+mod explain;
+
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,9 +10,10 @@ use argh::FromArgs;
 
 use crate::config::{self, Config, ConfigError};
 use crate::exit;
-use crate::sensor::{Sensor, SensorError};
+use crate::say::{say, warn};
+use crate::sensor::Sensor;
 use crate::sink::{State, Target};
-use crate::source::ebpf::StartError;
+use explain::explain;
 
 /// Watch this host and write what was seen to syslog, until SIGTERM.
 #[derive(FromArgs)]
@@ -76,79 +79,28 @@ fn announce(sensor: &Sensor, target: &Target) {
     let provider = sensor.provider();
     if let State::Down(error) = sensor.sink_state() {
         let error = io::Error::from(error);
-        eprintln!(
-            "mote: warning: nobody receives at {target} ({error}): records wait in memory until \
-             the syslog daemon is there"
-        );
+        warn(format_args!(
+            "nobody receives at {target} ({error}): records wait in memory until the syslog \
+             daemon is there"
+        ));
     }
     if !provider.exit_status_known() {
-        eprintln!(
-            "mote: warning: this kernel's task_struct could not be measured: exit events have no \
-             status"
-        );
+        warn(format_args!(
+            "this kernel's task_struct could not be measured: exit events have no status"
+        ));
     }
     if !provider.last_thread_known() {
-        eprintln!(
-            "mote: warning: this kernel's task_struct could not be measured: a process whose first \
-             thread ends before others is reported as ended then"
-        );
+        warn(format_args!(
+            "this kernel's task_struct could not be measured: a process whose first thread ends \
+             before others is reported as ended then"
+        ));
     }
     let missing = match provider.missing() {
         [] => String::new(),
         missing => format!(", not on this kernel: {}", missing.join(" ")),
     };
-    eprintln!(
-        "mote: ready: {} hooks attached{missing}, records go to {target}",
+    say(format_args!(
+        "ready: {} hooks attached{missing}, records go to {target}",
         provider.attached()
-    );
-}
-
-/// One sentence: what happened, why, what to do about it.
-fn explain(error: &SensorError, target: &Target) -> ExitCode {
-    let permitted = rustix::process::geteuid().is_root();
-    match error {
-        SensorError::Ebpf(ebpf) => {
-            let denied = ebpf.io().is_some_and(|e| e.kind() == ErrorKind::PermissionDenied);
-            if denied && !permitted {
-                return exit::fail(
-                    exit::NOPERM,
-                    format_args!("watching the host needs root; start it as root, or with sudo"),
-                );
-            }
-            let remedy = match ebpf {
-                StartError::PidNamespace => {
-                    "start it on the host, or with the host's process ids (docker: --pid=host)"
-                }
-                StartError::Tracefs(_) => "mount it: mount -t tracefs tracefs /sys/kernel/tracing",
-                StartError::Format(_) => "report it with the kernel's version (uname -a)",
-                StartError::Load(_) if denied => {
-                    "give the sensor CAP_BPF and CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), \
-                     and look whether kernel lockdown is on"
-                }
-                StartError::Load(_) => "a kernel from RHEL 7.6's 3.10.0-957 on with BPF is needed",
-                _ if denied => "give the sensor CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8)",
-                _ => "report it with the kernel's version (uname -a)",
-            };
-            if let StartError::Load(load) = ebpf
-                && !denied
-            {
-                eprint!("{}", load.libbpf_log);
-            }
-            exit::fail(exit::UNAVAILABLE, format_args!("{error}; {remedy}"))
-        }
-        SensorError::Sink(_) => {
-            exit::fail(exit::IOERR, format_args!("{error}; give it a file, a pipe or a terminal"))
-        }
-        SensorError::NoReceiver(error) => exit::fail(
-            exit::UNAVAILABLE,
-            format_args!(
-                "no syslog daemon receives at {target} ({error}); start it, or name another \
-                 receiver with --syslog"
-            ),
-        ),
-        SensorError::Os(..) => exit::fail(
-            exit::OSERR,
-            format_args!("{error}; free memory or descriptors, and start it again"),
-        ),
-    }
+    ));
 }

@@ -1,5 +1,6 @@
 //! The loop: the only module that names every stage.
 
+mod complaint;
 pub mod pipeline;
 
 use std::fmt;
@@ -15,10 +16,11 @@ use crate::config::Config;
 use crate::event::{Bytes, Class};
 use crate::limits::RECORDS_PER_TURN;
 use crate::record::{Context, Provider};
+use crate::say::warn;
 use crate::sink::{Errno, Sink, SinkError, State, Target};
-use crate::source;
-use crate::source::ebpf::{Ebpf, StartError, Taken};
+use crate::source::ebpf::{Ebpf, StartError, Taken, cpus};
 use crate::syscalls::Arch;
+use complaint::Complaint;
 use pipeline::{Output, Pipeline, monotonic_ns};
 
 const SIGNALS: Token = Token(0);
@@ -49,8 +51,24 @@ pub enum SensorError {
     Sink(SinkError),
     /// No syslog daemon has the socket at the start. One that leaves later is waited for.
     NoReceiver(Errno),
+    /// A file of /proc could not be read.
+    Proc(&'static str, io::Error),
     /// A system call that should not fail did: what it was for.
     Os(&'static str, io::Error),
+}
+
+impl SensorError {
+    /// The kernel's error number, where there is one.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            SensorError::Ebpf(error) => error.errno(),
+            SensorError::Sink(SinkError::Output(error)) | SensorError::NoReceiver(error) => {
+                Some(error.raw_os_error())
+            }
+            SensorError::Sink(SinkError::Discarded) => None,
+            SensorError::Proc(_, error) | SensorError::Os(_, error) => error.raw_os_error(),
+        }
+    }
 }
 
 impl fmt::Display for SensorError {
@@ -58,8 +76,11 @@ impl fmt::Display for SensorError {
         match self {
             SensorError::Ebpf(error) => error.fmt(f),
             SensorError::Sink(error) => error.fmt(f),
-            SensorError::NoReceiver(error) => error.fmt(f),
-            SensorError::Os(what, error) => write!(f, "{what}: {error}"),
+            SensorError::NoReceiver(error) => {
+                write!(f, "the syslog daemon could not be reached: {error}")
+            }
+            SensorError::Proc(path, error) => write!(f, "{path} could not be read: {error}"),
+            SensorError::Os(what, error) => write!(f, "could not {what}: {error}"),
         }
     }
 }
@@ -73,6 +94,7 @@ pub struct Sensor {
     ebpf: Ebpf,
     pipeline: Pipeline,
     sink: Sink,
+    rings_lacking: Complaint,
 }
 
 impl Output for Sink {
@@ -85,23 +107,26 @@ impl Sensor {
     /// Attaches, learns what runs already, and begins to connect to the receiver.
     pub fn start(config: Config, target: &Target) -> Result<Sensor, SensorError> {
         let os = |what| move |error: io::Error| SensorError::Os(what, error);
-        let poll = Poll::new().map_err(os("epoll"))?;
+        let poll = Poll::new().map_err(os("wait for events (epoll)"))?;
         // Signals first: one that comes while the programs are loaded is not missed.
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(os("signals"))?;
-        poll.registry().register(&mut signals, SIGNALS, Interest::READABLE).map_err(os("epoll"))?;
+        let mut signals =
+            Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(os("wait for signals"))?;
+        poll.registry()
+            .register(&mut signals, SIGNALS, Interest::READABLE)
+            .map_err(os("wait for signals"))?;
         let uname = rustix::system::uname();
         let hostname = uname.nodename().to_string_lossy();
         let sink =
             Sink::open(target, &hostname, poll.registry(), SINK).map_err(SensorError::Sink)?;
         let context = Context {
-            boot_id: boot_id().map_err(os("/proc/sys/kernel/random/boot_id"))?,
+            boot_id: boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?,
             start_ns: monotonic_ns(),
             hostname: Bytes::from_slice(hostname.as_bytes()).unwrap_or_default(),
             arch: Arch::HOST,
             provider: Provider::Ebpf,
         };
         let mut pipeline = Pipeline::new(context, config.filter)
-            .map_err(|error| SensorError::Os("/proc", error.into()))?;
+            .map_err(|error| SensorError::Proc("/proc", error.into()))?;
         let ebpf = Ebpf::start().map_err(SensorError::Ebpf)?;
         if let (Target::Unix(_), State::Down(error)) = (target, sink.state()) {
             return Err(SensorError::NoReceiver(error));
@@ -109,7 +134,7 @@ impl Sensor {
         // After attaching: a process that starts in between is seen by one or the other.
         pipeline.scan_processes();
         register_rings(&poll, &ebpf)?;
-        Ok(Sensor { poll, signals, ebpf, pipeline, sink })
+        Ok(Sensor { poll, signals, ebpf, pipeline, sink, rings_lacking: Complaint::default() })
     }
 
     /// The provider, for what is said at the start.
@@ -133,7 +158,7 @@ impl Sensor {
             let timeout = tick.min(sink_in.unwrap_or(tick));
             match self.poll.poll(&mut events, Some(timeout)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                    return Err(SensorError::Os("epoll_wait", error));
+                    return Err(SensorError::Os("wait for events (epoll)", error));
                 }
                 _ => {}
             }
@@ -194,20 +219,23 @@ impl Sensor {
     /// What fails here is tried again the next time: a CPU may go offline between two looks.
     fn keep_house(&mut self) {
         self.read_skipped();
-        let Ok(online) = source::ebpf::online_cpus() else { return };
-        if self.ebpf.lacks_cpus(&online) {
-            // Rings of CPUs that went offline are closed: what is in them is read before.
-            let now_ns = monotonic_ns();
-            while self.drain(now_ns) > 0 {}
-            let changed = self.ebpf.sync_cpus(&online);
-            let registered = register_rings(&self.poll, &self.ebpf);
-            let error = match (changed, registered) {
-                (Err(error), _) => error.to_string(),
-                (_, Err(error)) => error.to_string(),
-                _ => return,
-            };
-            eprintln!("mote: warning: {error}; events of that CPU are missing until it works");
+        let Ok(online) = cpus::online() else { return };
+        let synced = if self.ebpf.lacks_cpus(&online) { self.sync_rings(&online) } else { Ok(()) };
+        if let Some(error) = self.rings_lacking.news(synced.err()) {
+            warn(format_args!(
+                "{error}; it is tried again every second, and events of that CPU are missing \
+                 until it works"
+            ));
         }
+    }
+
+    fn sync_rings(&mut self, online: &[i32]) -> Result<(), SensorError> {
+        // Rings of CPUs that went offline are closed: what is in them is read before.
+        let now_ns = monotonic_ns();
+        while self.drain(now_ns) > 0 {}
+        let changed = self.ebpf.sync_cpus(online).map_err(SensorError::Ebpf);
+        let registered = register_rings(&self.poll, &self.ebpf);
+        changed.and(registered)
     }
 
     fn read_skipped(&mut self) {
@@ -242,7 +270,7 @@ impl Sensor {
         let shed = self.sink.take_shed();
         let undelivered = self.sink.backlog() as u64 + shed.queue.messages + shed.refused.messages;
         if undelivered > 0 && !self.sink.is_closed() {
-            eprintln!("mote: warning: {undelivered} messages were not delivered before the end");
+            warn(format_args!("{undelivered} messages were not delivered before the end"));
         }
     }
 }
@@ -251,7 +279,7 @@ fn register_rings(poll: &Poll, ebpf: &Ebpf) -> Result<(), SensorError> {
     for fd in ebpf.fds() {
         match poll.registry().register(&mut SourceFd(&fd), RINGS, Interest::READABLE) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(SensorError::Os("polling a ring", error));
+                return Err(SensorError::Os("wait for a ring (epoll)", error));
             }
             _ => {}
         }
@@ -259,9 +287,11 @@ fn register_rings(poll: &Poll, ebpf: &Ebpf) -> Result<(), SensorError> {
     Ok(())
 }
 
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
 /// The 16 bytes of the boot id, which the kernel prints as a UUID (random(4)).
 fn boot_id() -> io::Result<[u8; 16]> {
-    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let text = std::fs::read_to_string(BOOT_ID)?;
     parse_boot_id(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 

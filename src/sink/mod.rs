@@ -42,14 +42,20 @@ use transport::{Outcome, Socket};
 /// Why there is no sink at all. An absent receiver is not a reason: see [`Sink::state`].
 #[derive(Debug)]
 pub enum SinkError {
-    /// Standard output is closed or cannot be written to.
+    /// Standard output cannot be written to.
     Output(Errno),
+    /// Standard output is /dev/null, which it also is if it was closed: std opens that in
+    /// its place.
+    Discarded,
 }
 
 impl fmt::Display for SinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SinkError::Output(_) => f.write_str("standard output cannot be used"),
+            SinkError::Output(error) => write!(f, "standard output cannot be used ({error})"),
+            SinkError::Discarded => {
+                f.write_str("standard output is closed or /dev/null, where every record is lost")
+            }
         }
     }
 }
@@ -58,6 +64,7 @@ impl core::error::Error for SinkError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             SinkError::Output(error) => Some(error),
+            SinkError::Discarded => None,
         }
     }
 }
@@ -122,6 +129,9 @@ impl Sink {
         token: Token,
         capacity: Capacity,
     ) -> Result<Sink, SinkError> {
+        if transport::discards(fd).map_err(SinkError::Output)? {
+            return Err(SinkError::Discarded);
+        }
         let socket = Socket::output(fd).map_err(SinkError::Output)?;
         let mut sink = Sink::unconnected(&Target::Stdout, "", token, capacity);
         sink.link.attach(socket, Poll(Some((registry, token))), Instant::now());

@@ -168,3 +168,9 @@ fn a_refused_head_is_named() {
     assert_eq!(contents(&mut queue), ["b"]);
     assert_eq!(queue.refuse(), None);
 }
+
+/// What `limits` says of as many messages as there are slots.
+#[test]
+fn an_account_has_the_size_that_the_limits_say() {
+    assert_eq!(crate::limits::QUEUE_MESSAGES * size_of::<Message>(), 8 << 10);
+}

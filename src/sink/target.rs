@@ -93,10 +93,10 @@ impl fmt::Display for TargetError {
                 "the host {host:?} is neither an IP address nor a name in {HOSTS_FILE}; mote \
                  does not ask DNS: write its IP address, or add it to {HOSTS_FILE}"
             ),
-            TargetError::HostsFile(host, _) => write!(
+            TargetError::HostsFile(host, error) => write!(
                 f,
-                "the host {host:?} is no IP address and {HOSTS_FILE} cannot be read: write its \
-                 IP address"
+                "the host {host:?} is no IP address and {HOSTS_FILE} cannot be read ({error}): \
+                 write its IP address"
             ),
         }
     }
@@ -220,6 +220,13 @@ mod tests {
             let error = text.parse::<Target>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_hosts_file_that_cannot_be_read_is_told_with_the_reason() {
+        let error = std::io::ErrorKind::PermissionDenied.into();
+        let error = TargetError::HostsFile("siem".to_owned(), error).to_string();
+        assert!(error.contains("(permission denied)"), "{error}");
     }
 
     #[test]

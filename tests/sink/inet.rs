@@ -1,6 +1,6 @@
 //! Remote receivers: UDP without a listener, TCP that closes in the middle of a message.
 
-use crate::rig::{HOSTNAME, PATIENCE, Rig, large, small};
+use crate::rig::{HOSTNAME, PATIENCE, Rig, large, skipped, small};
 use mote::event::Class;
 use mote::sink::{Errno, Lost, State};
 use rustix::net::sockopt::set_socket_recv_buffer_size;
@@ -235,7 +235,7 @@ fn udp_survives_a_receiver_that_is_away() {
 fn udp_over_ipv6() {
     // A host without IPv6 has no ::1 to test with.
     let Ok(receiver) = UdpSocket::bind("[::1]:0") else {
-        eprintln!("skipped: no IPv6 loopback");
+        skipped("udp_over_ipv6", "no IPv6 loopback");
         return;
     };
     let mut rig = Rig::new(&format!("udp:{}", receiver.local_addr().unwrap()), small(4));

@@ -1,6 +1,7 @@
 //! Standard output: a pipe whose reader is slow or leaves, and a file.
 
 use crate::rig::Rig;
+use mote::sink::{Sink, SinkError};
 use std::io::Read;
 use std::os::fd::AsFd;
 
@@ -65,6 +66,15 @@ fn a_full_device_is_told_and_tried_again() {
     assert_eq!(rig.sink.state().to_string(), "No space left on device (os error 28)");
     assert_eq!(rig.sink.backlog(), 1);
     assert!(rig.sink.deadline().is_some() && !rig.sink.is_closed());
+}
+
+#[test]
+fn an_output_that_discards_is_refused() {
+    let null = std::fs::File::create("/dev/null").unwrap();
+    let poll = mio::Poll::new().unwrap();
+    let (token, capacity) = (mio::Token(7), mote::sink::Capacity::default());
+    let sink = Sink::on_output(null.as_fd(), poll.registry(), token, capacity);
+    assert!(matches!(sink.err(), Some(SinkError::Discarded)));
 }
 
 #[test]

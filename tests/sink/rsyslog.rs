@@ -1,6 +1,6 @@
 //! The daemon most hosts run, as Debian packages it.
 
-use crate::rig::{HOSTNAME, PATIENCE, Rig};
+use crate::rig::{HOSTNAME, PATIENCE, Rig, skipped};
 use mote::limits::LINE_BYTES;
 use mote::sink::Capacity;
 use rustix::process::{Pid, Signal};
@@ -17,10 +17,10 @@ struct Daemon {
 
 impl Daemon {
     /// Starts rsyslogd on a private socket and a free port; `None` where it is not
-    /// installed.
-    fn start() -> Option<Daemon> {
+    /// installed, and `test` is skipped.
+    fn start(test: &str) -> Option<Daemon> {
         if !Path::new(RSYSLOGD).exists() {
-            eprintln!("skipped: {RSYSLOGD} is not installed (Debian package rsyslog)");
+            skipped(test, &format!("{RSYSLOGD} is not installed (Debian package rsyslog)"));
             return None;
         }
         let directory = tempfile::tempdir().unwrap();
@@ -131,7 +131,7 @@ fn longest_payload() -> String {
 
 #[test]
 fn rsyslogd_reads_the_local_framing() {
-    let Some(daemon) = Daemon::start() else {
+    let Some(daemon) = Daemon::start("rsyslogd_reads_the_local_framing") else {
         return;
     };
     let payload = longest_payload();
@@ -151,7 +151,7 @@ fn rsyslogd_reads_the_local_framing() {
 
 #[test]
 fn rsyslogd_reads_the_remote_framing() {
-    let Some(daemon) = Daemon::start() else {
+    let Some(daemon) = Daemon::start("rsyslogd_reads_the_remote_framing") else {
         return;
     };
     let payload = longest_payload();
@@ -170,7 +170,7 @@ fn rsyslogd_reads_the_remote_framing() {
 
 #[test]
 fn a_restart_of_rsyslogd_loses_nothing() {
-    let Some(mut daemon) = Daemon::start() else {
+    let Some(mut daemon) = Daemon::start("a_restart_of_rsyslogd_loses_nothing") else {
         return;
     };
     let mut rig = Rig::new(&format!("unix:{}", daemon.at("log")), Capacity::default());

@@ -4,6 +4,7 @@ pub mod decoder;
 pub mod lines;
 
 use crate::exit;
+use crate::say::say;
 use argh::{FromArgValue, FromArgs};
 use decoder::{Counts, Decoder};
 use lines::{Lines, Next};
@@ -62,7 +63,7 @@ impl DecodeCommand {
             }
         };
         let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-        let code = decode(input, name.unwrap_or("standard input"), &mut out, &mut io::stderr());
+        let code = decode(input, name.unwrap_or("standard input"), &mut out);
         // What could not be flushed was said already.
         let _ = out.into_parts();
         code.into()
@@ -70,7 +71,7 @@ impl DecodeCommand {
 }
 
 /// Decodes all of `input`, gives the exit status.
-fn decode(input: impl Read, name: &str, out: &mut impl Write, errors: &mut impl Write) -> u8 {
+fn decode(input: impl Read, name: &str, out: &mut impl Write) -> u8 {
     let mut lines = Lines::new(input);
     let mut decoder = Decoder::new();
     let (mut number, mut reported, mut cut_lines, mut code) = (0u64, 0, 0, 0);
@@ -80,11 +81,10 @@ fn decode(input: impl Read, name: &str, out: &mut impl Write, errors: &mut impl 
             Next::End => break Ok(()),
             Next::NotWritten(error) => break Err(error),
             Next::NotRead(error) => {
-                let _ = writeln!(
-                    errors,
-                    "mote: {name} could not be read ({error}); name a readable file, or none for \
+                say(format_args!(
+                    "{name} could not be read ({error}); name a readable file, or none for \
                      standard input"
-                );
+                ));
                 code = exit::NOINPUT;
                 break out.flush();
             }
@@ -93,11 +93,15 @@ fn decode(input: impl Read, name: &str, out: &mut impl Write, errors: &mut impl 
         let others = decoder.counts().other_lines;
         let cut = if line.cut { " (the line was cut)" } else { "" };
         let result = decoder.line(line.bytes, out, &mut |error| {
-            reported += 1;
-            if reported <= REPORTS {
-                // Nothing is left to be done about a failing stderr.
-                let _ = writeln!(errors, "mote decode: {name}: line {number}: {error}{cut}");
+            match reported {
+                0..REPORTS => say(format_args!("{name}: line {number}: {error}{cut}")),
+                REPORTS => say(format_args!(
+                    "{name}: from line {number} on bad records are only counted; the counts \
+                     are said at the end"
+                )),
+                _ => {}
             }
+            reported += 1;
         });
         if let Err(error) = result {
             break Err(error);
@@ -110,12 +114,15 @@ fn decode(input: impl Read, name: &str, out: &mut impl Write, errors: &mut impl 
         // The reader, head(1) perhaps, has what it wanted.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return 0,
         Err(error) => {
-            let _ = writeln!(errors, "mote decode: writing: {error}");
+            say(format_args!(
+                "standard output could not be written to ({error}); free space there, or give \
+                 it another file, and decode {name} again"
+            ));
             code = exit::IOERR;
         }
     }
     if let Some(summary) = summary(decoder.counts(), cut_lines) {
-        let _ = writeln!(errors, "mote decode: {name}: {summary}");
+        say(format_args!("{name}: {summary}"));
     }
     match code {
         0 if decoder.counts().bad > 0 => exit::DATAERR,
@@ -134,11 +141,13 @@ fn summary(counts: &Counts, cut_lines: u64) -> Option<String> {
         unknown_events,
         unknown_fields,
     } = *counts;
-    (bad + duplicates + unknown_versions + unknown_events + unknown_fields + cut_lines > 0).then(|| {
+    let notable =
+        bad + duplicates + unknown_versions + unknown_events + unknown_fields + cut_lines > 0;
+    notable.then(|| {
         format!(
             "{events} events, {other_lines} lines without a record, {cut_lines} of them too \
-             long, {bad} bad records, {duplicates} repeated batches; unknown to this version: {unknown_versions} batches, \
-             {unknown_events} events, fields of {unknown_fields} items"
+             long, {bad} bad records, {duplicates} repeated batches; unknown to this version: \
+             {unknown_versions} batches, {unknown_events} events, fields of {unknown_fields} items"
         )
     })
 }

@@ -9,6 +9,7 @@ use super::target::Target;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
+pub(super) use stdout::discards;
 
 /// How much of what a receiver sends us is thrown away in one turn, in reads of
 /// [`DISCARD_BYTES`]: a receiver that talks must not hold the loop.

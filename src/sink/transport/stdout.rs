@@ -10,6 +10,17 @@ use rustix::net::SendFlags;
 /// POSIX's least `PIPE_BUF`, and Linux's: a pipe that polls writable has this much room.
 const PIPE_BUF_BYTES: usize = 4096;
 
+/// The number of /dev/null (linux `Documentation/admin-guide/devices.txt`).
+const NULL_DEVICE: (u32, u32) = (1, 3);
+
+/// Whether what is written to `fd` goes nowhere.
+pub(in crate::sink) fn discards(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
+    let stat = rustix::fs::fstat(fd)?;
+    let device = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+    let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+    Ok(is_device && device == NULL_DEVICE)
+}
+
 /// How to write without blocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Output {
@@ -116,6 +127,14 @@ mod tests {
         assert_eq!(output, Output::File);
         assert_eq!(write(own.as_fd(), output, b"after"), Outcome::Sent(5));
         assert_eq!(std::fs::read(file.path()).unwrap(), b"before after");
+    }
+
+    #[test]
+    fn only_the_null_device_discards() {
+        for (path, expected) in [("/dev/null", true), ("/dev/full", false), ("/", false)] {
+            let file = std::fs::File::open(path).unwrap();
+            assert_eq!(discards(file.as_fd()), Ok(expected), "{path}");
+        }
     }
 
     #[test]

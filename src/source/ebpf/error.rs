@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::hooks::FormatError;
-use super::object::LoadError;
+use super::load_error::{Failure, LoadError};
 use crate::limits;
 
 /// Why the provider does not run.
@@ -22,6 +22,8 @@ pub enum StartError {
     Ring(u32, io::Error),
     /// A tracepoint that everything depends on could not be attached.
     Attach(&'static str, io::Error),
+    /// The CPUs of this machine could not be found.
+    CpuList(io::Error),
     /// More CPUs than [`limits::CPUS`].
     Cpus(usize),
     /// The settings could not be written.
@@ -30,17 +32,19 @@ pub enum StartError {
 
 impl StartError {
     /// The kernel's error number, where there is one.
-    pub fn io(&self) -> Option<&io::Error> {
+    pub fn errno(&self) -> Option<i32> {
         match self {
-            StartError::Load(error) => Some(&error.error),
-            StartError::Format(FormatError::Read(_, error)) => Some(error),
+            StartError::Load(LoadError { failure: Failure::Call(code), .. }) => Some(*code),
             StartError::PidNamespace
-            | StartError::Format(FormatError::Layout(..))
+            | StartError::Load(_)
+            | StartError::Format(FormatError::Absent(_) | FormatError::Layout(..))
             | StartError::Cpus(_) => None,
             StartError::Tracefs(error)
+            | StartError::Format(FormatError::Read(_, error))
+            | StartError::CpuList(error)
             | StartError::Ring(_, error)
             | StartError::Attach(_, error)
-            | StartError::Settings(error) => Some(error),
+            | StartError::Settings(error) => error.raw_os_error(),
         }
     }
 }
@@ -55,7 +59,10 @@ impl fmt::Display for StartError {
                 write!(f, "tracefs is not mounted and could not be mounted: {error}")
             }
             StartError::Format(error) => error.fmt(f),
-            StartError::Load(error) => write!(f, "the kernel refused BPF: {error}"),
+            StartError::Load(error) => error.fmt(f),
+            StartError::CpuList(error) => {
+                write!(f, "the list of CPUs in /sys/devices/system/cpu could not be read: {error}")
+            }
             StartError::Ring(cpu, error) => {
                 write!(f, "the perf ring of CPU {cpu} could not be opened: {error}")
             }
@@ -63,7 +70,8 @@ impl fmt::Display for StartError {
                 write!(f, "tracepoint {event} could not be attached: {error}")
             }
             StartError::Cpus(cpus) => {
-                write!(f, "{cpus} CPUs are more than the {} supported", limits::CPUS)
+                let most = limits::CPUS;
+                write!(f, "this host may have {cpus} CPUs, and at most {most} can be watched")
             }
             StartError::Settings(error) => {
                 write!(f, "the BPF settings could not be written: {error}")

@@ -66,6 +66,8 @@ pub const SYSCALLS: [(Hook, Hook); 25] = [
 /// A tracepoint that cannot be used as the programs need it.
 #[derive(Debug)]
 pub enum FormatError {
+    /// This kernel does not have it.
+    Absent(&'static str),
     /// Reading it failed.
     Read(&'static str, io::Error),
     /// It lacks a field, or has it elsewhere than the programs read it.
@@ -75,6 +77,7 @@ pub enum FormatError {
 impl std::fmt::Display for FormatError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            FormatError::Absent(event) => write!(f, "this kernel has no tracepoint {event}"),
             FormatError::Read(event, error) => {
                 write!(f, "the format of tracepoint {event} could not be read: {error}")
             }
@@ -150,7 +153,7 @@ fn read(
 }
 
 fn required(tracefs: &Tracefs, category: &str, event: &'static str) -> Result<Format, FormatError> {
-    read(tracefs, category, event)?.ok_or(FormatError::Layout(event, "ID"))
+    read(tracefs, category, event)?.ok_or(FormatError::Absent(event))
 }
 
 fn offset(format: &Format, event: &'static str, field: &'static str) -> Result<u32, FormatError> {
@@ -206,6 +209,13 @@ mod tests {
             assert!(is_usual(&openat), "{kernel}");
             assert_eq!(calls_are_preemptible(&tracefs).unwrap(), kernel.starts_with('7'));
         }
+    }
+
+    #[test]
+    fn a_tracepoint_that_is_not_there_is_told_so() {
+        let empty = tempfile::tempdir().unwrap();
+        let error = settings(&Tracefs::at(empty.path().into())).unwrap_err();
+        assert_eq!(error.to_string(), "this kernel has no tracepoint sched_process_exec");
     }
 
     /// RHEL 9.3 and later, whose records all begin with one more field.

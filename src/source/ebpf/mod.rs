@@ -3,10 +3,13 @@
 pub mod abi;
 pub mod btf;
 pub mod counters;
+pub mod cpus;
 pub mod decode;
 mod error;
 pub mod hooks;
 pub mod kprobe;
+mod libbpf_log;
+pub mod load_error;
 pub mod losses;
 pub mod measure;
 pub mod object;
@@ -32,15 +35,6 @@ use object::{CallContext, Kernel, Object};
 use ring::{Entry, Ring};
 use rings::{Origin, Rings};
 use tracefs::Tracefs;
-
-/// The CPUs that run now.
-pub fn online_cpus() -> io::Result<Vec<i32>> {
-    redbpf::cpus::get_online()
-}
-
-fn some_cpu() -> io::Result<i32> {
-    Ok(online_cpus()?.first().copied().unwrap_or(0))
-}
 
 /// A program that runs, until this is dropped.
 #[derive(Debug)]
@@ -85,12 +79,7 @@ impl Ebpf {
         let mut settings = hooks::settings(&tracefs).map_err(StartError::Format)?;
         settings.own_pid = std::process::id();
 
-        // Numbers may have gaps.
-        let possible_cpus = redbpf::cpus::get_possible()
-            .map_err(|error| StartError::Ring(0, error))?
-            .into_iter()
-            .max()
-            .map_or(1, |cpu| cpu as usize + 1);
+        let possible_cpus = cpus::possible().map_err(StartError::CpuList)?;
         if possible_cpus > limits::CPUS {
             return Err(StartError::Cpus(possible_cpus));
         }
@@ -114,7 +103,7 @@ impl Ebpf {
             losses: Losses::new(possible_cpus, &object),
             object,
         };
-        let online = online_cpus().map_err(|error| StartError::Ring(0, error))?;
+        let online = cpus::online().map_err(StartError::CpuList)?;
         provider.sync_cpus(&online)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.measure_calls(&tracefs, &mut settings)?;
@@ -163,26 +152,34 @@ impl Ebpf {
     }
 
     /// Opens rings for CPUs that came online, and closes those of CPUs that went offline.
+    /// The error is that of the first CPU that lacks one.
     pub fn sync_cpus(&mut self, online: &[i32]) -> Result<(), StartError> {
         let dead = &self.dead_cpus;
         let lives = |cpu| !dead.iter().any(|dead| u32::from(*dead) == cpu);
         self.rings.retain(|cpu| online.contains(&(cpu as i32)) && lives(cpu));
         self.dead_cpus.clear();
+        let mut result = Ok(());
         for &cpu in online {
-            let index = cpu as u32;
-            for (class, map, bytes) in [
-                (Class::Priority, c"priority", limits::PRIORITY_RING_BYTES),
-                (Class::Bulk, c"bulk", limits::BULK_RING_BYTES),
-            ] {
-                if self.rings.has(index, class) {
-                    continue;
-                }
-                let watermark = (bytes / limits::RING_WATERMARK_DIVISOR) as u32;
-                let failed = |error| StartError::Ring(index, error);
-                let ring = Ring::open(cpu, bytes, watermark).map_err(failed)?;
-                self.object.set_ring(map, index, ring.as_fd()).map_err(failed)?;
-                self.rings.add(ring, class, index);
+            // A CPU that cannot have its rings does not keep the others from theirs.
+            result = result.and(self.open_rings(cpu));
+        }
+        result
+    }
+
+    fn open_rings(&mut self, cpu: i32) -> Result<(), StartError> {
+        let index = cpu as u32;
+        for (class, map, bytes) in [
+            (Class::Priority, c"priority", limits::PRIORITY_RING_BYTES),
+            (Class::Bulk, c"bulk", limits::BULK_RING_BYTES),
+        ] {
+            if self.rings.has(index, class) {
+                continue;
             }
+            let watermark = (bytes / limits::RING_WATERMARK_DIVISOR) as u32;
+            let failed = |error| StartError::Ring(index, error);
+            let ring = Ring::open(cpu, bytes, watermark).map_err(failed)?;
+            self.object.set_ring(map, index, ring.as_fd()).map_err(failed)?;
+            self.rings.add(ring, class, index);
         }
         Ok(())
     }
@@ -253,7 +250,7 @@ impl Ebpf {
     fn attach_kprobe(&self, tracefs: &Tracefs, kprobe: Kprobe) -> io::Result<Attached> {
         let program = self.object.program(kprobe.program).ok_or(io::ErrorKind::NotFound)?;
         let (definition, id) = Definition::add(tracefs, kprobe)?;
-        let event = perf::attach_tracepoint(id, program, some_cpu()?)?;
+        let event = perf::attach_tracepoint(id, program, cpus::some()?)?;
         Ok(Attached { event, definition: Some(definition) })
     }
 
@@ -283,7 +280,7 @@ impl Ebpf {
             return Ok(None);
         }
         let failed = |error| StartError::Attach(hook.event, error);
-        let cpu = some_cpu().map_err(failed)?;
+        let cpu = cpus::some().map_err(StartError::CpuList)?;
         let mut events = Vec::new();
         for program in self.object.runs(hook.program) {
             events.push(perf::attach_tracepoint(format.id, program, cpu).map_err(failed)?);

@@ -3,19 +3,18 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::fmt;
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::abi::record::{
     MOTE_PREEMPT_DISABLE, MOTE_PREEMPT_ENABLE, mote_losses, mote_probe, mote_settings,
 };
 use super::counters::Counters;
-use super::{btf, hooks, kprobe, version_code};
+use super::load_error::{Failure, LoadError};
+use super::{btf, hooks, kprobe, libbpf_log, version_code};
 
 /// Compiled from `bpf/` by `build.rs`.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote.o"));
@@ -29,31 +28,6 @@ pub enum CallContext {
     /// At the offsets in the settings, which have to be measured.
     Measured,
 }
-
-/// What libbpf said since the last load began: the verifier's log is in it.
-static LIBBPF_LOG: Mutex<String> = Mutex::new(String::new());
-
-/// Room for one of libbpf's messages; a verifier log is longer and loses its tail.
-const LIBBPF_MESSAGE_BYTES: usize = 4096;
-
-/// Why the object is not in the kernel.
-#[derive(Debug)]
-pub struct LoadError {
-    /// What was attempted.
-    pub step: &'static str,
-    /// The kernel's answer.
-    pub error: io::Error,
-    /// What libbpf and the verifier said, for the log.
-    pub libbpf_log: String,
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.step, self.error)
-    }
-}
-
-impl std::error::Error for LoadError {}
 
 /// What a kernel needs of the object.
 #[derive(Clone, Copy, Debug)]
@@ -88,11 +62,14 @@ impl Object {
 
     /// Parses the object; nothing is asked of the kernel.
     fn open(context: CallContext) -> Result<Object, LoadError> {
-        capture_libbpf_log();
-        let elf = match context {
+        Object::open_elf(match context {
             CallContext::Usual => OBJECT,
             CallContext::Measured => MEASURED_OBJECT,
-        };
+        })
+    }
+
+    fn open_elf(elf: &[u8]) -> Result<Object, LoadError> {
+        libbpf_log::start();
         let name = c"mote";
         let options = bpf_sys::bpf_object_open_opts {
             sz: size_of::<bpf_sys::bpf_object_open_opts>() as bpf_sys::size_t,
@@ -376,48 +353,10 @@ fn maps_can_be_mapped() -> bool {
     true
 }
 
+/// `error` is what libbpf returned.
 fn failed(step: &'static str, error: c_int) -> LoadError {
-    let libbpf_log = LIBBPF_LOG.lock().map(|log| log.clone()).unwrap_or_default();
-    LoadError { step, error: io::Error::from_raw_os_error(error.saturating_abs()), libbpf_log }
-}
-
-/// libbpf prints to stderr by itself; the sensor's log is one sentence an error.
-fn capture_libbpf_log() {
-    if let Ok(mut log) = LIBBPF_LOG.lock() {
-        log.clear();
-    }
-    // SAFETY: the callback is a plain function.
-    unsafe { bpf_sys::libbpf_set_print(Some(on_libbpf_message)) };
-}
-
-unsafe extern "C" {
-    fn vsnprintf(
-        to: *mut c_char,
-        bytes: usize,
-        format: *const c_char,
-        arguments: *mut bpf_sys::__va_list_tag,
-    ) -> c_int;
-}
-
-unsafe extern "C" fn on_libbpf_message(
-    level: bpf_sys::libbpf_print_level,
-    format: *const c_char,
-    arguments: *mut bpf_sys::__va_list_tag,
-) -> c_int {
-    if level > bpf_sys::libbpf_print_level_LIBBPF_INFO {
-        return 0;
-    }
-    let mut message = [0 as c_char; LIBBPF_MESSAGE_BYTES];
-    // SAFETY: libbpf passes a matching format and arguments; the output is bounded and
-    // ends with NUL.
-    let message = unsafe {
-        vsnprintf(message.as_mut_ptr(), message.len(), format, arguments);
-        CStr::from_ptr(message.as_ptr())
-    };
-    if let Ok(mut log) = LIBBPF_LOG.lock() {
-        log.push_str(&message.to_string_lossy());
-    }
-    0
+    let failure = Failure::from_libbpf(error, libbpf_log::program_errno());
+    LoadError { step, failure, log: libbpf_log::read() }
 }
 
 #[cfg(test)]
@@ -437,6 +376,13 @@ mod tests {
                 assert!(instructions <= MOST_INSTRUCTIONS, "{name}: {instructions} ({context:?})");
             }
         }
+    }
+
+    #[test]
+    fn what_libbpf_says_is_kept_and_its_error_told() {
+        let error = Object::open_elf(b"no object").unwrap_err();
+        assert!(matches!(error.failure, Failure::Object(_)), "{error}");
+        assert!(error.log.starts_with("libbpf: ") && error.log.ends_with('\n'), "{}", error.log);
     }
 
     /// A hook without a program could never be attached.

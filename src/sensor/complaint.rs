@@ -1,0 +1,43 @@
+//! What is wrong for longer than one look.
+
+use std::fmt::Display;
+
+/// A problem that is looked for again and again, and said when it begins or changes.
+#[derive(Debug, Default)]
+pub struct Complaint {
+    said: Option<String>,
+}
+
+impl Complaint {
+    /// What to say, if there is something new to say. `None`: all is well again.
+    pub fn news(&mut self, problem: Option<impl Display>) -> Option<&str> {
+        let problem = problem.map(|problem| problem.to_string());
+        if self.said == problem {
+            return None;
+        }
+        self.said = problem;
+        self.said.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_said_once_until_it_is_gone_or_another() {
+        let mut complaint = Complaint::default();
+        for (problem, news) in [
+            (None, None),
+            (Some("CPU 1"), Some("CPU 1")),
+            (Some("CPU 1"), None),
+            (Some("CPU 1"), None),
+            (Some("CPU 2"), Some("CPU 2")),
+            (Some("CPU 2"), None),
+            (None, None),
+            (Some("CPU 2"), Some("CPU 2")),
+        ] {
+            assert_eq!(complaint.news(problem), news);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What libbpf says, and through it the kernel's verifier. libbpf would print it; it is kept
+//! until it is known whether it explains a failure.
+
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, c_char, c_int};
+use std::io;
+
+use crate::limits::LIBBPF_LOG_BYTES;
+
+thread_local! {
+    /// Of the last load of this thread: libbpf calls back in the thread that calls it.
+    static LOG: RefCell<Tail> = const { RefCell::new(Tail::new()) };
+    static PROGRAM_ERRNO: Cell<Option<i32>> = const { Cell::new(None) };
+}
+
+/// How libbpf begins to tell of a program that the kernel did not take (`load_program` of
+/// `libbpf.c`). The kernel's error number is only in `errno` then.
+const PROGRAM_FAILED: &[u8] = b"libbpf: load bpf program failed: ";
+
+/// Begins a new log.
+pub fn start() {
+    LOG.with_borrow_mut(Tail::clear);
+    PROGRAM_ERRNO.set(None);
+    // SAFETY: the callback is a plain function.
+    unsafe { bpf_sys::libbpf_set_print(Some(on_message)) };
+}
+
+/// The log so far, lines with their ends.
+pub fn read() -> String {
+    LOG.with_borrow(Tail::text)
+}
+
+/// The kernel's error number for the program that it did not take.
+pub fn program_errno() -> Option<i32> {
+    PROGRAM_ERRNO.get()
+}
+
+/// The end of a text of any length: the verifier comes to its reason at the end.
+struct Tail {
+    bytes: Vec<u8>,
+    cut: bool,
+}
+
+impl Tail {
+    const fn new() -> Tail {
+        Tail { bytes: Vec::new(), cut: false }
+    }
+
+    fn clear(&mut self) {
+        *self = Tail::new();
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        let kept = &text[text.len().saturating_sub(LIBBPF_LOG_BYTES)..];
+        let surplus = (self.bytes.len() + kept.len()).saturating_sub(LIBBPF_LOG_BYTES);
+        self.bytes.drain(..surplus);
+        self.bytes.extend_from_slice(kept);
+        self.cut |= surplus > 0 || kept.len() < text.len();
+    }
+
+    /// Whole lines.
+    fn text(&self) -> String {
+        let mut bytes = &self.bytes[..];
+        if self.cut
+            && let Some(end) = bytes.iter().position(|byte| *byte == b'\n')
+        {
+            bytes = &bytes[end + 1..];
+        }
+        let mut text = String::from_utf8_lossy(bytes).into_owned();
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text
+    }
+}
+
+unsafe extern "C" {
+    /// GNU and BSD: allocates what the text needs.
+    fn vasprintf(
+        to: *mut *mut c_char,
+        format: *const c_char,
+        arguments: *mut bpf_sys::__va_list_tag,
+    ) -> c_int;
+}
+
+unsafe extern "C" fn on_message(
+    level: bpf_sys::libbpf_print_level,
+    format: *const c_char,
+    arguments: *mut bpf_sys::__va_list_tag,
+) -> c_int {
+    let errno = io::Error::last_os_error().raw_os_error();
+    if level > bpf_sys::libbpf_print_level_LIBBPF_INFO {
+        return 0;
+    }
+    let mut text = std::ptr::null_mut();
+    // SAFETY: libbpf passes a format and the arguments that it names.
+    let bytes = unsafe { vasprintf(&raw mut text, format, arguments) };
+    if bytes < 0 {
+        // No memory: nothing was allocated.
+        return 0;
+    }
+    // SAFETY: a success gives a string that ends with NUL.
+    let message = unsafe { CStr::from_ptr(text) }.to_bytes();
+    LOG.with_borrow_mut(|log| log.push(message));
+    if message.starts_with(PROGRAM_FAILED) {
+        PROGRAM_ERRNO.set(errno);
+    }
+    // SAFETY: allocated by `vasprintf` with malloc, and not used any more.
+    unsafe { libc::free(text.cast()) };
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(messages: &[&str]) -> String {
+        let mut tail = Tail::new();
+        messages.iter().for_each(|message| tail.push(message.as_bytes()));
+        tail.text()
+    }
+
+    #[test]
+    fn a_short_log_is_whole() {
+        assert_eq!(log(&[]), "");
+        assert_eq!(log(&["a\n", "b", "c"]), "a\nbc\n");
+    }
+
+    #[test]
+    fn of_a_long_log_the_last_lines_are_kept() {
+        let step = "0: (b7) r0 = 0\n";
+        let verifier = step.repeat(100_000) + "R1 invalid mem access 'inv'\n";
+        let text = log(&["libbpf: before\n", &verifier, "libbpf: failed to load object\n"]);
+        assert!(text.len() <= LIBBPF_LOG_BYTES, "{}", text.len());
+        assert!(text.len() > LIBBPF_LOG_BYTES - step.len(), "{}", text.len());
+        assert!(text.starts_with(step), "{text}");
+        assert!(text.ends_with("'inv'\nlibbpf: failed to load object\n"), "{text}");
+    }
+
+    #[test]
+    fn many_messages_are_bounded_too() {
+        let message = "x".repeat(99) + "\n";
+        let text = log(&vec![message.as_str(); 10_000]);
+        assert!(text.len() <= LIBBPF_LOG_BYTES && text.starts_with(&message), "{}", text.len());
+    }
+}
