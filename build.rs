@@ -9,9 +9,13 @@ fn main() {
     println!("cargo:rerun-if-changed=bpf");
     println!("cargo:rerun-if-env-changed=CLANG");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    compile_bpf(&[], &out.join("mote.o"));
+    let arch: &[&str] = match env::var("CARGO_CFG_TARGET_ARCH").as_deref() {
+        Ok("aarch64") => &["-DMOTE_ARM64"],
+        _ => &[],
+    };
+    compile_bpf(arch, &out.join("mote.o"));
     // For kernels where a call's context is not as tracefs says (bpf/kernel.h).
-    compile_bpf(&["-DMOTE_MEASURED_CONTEXT"], &out.join("mote-measured.o"));
+    compile_bpf(&[arch, &["-DMOTE_MEASURED_CONTEXT"]].concat(), &out.join("mote-measured.o"));
 
     bindgen::Builder::default()
         .header("bpf/record.h")
