@@ -71,35 +71,56 @@ impl Losses {
 
     /// Reads what the programs could not put into a ring.
     pub fn read_rings(&mut self, object: &Object, mut each: impl FnMut(Loss)) -> io::Result<()> {
-        for (cpu, rings) in self.rings.iter_mut().enumerate() {
-            let counts = match &self.counters {
-                Some(counters) => counters.read(cpu).counts,
-                None => object.losses(cpu as u32)?.counts,
+        for cpu in 0..self.rings.len() {
+            let losses = match &self.counters {
+                Some(counters) => counters.read(cpu),
+                None => object.losses(cpu as u32)?,
             };
-            let cpu = Some(cpu as u32);
-            for (class, full, output) in CLASSES {
-                let ring = &mut rings[class as usize];
-                ring.told_by_program = counts[full as usize];
-                report(LossPlace::RingFull, Some(class), cpu, ring.unreported(), &mut each);
-                let failed = counts[output as usize];
-                let new = failed.saturating_sub(ring.output);
-                ring.output = failed;
-                report(LossPlace::RingOutput, Some(class), cpu, new, &mut each);
-            }
+            self.count(cpu, &losses, &mut each);
         }
         Ok(())
     }
 
+    /// What the programs have counted on a CPU until now.
+    fn count(&mut self, cpu: usize, losses: &mote_losses, mut each: impl FnMut(Loss)) {
+        for (class, full, output) in CLASSES {
+            let ring = &mut self.rings[cpu][class as usize];
+            let cpu = Some(cpu as u32);
+            ring.told_by_program = losses.counts[full as usize];
+            report(LossPlace::RingFull, Some(class), cpu, ring.unreported(), &mut each);
+            let failed = losses.counts[output as usize];
+            let new = failed.saturating_sub(ring.output);
+            ring.output = failed;
+            report(LossPlace::RingOutput, Some(class), cpu, new, &mut each);
+        }
+    }
+
     /// Reads how often the kernel skipped a program.
     pub fn read_skipped(&mut self, object: &Object, each: impl FnMut(Loss)) -> io::Result<()> {
+        self.count_skipped(|program| object.recursion_misses(program), each)
+    }
+
+    /// `misses`: how often a program was skipped until now. Where one does not tell, the
+    /// others still do.
+    fn count_skipped(
+        &mut self,
+        misses: impl Fn(&str) -> io::Result<u64>,
+        each: impl FnMut(Loss),
+    ) -> io::Result<()> {
         let mut skipped = 0;
+        let mut result = Ok(());
         for (program, reported) in &mut self.skipped {
-            let new = object.recursion_misses(program)?.saturating_sub(*reported);
-            *reported += new;
-            skipped += new;
+            match misses(program) {
+                Ok(misses) => {
+                    let new = misses.saturating_sub(*reported);
+                    *reported += new;
+                    skipped += new;
+                }
+                Err(error) => result = Err(error),
+            }
         }
         report(LossPlace::ProgramSkipped, None, None, skipped, each);
-        Ok(())
+        result
     }
 }
 
@@ -117,18 +138,5 @@ fn report(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_loss_told_by_ring_and_program_is_reported_once() {
-        let mut ring = RingLoss { told_by_program: 10, ..Default::default() };
-        assert_eq!(ring.unreported(), 10);
-        ring.told_by_ring = 10;
-        assert_eq!(ring.unreported(), 0);
-        ring.told_by_ring = 12;
-        assert_eq!(ring.unreported(), 2);
-        ring.told_by_program = 12;
-        assert_eq!(ring.unreported(), 0);
-    }
-}
+#[path = "losses_tests.rs"]
+mod tests;
