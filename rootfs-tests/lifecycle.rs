@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use support::expect::{Row, assert_complete, assert_same, at};
@@ -111,20 +112,61 @@ fn sensor_has_one_thread() {
     sensor.stop();
 }
 
-/// The sensor opens what it writes, connects and sends: none of it comes back as events.
+/// A syslog daemon as far as the sensor knows.
+fn receiver(address: &Path) -> UnixDatagram {
+    let socket = UnixDatagram::bind(address).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket
+}
+
+/// Reads what has arrived; `None`: nothing.
+fn receive(receiver: &UnixDatagram) -> Option<Vec<u8>> {
+    let mut message = [0; 8192];
+    let mut lines = Vec::new();
+    while let Ok(bytes) = receiver.recv(&mut message) {
+        lines.extend_from_slice(&message[..bytes]);
+        lines.push(b'\n');
+    }
+    (!lines.is_empty()).then_some(lines)
+}
+
+/// A receiver that comes back is connected to, which is an event of anybody else.
 fn sensor_does_not_report_itself() {
     require_live();
     let (_guard, dir) = scratch();
-    let sensor = Sensor::start_to_file(&dir);
-    let pid = sensor.pid();
     fs::write(dir.join("a"), "").unwrap();
-    let row = rename(&dir, "a", "b");
-    // Long enough for several ticks and flushes.
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    sensor.stop();
-    let events = decode(&Sensor::records(&dir));
-    assert_same(&[row], &own_renames(&events), false);
-    // Its own calls and its end are left out in the kernel, by its pid.
+    let address = dir.join("log");
+    let first = receiver(&address);
+    let mut sensor = Sensor::start(&dir, &format!("unix:{}", address.display()));
+    let pid = sensor.pid();
+    let before = rename(&dir, "a", "b");
+    let mut lines = wait_for("the sensor's first message", || receive(&first));
+    drop(first);
+    fs::remove_file(&address).unwrap();
+    let second = receiver(&address);
+    let after = rename(&dir, "b", "c");
+    UnixDatagram::unbound().unwrap().connect(&address).unwrap();
+    // Connected to after its start. What the first has not read comes again.
+    lines.extend(wait_for("the sensor to connect again", || receive(&second)));
+    sensor.signal(Signal::TERM);
+    while sensor.is_running() {
+        lines.extend(receive(&second).unwrap_or_default());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    lines.extend(receive(&second).unwrap_or_default());
+    assert!(sensor.wait().success(), "{}", sensor.log());
+    fs::write(dir.join("lines"), &lines).unwrap();
+    let events = decode(&dir.join("lines"));
+    assert_same(&[before, after], &own_renames(&events), false);
+    assert_complete(&events);
+    let connects = |by: u32| {
+        let connects = events.iter().filter(|event| at(event, "event.action") == "connect");
+        let to_it = connects.filter(|event| at(event, "process.pid") == by);
+        to_it.filter(|event| at(event, "destination.address") == address.to_str().unwrap()).count()
+    };
+    assert_eq!(connects(std::process::id()), 1, "what this test did is seen");
+    assert_eq!(connects(pid), 0, "and what the sensor did in the same way is not");
+    // Nor is anything else: the kernel part leaves out its pid.
     let own: Vec<&Value> = events.iter().filter(|e| at(e, "process.pid") == pid).collect();
     assert!(own.is_empty(), "{own:?}");
 }

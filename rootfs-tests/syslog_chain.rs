@@ -74,6 +74,9 @@ fn through_rsyslog(play: impl FnOnce(&mut Rsyslog, &mut Workload)) {
         difference.missing.is_empty()
     });
     rsyslog.stop();
-    assert_same(&load.rows, &of_load(&events).iter().collect::<Vec<_>>(), false);
+    // The queue is for all that happens on the machine: others can fill it.
+    println!("{} of {} events are of the load", of_load(&events).len(), events.len());
+    // First: what was lost says why something is missing.
     assert_complete(&events);
+    assert_same(&load.rows, &of_load(&events).iter().collect::<Vec<_>>(), false);
 }

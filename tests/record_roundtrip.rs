@@ -1,4 +1,4 @@
-//! What is encoded is decoded, and is as small as the format promises.
+//! What is encoded is decoded, and no larger than it was when these tests were written.
 
 mod common;
 
@@ -159,8 +159,10 @@ fn cost(event: &Event) -> usize {
     (batch_bytes(&vec![event.clone(); 51]) - batch_bytes(one)).div_ceil(50)
 }
 
+/// Against what it was when this was written, which no document promises: whoever makes the
+/// format larger should know it.
 #[test]
-fn sizes_are_as_promised() {
+fn events_have_not_grown() {
     let mut rename = shell();
     rename.action = Action::Rename;
     (rename.syscall, rename.ret) = (Some(82), Some(0));
@@ -180,6 +182,6 @@ fn sizes_are_as_promised() {
         batch_bytes(&[rename.clone()])
     });
     assert!(sizes[0] <= 28, "rename: {}", sizes[0]);
-    assert!(sizes[1] <= 34, "exec: {}", sizes[1]);
-    assert!(sizes[2] <= 16, "exit: {}", sizes[2]);
+    assert!(sizes[1] <= 31, "exec: {}", sizes[1]);
+    assert!(sizes[2] <= 14, "exit: {}", sizes[2]);
 }

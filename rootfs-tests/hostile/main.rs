@@ -5,13 +5,16 @@ mod support;
 
 mod blind;
 mod mislead;
+mod rings;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use support::child;
 use support::expect::at;
 
 fn main() -> ExitCode {
-    support::runner::run(&[blind::TESTS, mislead::TESTS].concat())
+    support::runner::run(&[blind::TESTS, mislead::TESTS, rings::TESTS].concat())
 }
 
 /// The events of this action by this process.
@@ -41,4 +44,32 @@ fn lost(events: &[Value], ring: &str) -> u64 {
         .filter(|event| at(event, "mote.lost.ring") == ring)
         .map(|event| at(event, "mote.lost.count").as_u64().unwrap());
     counts.sum()
+}
+
+/// A program for an executable that is seen.
+fn program(dir: &Path) -> PathBuf {
+    let path = dir.join("prog");
+    std::fs::copy("/bin/true", &path).unwrap();
+    path
+}
+
+/// Runs `count` programs, and returns their pids.
+fn run_programs(prog: &Path, count: usize) -> Vec<u32> {
+    let run = |n: usize| {
+        let pid = child::fork(|| child::exec(prog, &[b"prog", n.to_string().as_bytes()]));
+        child::ends_with(pid, 0);
+        pid
+    };
+    (0..count).map(run).collect()
+}
+
+/// Every one of `pids` has its exec, with all its arguments.
+fn assert_executed(events: &[Value], pids: &[u32]) {
+    for (n, pid) in pids.iter().enumerate() {
+        let exec = only(events, *pid, "exec");
+        assert_eq!(at(exec, "process.args"), &json!(["prog", n.to_string()]), "{exec}");
+        assert!(!marked(exec, "args_unread"), "{exec}");
+        only(events, *pid, "fork");
+        only(events, *pid, "exit");
+    }
 }

@@ -19,6 +19,16 @@ pub struct Place {
     pub dir: PathBuf,
 }
 
+macro_rules! case {
+    ($name:literal, $prepare:expr, $act:expr) => {
+        $crate::call::Case { name: $name, prepare: $prepare, act: $act }
+    };
+}
+pub(crate) use case;
+
+/// For a case that needs nothing to be there.
+pub fn nothing(_: &Place) {}
+
 /// What a case did.
 #[derive(Default)]
 pub struct Made {

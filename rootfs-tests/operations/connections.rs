@@ -1,6 +1,6 @@
 //! connect(2): each address family, accepted, refused and malformed.
 
-use crate::call::{Case, Made, Place, Returned, c, sys};
+use crate::call::{Case, Made, Returned, c, case, nothing, sys};
 use crate::support::expect::{Row, text};
 use libc::{
     AF_INET, AF_INET6, AF_UNIX, EBADF, ECONNREFUSED, EFAULT, EINVAL, ENOENT, SOCK_DGRAM,
@@ -11,8 +11,6 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
-
-fn nothing(_: &Place) {}
 
 #[allow(unsafe_code)]
 fn socket(family: i32, kind: i32) -> OwnedFd {
@@ -75,12 +73,6 @@ fn tcp(made: &mut Made, ip: std::net::IpAddr) {
 
 fn local(call: Returned, errno: i32, name: &str) -> Row {
     call.event("connect", errno).with("destination.address", name).with("network.type", "unix")
-}
-
-macro_rules! case {
-    ($name:literal, $prepare:expr, $act:expr) => {
-        Case { name: $name, prepare: $prepare, act: $act }
-    };
 }
 
 pub const CASES: &[Case] = &[

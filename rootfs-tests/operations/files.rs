@@ -1,7 +1,7 @@
 //! open, rename, unlink, rmdir, mkdir, chmod: each system call, by absolute name, by
 //! relative name, from a descriptor, and in vain.
 
-use crate::call::{Case, Place, c, sys};
+use crate::call::{Case, Place, c, case, nothing, sys};
 use crate::support::expect::{Row, mode};
 use libc::{
     AT_FDCWD, AT_REMOVEDIR, EBADF, EEXIST, EFAULT, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, O_CREAT,
@@ -11,8 +11,6 @@ use libc::{
 use serde_json::json;
 use std::fs::{File, create_dir, write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-
-fn nothing(_: &Place) {}
 
 /// A file `a`.
 fn file(_: &Place) {
@@ -61,12 +59,6 @@ struct OpenHow {
     flags: u64,
     mode: u64,
     resolve: u64,
-}
-
-macro_rules! case {
-    ($name:literal, $prepare:expr, $act:expr) => {
-        Case { name: $name, prepare: $prepare, act: $act }
-    };
 }
 
 #[rustfmt::skip]
@@ -263,11 +255,6 @@ pub const CASES: &[Case] = &[
         m.rows.push(sys!(SYS_unlinkat, AT_FDCWD, c"a".as_ptr(), 0).event("unlink", 0).path(&p.path("d/a")));
         sys!(SYS_chdir, c"no/such".as_ptr()).check(ENOENT);
         m.rows.push(sys!(SYS_mkdirat, AT_FDCWD, c"n".as_ptr(), 0o700).event("mkdir", 0).path(&p.path("d/n")).with("file.mode", mode(0o700)));
-    }),
-    case!("a thread's own work is its process's", file, |p, m| {
-        let name = c(p.path("a"));
-        let call = std::thread::spawn(move || sys!(SYS_unlinkat, AT_FDCWD, name.as_ptr(), 0)).join().unwrap();
-        m.rows.push(call.event("unlink", 0).path(&p.path("a")));
     }),
     // The last case, so that the directory is still the working directory when the sensor
     // looks: that is all it can do, and it says so.

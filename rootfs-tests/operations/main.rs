@@ -4,10 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod actors;
 mod call;
 mod connections;
 mod files;
 mod names;
+mod order;
 mod processes;
 
 use call::{Case, Place};
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
         ("operations_on_names", || play(names::CASES)),
         ("operations_on_processes", || play(processes::CASES)),
         ("operations_on_connections", || play(connections::CASES)),
+        ("operations_by_others", || play(actors::CASES)),
+        ("events_of_two_cpus_keep_their_order", order::events_of_two_cpus_keep_their_order),
     ])
 }
 

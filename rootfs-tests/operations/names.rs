@@ -1,7 +1,8 @@
 //! Names that break a careless reader: long ones, and every byte a name may have.
 
-use crate::call::{Case, Made, Place, c, sys};
-use crate::support::expect::mode;
+use crate::call::{Case, Made, Place, c, case, nothing, sys};
+use crate::support::child;
+use crate::support::expect::{Row, mode};
 use libc::{AT_FDCWD, c_long};
 use serde_json::json;
 use std::ffi::OsStr;
@@ -9,11 +10,12 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// Bytes of a name that the kernel part passes on (`MOTE_NAME_BYTES`, without its NUL),
-/// and of each of two (`MOTE_PAIR_BYTES`).
+/// and of each of two, or of an executed path (`MOTE_PAIR_BYTES`).
 const NAME: usize = 1023;
 const PAIR: usize = 511;
 
-fn nothing(_: &Place) {}
+/// Bytes of executed paths.
+const EXECUTED: [usize; 3] = [PAIR, PAIR + 1, 1000];
 
 /// Makes and removes a directory of this name: two events.
 fn make_and_remove(place: &Place, made: &mut Made, name: &[u8]) {
@@ -32,6 +34,45 @@ fn make_and_remove(place: &Place, made: &mut Made, name: &[u8]) {
     );
 }
 
+/// The name of a file below `dir`, of `length` bytes in all, in directories as deep as that
+/// takes.
+fn deep(dir: &Path, length: usize) -> PathBuf {
+    const LONGEST: usize = 255;
+    let mut path = dir.as_os_str().as_bytes().to_vec();
+    while length - path.len() > 1 + LONGEST {
+        path.push(b'/');
+        path.extend([b'd'; 200]);
+    }
+    path.push(b'/');
+    path.resize(length, b'p');
+    PathBuf::from(std::ffi::OsString::from_vec(path))
+}
+
+/// A child that executes `path` and ends with 0: three events.
+fn executes(made: &mut Made, path: &Path) {
+    let pid = child::fork(|| child::exec(path, &[b"prog"]));
+    child::ends_with(pid, 0);
+    let kept = cut(path, PAIR.min(path.as_os_str().len()));
+    let exec = Row::new("exec", pid)
+        .executable(&kept)
+        .with("process.args", json!(["prog"]))
+        .with("process.args_count", 1)
+        .with("mote.syscall_name", "execve")
+        .result(0);
+    let exit = Row::new("exit", pid).executable(&kept).with("process.exit_code", 0);
+    let marked = |row: Row| row.with("mote.flags", json!(["executable_unresolved"]));
+    let rows = if kept == path {
+        [exec, exit]
+    } else {
+        // The exec's own path is the executable.
+        let cut = json!(["file.path", "process.executable"]);
+        [marked(exec).with("mote.truncated", cut), marked(exit)]
+    };
+    made.rows.push(Row::new("fork", pid));
+    made.rows.extend(rows);
+    made.children.push(pid);
+}
+
 /// A name of `length` bytes that leads nowhere.
 fn long(start: &Path, length: usize) -> PathBuf {
     let mut bytes = start.as_os_str().as_bytes().to_vec();
@@ -48,7 +89,7 @@ fn cut(path: &Path, length: usize) -> PathBuf {
 
 macro_rules! name_case {
     ($name:literal, $bytes:expr) => {
-        Case { name: $name, prepare: nothing, act: |p, m| make_and_remove(p, m, $bytes) }
+        case!($name, nothing, |p, m| make_and_remove(p, m, $bytes))
     };
 }
 
@@ -142,6 +183,16 @@ pub const CASES: &[Case] = &[
                     .with("mote.truncated", json!(["file.path"])),
             );
         },
+    },
+    Case {
+        name: "an executed path, as long as fits and longer",
+        prepare: |p| {
+            for path in EXECUTED.map(|length| deep(&p.dir, length)) {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::copy("/bin/true", path).unwrap();
+            }
+        },
+        act: |p, m| EXECUTED.iter().for_each(|length| executes(m, &deep(&p.dir, *length))),
     },
     Case {
         name: "with dots",

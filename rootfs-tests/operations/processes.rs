@@ -1,17 +1,15 @@
 //! Programs, processes and how they end.
 
-use crate::call::{Case, Made, Place, c, sys};
+use crate::call::{Case, Made, Place, c, case, nothing, sys};
 use crate::support::child::{self, pointers, strings};
 use crate::support::expect::{Row, text};
 use libc::{AT_EMPTY_PATH, AT_FDCWD, EACCES, ENOENT, ENOEXEC, SIGCHLD, c_char, c_long};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::ffi::CString;
 use std::fs::{File, Permissions, copy, set_permissions, write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-
-fn nothing(_: &Place) {}
 
 fn program(_: &Place) {
     copy("/bin/true", "prog").unwrap();
@@ -26,20 +24,8 @@ fn own_executable() -> PathBuf {
     std::env::current_exe().unwrap()
 }
 
-fn path_text(path: &Path) -> Value {
-    text(path.as_os_str().as_encoded_bytes()).into()
-}
-
-fn fork_row(pid: u32) -> Row {
-    Row::new("fork", pid)
-        .with("process.parent.pid", std::process::id())
-        .with("process.executable", path_text(&own_executable()))
-}
-
 fn exit_row(pid: u32, code: i64, executable: &Path) -> Row {
-    Row::new("exit", pid)
-        .with("process.exit_code", code)
-        .with("process.executable", path_text(executable))
+    Row::new("exit", pid).with("process.exit_code", code).executable(executable)
 }
 
 /// Forks, lets the child do `act` and end with what it returns; the wait status.
@@ -49,14 +35,14 @@ fn child(made: &mut Made, act: impl FnOnce() -> i32) -> (u32, i32) {
 
 fn waited(made: &mut Made, pid: u32) -> (u32, i32) {
     made.children.push(pid);
-    made.rows.push(fork_row(pid));
+    made.rows.push(Row::new("fork", pid));
     (pid, child::wait(pid))
 }
 
 fn exec_row(pid: u32, executable: &Path, args: &[CString], result: i64) -> Row {
     let texts: Vec<String> = args.iter().map(|arg| text(arg.as_bytes())).collect();
     Row::new("exec", pid)
-        .with("process.executable", path_text(executable))
+        .executable(executable)
         .with("process.args", texts)
         .with("process.args_count", args.len())
         .with("mote.syscall_name", "execve")
@@ -173,12 +159,6 @@ fn killed(made: &mut Made, signal: i32) {
     // As a shell has it.
     let row = exit_row(pid, i64::from(128 + signal), &own_executable());
     made.rows.push(row.with("mote.exit_signal", signal));
-}
-
-macro_rules! case {
-    ($name:literal, $prepare:expr, $act:expr) => {
-        Case { name: $name, prepare: $prepare, act: $act }
-    };
 }
 
 pub const CASES: &[Case] = &[

@@ -4,6 +4,7 @@ use super::{PATIENCE, mote, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{File, read_to_string};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -104,18 +105,33 @@ impl Drop for Sensor {
 
 /// The events of a file of syslog lines.
 pub fn decode(file: &Path) -> Vec<Value> {
-    let output = Command::new(mote()).arg("decode").arg(file).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
+    decode_where(file, |_| true)
+}
+
+/// Those of them that are wanted: a flood would not fit into a small guest.
+pub fn decode_where(file: &Path, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let said = tempfile::NamedTempFile::new().unwrap();
+    let mut child = Command::new(mote())
+        .arg("decode")
+        .arg(file)
+        .stdout(Stdio::piped())
+        .stderr(said.reopen().unwrap())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let events = lines
+        .map(|line| line.expect("mote decode prints UTF-8"))
+        .map(|line| serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .filter(|event| wanted(event))
+        .collect();
+    let status = child.wait().unwrap();
+    let said = read_to_string(said.path()).unwrap();
     // It speaks of bad records, and of what it received twice and printed once.
     assert!(
-        output.status.success() && (said.is_empty() || said.contains(" 0 bad records")),
-        "mote decode: {}: {said}",
-        output.status
+        status.success() && (said.is_empty() || said.contains(" 0 bad records")),
+        "mote decode: {status}: {said}"
     );
-    let text = String::from_utf8(output.stdout).expect("mote decode prints UTF-8");
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
-        .collect()
+    events
 }
 
 /// Decodes until `complete` is satisfied: a receiver writes its file when it likes. The

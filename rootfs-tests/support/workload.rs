@@ -1,20 +1,25 @@
 //! A load that knows what it did: programs, files, connections.
 
+use super::child;
 use super::expect::{Row, at, mode};
+use super::sys::sys;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
+/// Nobody's; a group of another number, so that a mistake for it shows.
+const USER: u32 = 65534;
+const GROUP: u32 = 65533;
+
 pub struct Workload {
     dir: PathBuf,
     own: u32,
-    own_executable: String,
     children: BTreeSet<u64>,
     ports: BTreeSet<u64>,
     /// Files, programs and connections so far: their names are distinct.
@@ -30,7 +35,6 @@ impl Workload {
         Workload {
             dir: dir.into(),
             own: std::process::id(),
-            own_executable: std::env::current_exe().unwrap().display().to_string(),
             children: BTreeSet::new(),
             ports: BTreeSet::new(),
             made: 0,
@@ -46,6 +50,7 @@ impl Workload {
             self.files(200);
             self.directories(10);
             self.connections(10);
+            self.as_another_user(10);
         }
     }
 
@@ -89,23 +94,16 @@ impl Workload {
             let pid = child.id();
             assert_eq!(child.wait().unwrap().code(), Some(code as i32));
             self.children.insert(pid.into());
-            self.rows.push(
-                Row::new("fork", pid)
-                    .with("process.parent.pid", self.own)
-                    .with("process.executable", self.own_executable.as_str()),
-            );
+            let shell = Path::new("/bin/sh");
+            self.rows.push(Row::new("fork", pid));
             self.rows.push(
                 Row::new("exec", pid)
-                    .with("process.executable", "/bin/sh")
+                    .executable(shell)
                     .with("process.args", json!(["/bin/sh", args[0], args[1], args[2], args[3]]))
                     .with("process.args_count", 5)
                     .result(0),
             );
-            self.rows.push(
-                Row::new("exit", pid)
-                    .with("process.executable", "/bin/sh")
-                    .with("process.exit_code", code),
-            );
+            self.rows.push(Row::new("exit", pid).executable(shell).with("process.exit_code", code));
         }
     }
 
@@ -157,6 +155,53 @@ impl Workload {
             ];
             self.rows.extend(rows);
         }
+    }
+
+    /// Children of another user, each with a file and a program of its own.
+    fn as_another_user(&mut self, count: usize) {
+        let number = self.step();
+        let home = self.dir.join(format!("home {number}"));
+        fs::create_dir(&home).unwrap();
+        chown(&home, Some(USER), Some(GROUP)).unwrap();
+        // By relative names: the way to it is closed to others.
+        std::env::set_current_dir(&home).unwrap();
+        self.rows.push(self.row("mkdir").path(&home).with("file.mode", mode(0o777)).result(0));
+        for _ in 0..count {
+            let number = self.step();
+            let code = (number % 100) as i32;
+            let (old, new) = (format!("file {number}"), format!("moved {number}"));
+            let script = format!("exit {code}");
+            let args = ["sh", "-c", script.as_str()];
+            // Their files get the descriptor that this process would get.
+            let descriptor = std::os::fd::AsRawFd::as_raw_fd(&fs::File::open(".").unwrap());
+            let shell = Path::new("/bin/sh");
+            let pid = child::fork(|| {
+                sys!(SYS_setgid, GROUP).check(0);
+                sys!(SYS_setuid, USER).check(0);
+                drop(fs::File::create(&old).unwrap());
+                fs::rename(&old, &new).unwrap();
+                fs::remove_file(&new).unwrap();
+                child::exec(shell, &args.map(str::as_bytes))
+            });
+            child::ends_with(pid, code);
+            self.children.insert(pid.into());
+            // Made while it still was this process's user.
+            self.rows.push(Row::new("fork", pid));
+            let row = |action| Row::new(action, pid).user(USER, GROUP);
+            let (old, new) = (home.join(old), home.join(new));
+            let open = row("open").path(&old).with("file.mode", mode(0o666));
+            let exec = row("exec").executable(shell).with("process.args", json!(args));
+            self.rows.extend([
+                open.result(descriptor.into()),
+                row("rename").from(&old).path(&new).result(0),
+                row("unlink").path(&new).result(0),
+                exec.with("process.args_count", args.len()).result(0),
+                row("exit").executable(shell).with("process.exit_code", code),
+            ]);
+        }
+        std::env::set_current_dir(&self.dir).unwrap();
+        fs::remove_dir(&home).unwrap();
+        self.rows.push(self.row("rmdir").path(&home).result(0));
     }
 
     /// Accepted and refused.

@@ -76,34 +76,53 @@ impl Losses {
 
     /// Reads what the programs could not put into a ring.
     pub fn read_rings(&mut self, object: &Object, mut each: impl FnMut(Loss)) -> io::Result<()> {
-        for (cpu, rings) in self.rings.iter_mut().enumerate() {
-            let counts = match &self.counters {
-                Some(counters) => counters.read(cpu).counts,
-                None => object.losses(cpu as u32)?.counts,
+        for cpu in 0..self.rings.len() {
+            let losses = match &self.counters {
+                Some(counters) => counters.read(cpu),
+                None => object.losses(cpu as u32)?,
             };
-            let cpu = Some(cpu as u32);
-            for (class, which) in CLASSES {
-                let ring = &mut rings[class as usize];
-                let [full, output, busy] = which.map(|which| counts[which as usize]);
-                ring.told_by_program = full;
-                report(LossPlace::RingFull, Some(class), cpu, ring.unreported(), &mut each);
-                let new = grown(&mut ring.output, output);
-                report(LossPlace::RingOutput, Some(class), cpu, new, &mut each);
-                let new = grown(&mut ring.busy, busy);
-                report(LossPlace::ProgramSkipped, Some(class), cpu, new, &mut each);
-            }
+            self.count(cpu, &losses, &mut each);
         }
         Ok(())
     }
 
+    /// What the programs have counted on a CPU until now.
+    fn count(&mut self, cpu: usize, losses: &mote_losses, mut each: impl FnMut(Loss)) {
+        for (class, which) in CLASSES {
+            let ring = &mut self.rings[cpu][class as usize];
+            let [full, output, busy] = which.map(|which| losses.counts[which as usize]);
+            let cpu = Some(cpu as u32);
+            ring.told_by_program = full;
+            report(LossPlace::RingFull, Some(class), cpu, ring.unreported(), &mut each);
+            let new = grown(&mut ring.output, output);
+            report(LossPlace::RingOutput, Some(class), cpu, new, &mut each);
+            let new = grown(&mut ring.busy, busy);
+            report(LossPlace::ProgramSkipped, Some(class), cpu, new, &mut each);
+        }
+    }
+
     /// Reads how often the kernel skipped a program.
     pub fn read_skipped(&mut self, object: &Object, each: impl FnMut(Loss)) -> io::Result<()> {
+        self.count_skipped(|program| object.skipped_runs(program), each)
+    }
+
+    /// `misses`: how often a program was skipped until now. Where one does not tell, the
+    /// others still do.
+    fn count_skipped(
+        &mut self,
+        misses: impl Fn(&str) -> io::Result<u64>,
+        each: impl FnMut(Loss),
+    ) -> io::Result<()> {
         let mut skipped = 0;
+        let mut result = Ok(());
         for (program, reported) in &mut self.skipped {
-            skipped += grown(reported, object.skipped_runs(program)?);
+            match misses(program) {
+                Ok(misses) => skipped += grown(reported, misses),
+                Err(error) => result = Err(error),
+            }
         }
         report(LossPlace::ProgramSkipped, None, None, skipped, each);
-        Ok(())
+        result
     }
 }
 
@@ -128,18 +147,5 @@ fn report(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_loss_told_by_ring_and_program_is_reported_once() {
-        let mut ring = RingLoss { told_by_program: 10, ..Default::default() };
-        assert_eq!(ring.unreported(), 10);
-        ring.told_by_ring = 10;
-        assert_eq!(ring.unreported(), 0);
-        ring.told_by_ring = 12;
-        assert_eq!(ring.unreported(), 2);
-        ring.told_by_program = 12;
-        assert_eq!(ring.unreported(), 0);
-    }
-}
+#[path = "losses_tests.rs"]
+mod tests;

@@ -15,6 +15,8 @@ pub mod measure;
 pub mod object;
 pub mod perf;
 pub mod ring;
+#[cfg(test)]
+mod ring_file;
 pub mod rings;
 pub mod tracefs;
 pub mod version_code;

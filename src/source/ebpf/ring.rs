@@ -55,7 +55,7 @@ impl Ring {
     }
 
     /// Maps the ring of an event.
-    fn map(event: OwnedFd, data_bytes: usize) -> io::Result<Ring> {
+    pub fn map(event: OwnedFd, data_bytes: usize) -> io::Result<Ring> {
         let page_bytes = rustix::param::page_size();
         let mapped_bytes = page_bytes + data_bytes;
         // SAFETY: a new mapping at an address of the kernel's choice.

@@ -146,3 +146,7 @@ fn front_time(ring: &Ring, scratch: &mut [u8; RECORD_BYTES]) -> u64 {
         Some(_) => 0,
     }
 }
+
+#[cfg(test)]
+#[path = "rings_tests.rs"]
+mod tests;

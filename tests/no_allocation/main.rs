@@ -1,0 +1,13 @@
+//! After the start no event touches the heap: ring → record → event → known process →
+//! filter → batch → line, counted by the allocator. Only a message's syslog header does.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../../src/source/ebpf/ring_file.rs"]
+mod ring_file;
+
+mod allocator;
+mod pipeline;
+mod records;
+mod rings;
+mod sink;
