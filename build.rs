@@ -56,6 +56,8 @@ fn compile_bpf(definitions: &[&str], object: &Path) {
         .args(definitions)
         .args(["-Wall", "-Wextra", "-Werror", "-Wpadded"])
         .args(["-Wno-unused-parameter", "-Wno-initializer-overrides"])
+        // Old verifiers know no loops: that of the arguments has to be unrolled, however long.
+        .args(["-mllvm", "-pragma-unroll-threshold=65536"])
         .status()
         .unwrap_or_else(|error| {
             panic!("{clang} did not start ({error}): install clang, or name one in CLANG")

@@ -30,7 +30,7 @@ INLINE struct call_slot *find_call(u64 id)
 }
 
 /* Reads a string of the caller to `to`. Returns its bytes with NUL, 0 if unread. */
-INLINE u32 read_name(u8 *to, u32 capacity, const void *from, u16 *flags, u16 unread, u16 cut)
+INLINE u64 read_name(u8 *to, u32 capacity, const void *from, u16 *flags, u16 unread, u16 cut)
 {
 	long bytes = probe_read_str(to, capacity, from);
 	u8 last = 0;
@@ -54,7 +54,7 @@ INLINE u32 read_name(u8 *to, u32 capacity, const void *from, u16 *flags, u16 unr
 }
 
 /* The same for an address that the caller chose. */
-INLINE u32 read_user_name(u8 *to, u32 capacity, const void *from, u16 *flags, u16 unread,
+INLINE u64 read_user_name(u8 *to, u32 capacity, const void *from, u16 *flags, u16 unread,
 			  u16 cut)
 {
 	if (!is_user(from)) {
@@ -69,16 +69,16 @@ INLINE void read_names(struct call_slot *slot, u16 kind)
 {
 	struct mote_call *call = &slot->call;
 	u16 flags = call->header.flags;
-	u32 from_bytes = 0;
+	u64 from_bytes = 0;
 
 	if (kind == MOTE_KIND_RENAME) {
 		from_bytes = read_user_name(call->data, MOTE_PAIR_BYTES, slot->from, &flags,
-				       MOTE_FROM_UNREAD, MOTE_FROM_CUT);
+					    MOTE_FROM_UNREAD, MOTE_FROM_CUT);
 		KEEP_IN_REGISTER(from_bytes);
-		if (from_bytes > MOTE_PAIR_BYTES)
-			from_bytes = MOTE_PAIR_BYTES;
-		call->path_bytes = read_user_name(call->data + from_bytes, MOTE_PAIR_BYTES, slot->path,
-					     &flags, MOTE_PATH_UNREAD, MOTE_PATH_CUT);
+		from_bytes &= MOTE_PAIR_BYTES;
+		call->path_bytes = read_user_name(call->data + from_bytes, MOTE_PAIR_BYTES,
+						  slot->path, &flags, MOTE_PATH_UNREAD,
+						  MOTE_PATH_CUT);
 	} else {
 		call->path_bytes = read_user_name(call->data, MOTE_NAME_BYTES, slot->path, &flags,
 					     MOTE_PATH_UNREAD, MOTE_PATH_CUT);

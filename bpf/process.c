@@ -45,64 +45,72 @@ INLINE struct exec_slot *claim_exec_overflow(void)
 	return slot;
 }
 
+/* Reads the next argument. Returns whether there may be another one.
+ *
+ * What is known so far is kept in the record and not in registers: so every turn begins
+ * alike for the verifier, which else walks each way through all turns (3.10.el7 gives up
+ * after 131,072 instructions). */
+INLINE int read_arg(struct mote_exec *exec, const void *const *from)
+{
+	const void *arg = 0;
+	u64 used;
+	long bytes;
+
+	if (!is_user(from) || probe_read(&arg, sizeof(arg), from)) {
+		exec->header.flags |= MOTE_ARGS_UNREAD;
+		return 0;
+	}
+	if (!arg)
+		return 0;
+	used = exec->args_bytes;
+	if (exec->args_count >= MOTE_ARGS_MAX || used >= MOTE_ARGS_BYTES) {
+		exec->header.flags |= MOTE_ARGS_CUT;
+		return 0;
+	}
+	/* What it is by now: said to the verifier in a way that is not optimized away. */
+	KEEP_IN_REGISTER(used);
+	used &= MOTE_ARGS_BYTES;
+	bytes = is_user(arg) ? probe_read_str(exec->data + used, MOTE_ARGS_BYTES, arg) : -1;
+	if (bytes < 0)
+		exec->header.flags |= MOTE_ARGS_UNREAD;
+	if (bytes <= 0) {
+		/* Keeps its place, empty; it is, where the helper says 0 (read_name). */
+		exec->data[used] = 0;
+		bytes = 1;
+	}
+	if (bytes >= MOTE_ARGS_BYTES) {
+		exec->header.flags |= MOTE_ARGS_CUT;
+		bytes = MOTE_ARGS_BYTES;
+	}
+	exec->args_bytes = used + bytes;
+	exec->args_count += 1;
+	return 1;
+}
+
 INLINE void read_args(struct mote_exec *exec, const void *const *argv)
 {
-	u64 used = 0;
-	u16 flags = 0;
-	u16 count = 0;
-
-#pragma unroll
-	for (int i = 0; i <= MOTE_ARGS_MAX; i++) {
-		const void *arg = 0;
-		long bytes;
-
-		if (!is_user(argv + i) || probe_read(&arg, sizeof(arg), argv + i)) {
-			flags |= MOTE_ARGS_UNREAD;
+	exec->args_bytes = 0;
+	exec->args_count = 0;
+	exec->header.flags = 0;
+#pragma clang loop unroll(full)
+	for (int i = 0; i <= MOTE_ARGS_MAX; i++)
+		if (!read_arg(exec, argv + i))
 			break;
-		}
-		if (!arg)
-			break;
-		if (i == MOTE_ARGS_MAX || used >= MOTE_ARGS_BYTES) {
-			flags |= MOTE_ARGS_CUT;
-			break;
-		}
-		/* What it is by now: said to the verifier in a way that is not optimized away. */
-		KEEP_IN_REGISTER(used);
-		used &= MOTE_ARGS_BYTES - 1;
-		bytes = is_user(arg) ? probe_read_str(exec->data + used, MOTE_ARGS_BYTES, arg) : -1;
-		if (bytes < 0)
-			flags |= MOTE_ARGS_UNREAD;
-		if (bytes <= 0) {
-			/* Keeps its place, empty; it is, where the helper says 0 (read_name). */
-			exec->data[used] = 0;
-			bytes = 1;
-		}
-		if (bytes >= MOTE_ARGS_BYTES) {
-			flags |= MOTE_ARGS_CUT;
-			bytes = MOTE_ARGS_BYTES;
-		}
-		used += bytes;
-		count++;
+	if (exec->args_bytes > MOTE_ARGS_BYTES) {
+		exec->header.flags |= MOTE_ARGS_CUT;
+		exec->args_bytes = MOTE_ARGS_BYTES;
 	}
-	if (used > MOTE_ARGS_BYTES) {
-		flags |= MOTE_ARGS_CUT;
-		used = MOTE_ARGS_BYTES;
-	}
-	exec->args_bytes = used;
-	exec->args_count = count;
-	exec->header.flags = flags;
 }
 
 /* Reads the executed path behind the arguments. */
 INLINE void read_exec_path(struct mote_exec *exec, const void *from)
 {
-	u64 used = exec->args_bytes;
+	u64 used = *(volatile u16 *)&exec->args_bytes;
 	u16 flags = exec->header.flags & ~(MOTE_PATH_UNREAD | MOTE_PATH_CUT);
 
 	KEEP_IN_REGISTER(used);
-	if (used > MOTE_ARGS_BYTES)
-		used = MOTE_ARGS_BYTES;
-	exec->path_bytes = read_name(exec->data + used, MOTE_PAIR_BYTES, from, &flags,
+	used &= MOTE_ARGS_BYTES;
+	exec->path_bytes = read_name(exec->data + used, MOTE_EXEC_PATH_BYTES, from, &flags,
 				     MOTE_PATH_UNREAD, MOTE_PATH_CUT);
 	exec->header.flags = flags;
 }

@@ -16,8 +16,11 @@ typedef long long mote_s64;
 
 #define MOTE_COMM_BYTES 16   /* TASK_COMM_LEN, include/linux/sched.h */
 #define MOTE_NAME_BYTES 1024 /* one name with its NUL */
-#define MOTE_PAIR_BYTES 512  /* each of two names, or of an executed path */
-#define MOTE_ARGS_BYTES 1024 /* all arguments, each with its NUL */
+/* Where something starts behind something else, verifiers before 5.10 or so take a mask
+ * only, and no comparison: so these are one less than a power of two. */
+#define MOTE_PAIR_BYTES 511  /* each of two names */
+#define MOTE_ARGS_BYTES 1023 /* all arguments, each with its NUL */
+#define MOTE_EXEC_PATH_BYTES 512
 #define MOTE_ARGS_MAX 32
 #define MOTE_ADDRESS_BYTES 128 /* sizeof(struct sockaddr_storage) */
 
@@ -68,9 +71,9 @@ struct mote_exec {
 	mote_u16 path_bytes; /* with NUL; 0: none */
 	mote_u16 reserved;
 	mote_u32 duration_us; /* since the call was entered, where that was seen */
-	/* args_bytes of arguments, then path_bytes of path. Twice MOTE_ARGS_BYTES lets
-	 * the last argument be read without a variable size, which old verifiers refuse. */
-	mote_u8 data[2 * MOTE_ARGS_BYTES];
+	/* args_bytes of arguments, then path_bytes of path. Twice the room lets the last
+	 * argument be read without a variable size, which old verifiers refuse. */
+	mote_u8 data[2 * (MOTE_ARGS_BYTES + 1)];
 };
 
 /* Of a thread (CLONE_THREAD) only if it does not share its process's directory. */

@@ -10,7 +10,7 @@ pub const PATH_BYTES: usize = 2048;
 
 /// Bytes of all arguments of one exec, each closed by a NUL. Kernel side:
 /// `MOTE_ARGS_BYTES` in `bpf/record.h`.
-pub const ARGS_BYTES: usize = 1024;
+pub const ARGS_BYTES: usize = 1023;
 
 /// `TASK_COMM_LEN` without its NUL (linux `include/linux/sched.h`).
 pub const COMM_BYTES: usize = 15;

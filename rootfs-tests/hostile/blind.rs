@@ -162,15 +162,38 @@ fn blocked_calls_hide_no_other_calls() {
     sensor.stop();
     let events = decode(&Sensor::records(&dir));
     let renames = by(&events, std::process::id(), "rename");
-    assert_eq!(renames.len(), RENAMES);
+    let skipped = skipped(&events);
+    assert_seen(renames.len(), RENAMES, skipped);
     for rename in renames {
         let unknown = marked(rename, "result_unknown");
         assert_eq!(at(rename, "mote.return").is_null(), unknown, "{rename}");
     }
     let opens = by(&events, blocked, "open");
     let of_fifo = opens.iter().filter(|open| at(open, "file.path") == fifo.to_str().unwrap());
-    assert_eq!(of_fifo.count(), BLOCKED);
-    assert_complete(&events);
+    assert_seen(of_fifo.count(), BLOCKED, skipped);
+    if skipped == 0 {
+        assert_complete(&events);
+    }
+}
+
+/// Runs of programs that the kernel skipped, and that the sensor counted.
+fn skipped(events: &[Value]) -> usize {
+    let records = events.iter().filter(|e| at(e, "mote.lost.where") == "program_skipped");
+    records.map(|e| at(e, "mote.lost.count").as_u64().unwrap() as usize).sum()
+}
+
+/// All were seen. From 7.x on a program that is preempted is skipped for others: there, what
+/// is missing has to be counted, and to be next to nothing even among hundreds of threads
+/// that begin at once on one slow CPU.
+fn assert_seen(seen: usize, made: usize, skipped: usize) {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let major: u32 = release.split('.').next().unwrap().parse().unwrap();
+    if major < 7 {
+        assert_eq!((seen, skipped), (made, 0));
+    } else {
+        assert!(seen <= made && seen + skipped >= made, "{seen} seen, {skipped} skipped");
+        assert!(skipped <= made / 50, "{skipped} skipped");
+    }
 }
 
 fn a_flood_of_chdir_hides_no_process() {

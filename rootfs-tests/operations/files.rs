@@ -93,6 +93,8 @@ pub const CASES: &[Case] = &[
         let call = sys!(SYS_openat, AT_FDCWD, c"a".as_ptr(), O_RDONLY, 0);
         m.open.push(returned(call.value));
         sys!(SYS_openat, AT_FDCWD, c"absent".as_ptr(), O_RDONLY, 0).check(ENOENT);
+    }),
+    case!("openat2 for reading is not reported", file, |_, m| {
         let how = OpenHow { flags: O_RDONLY as u64, mode: 0, resolve: 0 };
         let call = sys!(SYS_openat2, AT_FDCWD, c"a".as_ptr(), &raw const how, size_of::<OpenHow>());
         m.open.push(returned(call.value));

@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 /// Bytes of a name that the kernel part passes on (`MOTE_NAME_BYTES`, without its NUL),
 /// and of each of two, or of an executed path (`MOTE_PAIR_BYTES`).
 const NAME: usize = 1023;
-const PAIR: usize = 511;
+const PAIR: usize = 510;
+/// Of an executed path (`MOTE_EXEC_PATH_BYTES`).
+const EXEC_PATH: usize = 511;
 
 /// Bytes of executed paths.
-const EXECUTED: [usize; 3] = [PAIR, PAIR + 1, 1000];
+const EXECUTED: [usize; 3] = [EXEC_PATH, EXEC_PATH + 1, 1000];
 
 /// Makes and removes a directory of this name: two events.
 fn make_and_remove(place: &Place, made: &mut Made, name: &[u8]) {
@@ -52,7 +54,7 @@ fn deep(dir: &Path, length: usize) -> PathBuf {
 fn executes(made: &mut Made, path: &Path) {
     let pid = child::fork(|| child::exec(path, &[b"prog"]));
     child::ends_with(pid, 0);
-    let kept = cut(path, PAIR.min(path.as_os_str().len()));
+    let kept = cut(path, EXEC_PATH.min(path.as_os_str().len()));
     let exec = Row::new("exec", pid)
         .executable(&kept)
         .with("process.args", json!(["prog"]))

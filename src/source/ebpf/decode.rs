@@ -29,6 +29,7 @@ const AF_INET6: u16 = 10;
 /// What crosses the ring fits into an event.
 const _: () = assert!(
     MOTE_ARGS_BYTES as usize == limits::ARGS_BYTES
+        && MOTE_EXEC_PATH_BYTES as usize <= limits::PATH_BYTES
         && MOTE_COMM_BYTES as usize == limits::COMM_BYTES + 1
         && MOTE_NAME_BYTES as usize <= limits::PATH_BYTES
         && MOTE_PAIR_BYTES as usize <= limits::PATH_BYTES
