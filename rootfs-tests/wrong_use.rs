@@ -258,14 +258,31 @@ fn few_descriptors() {
     }
 }
 
+/// Events, which an idle machine may have none of for minutes.
+struct Busy(std::process::Child);
+
+impl Busy {
+    fn start() -> Busy {
+        let programs = ["-c", "while :; do /bin/true; sleep 0.1; done"];
+        Busy(Command::new("/bin/sh").args(programs).stdin(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The sensor goes on if nobody can be told that it does.
 fn log_that_cannot_be_written() {
     require_live();
+    let _busy = Busy::start();
     let full: Stdio = OpenOptions::new().write(true).open("/dev/full").unwrap().into();
     let (_, dead) = io::pipe().unwrap();
     for log in [full, dead.into()] {
         let mut child = run_command().stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        // This test's own doing is an event.
         let mut first = [0; 3];
         let read = child.stdout.as_mut().unwrap().read_exact(&mut first);
         if read.is_ok() {
@@ -313,6 +330,7 @@ fn make_run_tells_a_refusal() {
 fn make_run_ends_by_ctrl_c() {
     require_live();
     let (_guard, dir) = scratch();
+    let _busy = Busy::start();
     let mut command = make_run(&dir);
     // A terminal sends it to the whole group.
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
