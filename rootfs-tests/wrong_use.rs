@@ -163,6 +163,15 @@ fn without(
     }
 }
 
+/// Skips the test in a chroot: what is mounted there cannot be kept from the host, because
+/// propagation is changed at mount points only (mount(2), EINVAL).
+fn require_mounts() {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    if !mounts.lines().any(|line| line.split(' ').nth(1) == Some("/")) {
+        support::skip("the root is no mount point (a chroot?)");
+    }
+}
+
 /// A mount namespace of its own, from which nothing gets out.
 #[allow(unsafe_code)]
 fn private_mounts() -> io::Result<()> {
@@ -174,6 +183,7 @@ fn private_mounts() -> io::Result<()> {
 
 fn bpf_refused() {
     require_live();
+    require_mounts();
     let mut command = run_command();
     // With tracefs in place, so that BPF is all that is missing.
     let place =
@@ -192,6 +202,7 @@ fn bpf_refused() {
 
 fn no_tracefs() {
     require_live();
+    require_mounts();
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     let mounted: Vec<CString> = mounts
         .lines()
@@ -216,6 +227,7 @@ fn no_tracefs() {
 /// A container with process ids of its own: programs would see others than /proc shows.
 fn pid_namespace() {
     require_live();
+    require_mounts();
     let unshare = require_program("unshare");
     let mut command = Command::new(unshare);
     command
@@ -227,6 +239,7 @@ fn pid_namespace() {
 
 fn no_proc() {
     require_live();
+    require_mounts();
     let mut command = run_command();
     without(&mut command, &[], || {
         private_mounts()?;
@@ -237,6 +250,7 @@ fn no_proc() {
 
 fn no_list_of_cpus() {
     require_live();
+    require_mounts();
     let mut command = run_command();
     without(&mut command, &[], || {
         private_mounts()?;
@@ -315,6 +329,7 @@ fn make_run(dir: &Path) -> Command {
 
 fn make_run_tells_a_refusal() {
     require_live();
+    require_mounts();
     let (_guard, dir) = scratch();
     let mut command = make_run(&dir);
     without(&mut command, &[], || {

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 use core::str::FromStr;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// The socket of the local syslog daemon (syslog(3)).
@@ -148,8 +149,11 @@ fn resolve(text: &str) -> Result<SocketAddr, TargetError> {
     let ip = match host.parse::<IpAddr>() {
         Ok(ip) => ip,
         Err(_) => {
-            let hosts = std::fs::read(HOSTS_FILE)
-                .map_err(|error| TargetError::HostsFile(host.to_owned(), error))?;
+            let hosts = match std::fs::read(HOSTS_FILE) {
+                // Minimal images have none.
+                Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+                read => read.map_err(|error| TargetError::HostsFile(host.to_owned(), error))?,
+            };
             find_host(&String::from_utf8_lossy(&hosts), host)
                 .ok_or_else(|| TargetError::UnknownHost(host.to_owned()))?
         }
@@ -224,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_hosts_file_that_cannot_be_read_is_told_with_the_reason() {
-        let error = std::io::ErrorKind::PermissionDenied.into();
+        let error = ErrorKind::PermissionDenied.into();
         let error = TargetError::HostsFile("siem".to_owned(), error).to_string();
         assert!(error.contains("(permission denied)"), "{error}");
     }
