@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* The one object: every hook family. */
+/* The one object: every hook family, and what is measured at the start. */
 #include "process.c"
 #include "file.c"
 #include "network.c"
+#include "measure.c"
 
 char mote_license[] SEC("license") = "Dual MIT/GPL";

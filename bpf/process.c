@@ -13,7 +13,6 @@ struct exec_slot {
 MAP(execs, MAP_ARRAY, struct exec_slot, MOTE_EXEC_SLOTS);
 /* For an exec whose enter was not seen, or found both its places taken. */
 MAP(exec_overflow, MAP_PERCPU_ARRAY, struct exec_slot, 1);
-MAP(probe, MAP_ARRAY, struct mote_probe, 1);
 
 /* A thread that calls exec takes the id of its group's leader on the way, and may be
  * killed before or after: its task_struct is what stays the same, and its process. */
@@ -380,57 +379,5 @@ int thread_exit(void *ctx)
 	exit.header.tid = exit.header.pid;
 	exit.header.time_ns = ktime_get_ns();
 	send_priority(ctx, &exit, sizeof(exit));
-	return 0;
-}
-
-/* At start: copies the task_struct of a child that ends, and what user space asks for of
- * its pointers, so that offsets can be found (see source/ebpf/measure.rs). */
-SEC("tracepoint/probe_exit")
-int probe_exit(void *ctx)
-{
-	const struct mote_settings *set = get_settings();
-	const u8 *task = (void *)get_current_task();
-	struct mote_probe *copy;
-	u32 zero = 0;
-
-	if (!set || set->probe_pid != (u32)get_current_pid_tgid())
-		return 0;
-	copy = map_lookup(&probe, &zero);
-	if (!copy)
-		return 0;
-#pragma unroll
-	for (int i = 0; i < MOTE_PROBE_CHUNKS; i++)
-		probe_read(copy->task + i * MOTE_PROBE_CHUNK_BYTES, MOTE_PROBE_CHUNK_BYTES,
-			   task + i * MOTE_PROBE_CHUNK_BYTES);
-#pragma unroll
-	for (u32 i = 0; i < MOTE_PROBE_POINTERS; i++) {
-		const void *target = 0;
-
-		if (i >= copy->pointers)
-			break;
-		probe_read(&target, sizeof(target), task + copy->pointer_offsets[i]);
-		probe_read(copy->targets + i * MOTE_PROBE_TARGET_BYTES, MOTE_PROBE_TARGET_BYTES,
-			   target);
-	}
-	copy->done = 1;
-	return 0;
-}
-
-/* At start, where tracefs does not tell: copies the context of a call that the sensor makes
- * with agreed arguments. */
-SEC("tracepoint/probe_call")
-int probe_call(void *ctx)
-{
-	const struct mote_settings *set = get_settings();
-	struct mote_probe *copy;
-	u32 zero = 0;
-
-	if (!set || set->probe_pid != (u32)get_current_pid_tgid())
-		return 0;
-	copy = map_lookup(&probe, &zero);
-	if (!copy)
-		return 0;
-	probe_read(copy->context, sizeof(copy->context), ctx);
-	copy->done = 1;
 	return 0;
 }
