@@ -195,8 +195,10 @@ INLINE struct call_slot *find_returning(void *ctx)
 {
 	struct call_slot *slot = find_call(get_current_pid_tgid());
 
-	if (!slot)
+	if (!slot) {
+		unmark_returning();
 		return 0;
+	}
 	/* Left by another call, whose return was not seen. */
 	if (slot->call.header.syscall != call_number(ctx)) {
 		release(&slot->claim);

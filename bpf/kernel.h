@@ -307,4 +307,45 @@ INLINE void *find_slot(void *map, u32 slots, u32 id, u64 owner)
 	return 0;
 }
 
+/*
+ * Where calls run twice: the tasks in a call that found no slot and was sent by the first
+ * run, from its enter to its return. Two tasks that share a place push each other out: then
+ * a call is sent twice, and none is missing.
+ */
+MAP(sent, MAP_ARRAY, u64, MOTE_SENT_MARKS);
+
+INLINE volatile u64 *sent_mark(u64 task)
+{
+	/* A task_struct takes kilobytes: its low bits say nothing. */
+	u32 place = ((u32)(task >> 6) * 0x9e3779b1u) >> 16 & (MOTE_SENT_MARKS - 1);
+
+	return map_lookup(&sent, &place);
+}
+
+INLINE int is_sent(u64 task)
+{
+	volatile u64 *mark = sent_mark(task);
+
+	return mark && *mark == task;
+}
+
+INLINE void mark_sent(u64 task)
+{
+	volatile u64 *mark = sent_mark(task);
+
+	if (mark)
+		*mark = task;
+}
+
+/* When the call of the current task returns, or the task ends. */
+INLINE void unmark_returning(void)
+{
+	const struct mote_settings *set = get_settings();
+	u64 task = get_current_task();
+	volatile u64 *mark = set && set->calls_run_twice ? sent_mark(task) : 0;
+
+	if (mark && *mark == task)
+		*mark = 0;
+}
+
 #endif

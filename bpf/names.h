@@ -10,7 +10,6 @@ struct call_slot {
 	const void *path; /* the caller's pointers, for a second reading */
 	const void *from;
 	u64 entered_ns; /* 0: where the process works does not matter */
-	u64 second_run_due; /* of a scratch slot: the call in it is seen once more */
 	struct mote_call call;
 };
 
@@ -185,15 +184,12 @@ INLINE int send_without_slot(void *ctx, u64 id, const struct request *request, i
 
 	if (!slot)
 		return 0;
-	if (set->calls_run_twice && slot->second_run_due && is_entered(slot, ctx, id, request)) {
-		slot->second_run_due = 0;
-		return 0;
-	}
 	if (!try_claim(&slot->claim, id)) {
 		count_loss(MOTE_LOSS_BULK_BUSY);
 		return 0;
 	}
-	slot->second_run_due = 1;
+	if (set->calls_run_twice)
+		mark_sent(get_current_task());
 	fill_call(slot, ctx, id, request);
 	read_request(slot, request->kind, named);
 	slot->call.header.flags |= MOTE_RESULT_UNKNOWN;
@@ -214,7 +210,7 @@ INLINE int enter_call(void *ctx, const struct request *request, int named)
 		return 0;
 	if (unlikely(set->calls_run_twice)) {
 		slot = find_call(id);
-		if (slot && is_entered(slot, ctx, id, request))
+		if ((slot && is_entered(slot, ctx, id, request)) || is_sent(get_current_task()))
 			return 0;
 	}
 	slot = claim_call(id);

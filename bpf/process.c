@@ -6,7 +6,6 @@ struct exec_slot {
 	struct claim claim;
 	const void *path;
 	u64 entered_ns;
-	u64 second_run_due; /* as in struct call_slot */
 	struct mote_exec exec;
 };
 
@@ -152,19 +151,16 @@ INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const 
 		slot = find_exec(id);
 		if (slot && slot->path == path && slot->exec.header.syscall == number)
 			return 0;
+		if (is_sent(get_current_task()))
+			return 0;
 	}
 	slot = claim_exec(id);
 	if (unlikely(!slot)) {
 		slot = claim_exec_overflow();
 		if (!slot)
 			return 0;
-		if (set->calls_run_twice && slot->second_run_due && slot->path == path &&
-		    slot->exec.header.tid == (u32)id && slot->exec.header.syscall == number) {
-			slot->second_run_due = 0;
-			release(&slot->claim);
-			return 0;
-		}
-		slot->second_run_due = 1;
+		if (set->calls_run_twice)
+			mark_sent(get_current_task());
 		overflow = 1;
 	}
 	slot->path = path;
@@ -209,8 +205,10 @@ INLINE int return_exec(void *ctx, s64 ret)
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot = find_exec(id);
 
-	if (!slot)
+	if (!slot) {
+		unmark_returning();
 		return 0;
+	}
 	if ((slot->exec.header.flags & MOTE_PATH_UNREAD) && is_user(slot->path)) {
 		read_exec_path(&slot->exec, slot->path);
 		slot->exec.header.flags |= MOTE_READ_LATE;
@@ -364,6 +362,7 @@ int thread_exit(void *ctx)
 		release(&call->claim);
 	if (exec)
 		release(&exec->claim);
+	unmark_returning();
 	if (!set || is_own(set, id))
 		return 0;
 	if (!is_group_dead(ctx, set, id))

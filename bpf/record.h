@@ -106,6 +106,9 @@ struct mote_call {
 #define MOTE_CALL_SLOTS 256
 #define MOTE_EXEC_SLOTS 64
 
+/* Marks of tasks whose call was sent without a slot, where calls run twice. A power of two. */
+#define MOTE_SENT_MARKS 1024
+
 /* The map `settings`, one element. Offsets are of fields in a tracepoint's record, as
  * the running kernel's tracefs gives them; 0: the kernel has no such field. */
 struct mote_settings {
