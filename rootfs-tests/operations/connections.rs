@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
 
 #[allow(unsafe_code)]
 fn socket(family: i32, kind: i32) -> OwnedFd {
@@ -47,6 +48,17 @@ fn internet(row: Row, kind: &str, ip: &str, port: u16) -> Row {
         .with("network.type", kind)
 }
 
+/// The tracepoint that knows the protocol is there from 4.16 on.
+fn tells_transport() -> bool {
+    const EVENT: &str = "tracing/events/sock/inet_sock_set_state";
+    let tells =
+        ["/sys/kernel", "/sys/kernel/debug"].iter().any(|dir| Path::new(dir).join(EVENT).exists());
+    if !tells {
+        println!("not on this kernel: {EVENT}, so no network.transport");
+    }
+    tells
+}
+
 /// Listens at `ip`, connects to it, and once more when nobody listens any more.
 fn tcp(made: &mut Made, ip: std::net::IpAddr) {
     let listener = match TcpListener::bind((ip, 0)) {
@@ -60,9 +72,10 @@ fn tcp(made: &mut Made, ip: std::net::IpAddr) {
         std::net::IpAddr::V4(ip) => (AF_INET, "ipv4", v4(ip, port)),
         std::net::IpAddr::V6(ip) => (AF_INET6, "ipv6", v6(ip, port)),
     };
+    let tells_transport = tells_transport();
     let expected = |call: Returned, errno| {
-        let row = call.event("connect", errno).with("network.transport", "tcp");
-        internet(row, kind, &ip.to_string(), port)
+        let row = internet(call.event("connect", errno), kind, &ip.to_string(), port);
+        if tells_transport { row.with("network.transport", "tcp") } else { row }
     };
     let accepted = socket(family, SOCK_STREAM);
     made.rows.push(expected(connect(&accepted, &address), 0));

@@ -9,9 +9,11 @@
 //! status that we choose; a program copies its task_struct when it ends; where the three
 //! agreed values stand in a row is the offset.
 //!
-//! `signal` is the pointer whose target begins with `sigcnt`, `live` and `nr_threads`
+//! `signal` is the pointer whose target begins with `sigcnt`, `live` and `nr_threads`, and
+//! behind it stands `sighand`, whose target has its `count` at the beginning
 //! (`include/linux/sched/signal.h`): a child makes a number of threads that we choose, and
-//! its first thread ends; all pointers in its task_struct are followed.
+//! its first thread ends; all pairs of pointers in its task_struct are followed. One alone
+//! would not do: 3.10 has an old copy of `signal` in the same task_struct.
 //!
 //! Two children with different values have to agree on exactly one place, else it is not
 //! known.
@@ -60,13 +62,13 @@ pub fn call_offsets(object: &Object, settings: &mote_settings) -> io::Result<Opt
 /// The number stands somewhere before the arguments, behind the pointer that the context
 /// begins with.
 fn find_call(context: &[u8]) -> Option<CallOffsets> {
-    const POINTER_BYTES: usize = 8;
     let args: Vec<u8> = TRIAL_ARGS.iter().flat_map(|arg| arg.to_ne_bytes()).collect();
     let args_at = context.windows(args.len()).step_by(8).position(|bytes| bytes == args)? * 8;
-    let before = context.get(POINTER_BYTES..args_at)?;
+    let behind_pointer = POINTER_BYTES as usize;
+    let before = context.get(behind_pointer..args_at)?;
     let number = (libc::SYS_fchmod as u32).to_ne_bytes();
     let number_at = before.chunks_exact(4).position(|bytes| bytes == number)? * 4;
-    Some(CallOffsets { number: (POINTER_BYTES + number_at) as u32, args: args_at as u32 })
+    Some(CallOffsets { number: (behind_pointer + number_at) as u32, args: args_at as u32 })
 }
 
 /// What a child ends with.
@@ -88,28 +90,36 @@ const DEATH_SIGNAL: i32 = 43;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const TARGET_BYTES: usize = MOTE_PROBE_TARGET_BYTES as usize;
+const POINTER_BYTES: u32 = 8;
 
 /// Measures with the program `probe_exit` attached.
 pub fn offsets(object: &Object, settings: &mote_settings) -> io::Result<Offsets> {
     let mut offsets = Offsets::default();
     let mut exit_codes = Candidates::default();
-    let mut pointers = Vec::new();
+    let mut pairs = Vec::new();
     for child in CHILDREN {
         let Some(probe) = probe(object, settings, child, &[])? else { return Ok(offsets) };
         exit_codes.narrow(positions(&probe.task, child.status));
-        pointers = kernel_pointers(&probe.task);
+        pairs = pointer_pairs(&probe.task);
     }
     offsets.exit_code = exit_codes.only();
     let mut signals = Candidates::default();
+    let mut task = Vec::new();
     for child in CHILDREN {
         let mut found = Vec::new();
-        for chunk in signals.of(&pointers).chunks(MOTE_PROBE_POINTERS as usize) {
-            let Some(probe) = probe(object, settings, child, chunk)? else { return Ok(offsets) };
-            let targets = probe.targets.chunks_exact(TARGET_BYTES).zip(chunk);
+        for chunk in signals.of(&pairs).chunks(MOTE_PROBE_POINTERS as usize / 2) {
+            let pointers: Vec<u32> =
+                chunk.iter().flat_map(|at| [*at, at + POINTER_BYTES]).collect();
+            let Some(probe) = probe(object, settings, child, &pointers)? else {
+                return Ok(offsets);
+            };
+            let targets = probe.targets.chunks_exact(2 * TARGET_BYTES).zip(chunk);
             found.extend(targets.filter(|(t, _)| is_signal(t, child.threads)).map(|(_, at)| *at));
+            task = probe.task.to_vec();
         }
         signals.narrow(found);
     }
+    signals.narrow(first_of_each_pointer(&task, &signals.of(&[])));
     offsets.signal = signals.only();
     Ok(offsets)
 }
@@ -146,31 +156,42 @@ fn positions(task: &[u8], status: u8) -> Vec<u32> {
     places.filter(|(_, window)| *window == row).map(|(at, _)| at as u32).collect()
 }
 
-/// Whether a signal_struct begins like this when the first of `threads` + 1 threads ends:
-/// it is not alive any more, but not released either.
-fn is_signal(target: &[u8], threads: u8) -> bool {
+/// Whether a signal_struct and a sighand_struct begin like this when the first of `threads`
+/// + 1 threads ends: it is not alive any more, but not released either.
+///
+/// `count` is the first field of a sighand_struct, and from 5.3 on the second, behind an
+/// unlocked spinlock.
+fn is_signal(targets: &[u8], threads: u8) -> bool {
     let left = i32::from(threads);
-    target.starts_with(&row([left + 1, left, left + 1]))
+    let (signal, sighand) = targets.split_at(TARGET_BYTES);
+    signal.starts_with(&row([left + 1, left, left + 1]))
+        && (sighand.starts_with(&row([left + 1])) || sighand.starts_with(&row([0, left + 1])))
 }
 
-fn row(values: [i32; 3]) -> [u8; 12] {
-    let mut row = [0; 12];
-    for (bytes, value) in row.chunks_exact_mut(4).zip(values) {
-        bytes.copy_from_slice(&value.to_ne_bytes());
-    }
-    row
+/// Of several places with the same pointer, the first. What is copied may be longer than a
+/// task_struct (2,768 bytes on 3.10), and what follows it another thread's of the process.
+fn first_of_each_pointer(task: &[u8], places: &[u32]) -> Vec<u32> {
+    let pointer = |at: u32| task.get(at as usize..at as usize + 8);
+    let is_first =
+        |at: &&u32| places.iter().find(|other| pointer(**other) == pointer(**at)) == Some(*at);
+    places.iter().filter(is_first).copied().collect()
 }
 
-/// Every offset at which a pointer into the kernel may stand. x86-64 and arm64 have it in
+fn row<const N: usize>(values: [i32; N]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_ne_bytes()).collect()
+}
+
+/// Every offset at which two pointers into the kernel may stand in a row. x86-64 and arm64 have it in
 /// the uppermost 2^52 bytes; what looks like an error number is none.
-fn kernel_pointers(task: &[u8]) -> Vec<u32> {
+fn pointer_pairs(task: &[u8]) -> Vec<u32> {
     const KERNEL: std::ops::Range<u64> = 0xfff0_0000_0000_0000..0xffff_ffff_ffff_f000;
-    let words = task.chunks_exact(8).enumerate();
-    let pointers = words.filter(|(_, word)| {
+    let is_pointer = |word: &[u8]| {
         let value = word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
         KERNEL.contains(&value) && value % 8 == 0
-    });
-    pointers.map(|(n, _)| 8 * n as u32).collect()
+    };
+    let words: Vec<bool> = task.chunks_exact(8).map(is_pointer).collect();
+    let pairs = words.windows(2).zip(0u32..).filter(|(pair, _)| *pair == [true, true]);
+    pairs.map(|(_, n)| n * POINTER_BYTES).collect()
 }
 
 /// Lets a child end and takes what the program copied then. `None`: it copied nothing.
@@ -279,17 +300,39 @@ mod tests {
     }
 
     #[test]
-    fn pointers_into_the_kernel_are_found_by_their_value() {
-        let words: [u64; 6] = [
+    fn pairs_of_pointers_into_the_kernel_are_found_by_their_value() {
+        let words: [u64; 9] = [
             0,
             0xffff_8881_0000_0040,
-            0xffff_8881_0000_0041,
-            0x7fff_0000_0000_0000,
+            0xffff_8881_0000_0048,
             0xfff0_0000_1234_5678,
+            0xffff_8881_0000_0041,
+            0xffff_8881_0000_0040,
+            0x7fff_0000_0000_0000,
+            0xffff_8881_0000_0040,
             u64::MAX - 7,
         ];
         let task: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        assert_eq!(kernel_pointers(&task), [8, 32]);
+        assert_eq!(pointer_pairs(&task), [8, 16]);
+    }
+
+    #[test]
+    fn a_signal_is_known_with_its_sighand() {
+        let targets = |signal: [i32; 4], sighand: [i32; 4]| [row(signal), row(sighand)].concat();
+        let signal = [12, 11, 12, 0];
+        // 3.10, then 6.18.
+        assert!(is_signal(&targets(signal, [12, 0, 5, 6]), 11));
+        assert!(is_signal(&targets(signal, [0, 12, 5, 6]), 11));
+        assert!(!is_signal(&targets(signal, [11, 0, 5, 6]), 11));
+        assert!(!is_signal(&targets([12, 12, 12, 0], [12, 0, 5, 6]), 11));
+        assert!(!is_signal(&targets(signal, [12, 0, 5, 6]), 7));
+    }
+
+    #[test]
+    fn the_pointer_of_the_next_thread_is_not_ours() {
+        let task: Vec<u8> = [5u64, 7, 5, 8].iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(first_of_each_pointer(&task, &[0, 8, 16, 24]), [0, 8, 24]);
+        assert_eq!(first_of_each_pointer(&task, &[8, 16]), [8, 16]);
     }
 
     #[test]
