@@ -19,6 +19,7 @@ const EX_USAGE: i32 = 64;
 const EX_NOINPUT: i32 = 66;
 const EX_UNAVAILABLE: i32 = 69;
 const EX_OSERR: i32 = 71;
+const EX_IOERR: i32 = 74;
 const EX_NOPERM: i32 = 77;
 const EX_CONFIG: i32 = 78;
 
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         ("no_list_of_cpus", no_list_of_cpus),
         ("few_descriptors", few_descriptors),
         ("log_that_cannot_be_written", log_that_cannot_be_written),
+        ("output_that_cannot_be_written", output_that_cannot_be_written),
+        ("reader_that_leaves", reader_that_leaves),
         ("make_run_tells_a_refusal", make_run_tells_a_refusal),
         ("make_run_ends_by_ctrl_c", make_run_ends_by_ctrl_c),
     ])
@@ -79,7 +82,6 @@ fn wrong_arguments() {
         (&["run", "--syslog", "tcp:127.0.0.1:99999"], "tcp:127.0.0.1:99999"),
         (&["run", "--syslog", "unix:"], "unix:"),
         (&["decode", "--output", "nonsense", "/dev/null"], "nonsense"),
-        (&["decode", "/dev/null", "surplus"], "surplus"),
     ] {
         refused(Command::new(mote()).args(args), EX_USAGE, word);
     }
@@ -307,6 +309,35 @@ fn log_that_cannot_be_written() {
         assert_eq!(&first, b"m1:");
         assert!(status.success(), "{status}");
     }
+}
+
+/// It is said while it lasts, and is no success.
+fn output_that_cannot_be_written() {
+    require_live();
+    let _busy = Busy::start();
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = run_command().stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("cannot be delivered") {
+        assert!(log.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    log.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(EX_IOERR), "{said}");
+    assert_eq!(said.matches("cannot be delivered").count(), 1, "{said}");
+    assert!(said.contains("messages were not delivered before the end"), "{said}");
+}
+
+fn reader_that_leaves() {
+    require_live();
+    let _busy = Busy::start();
+    let mut child = run_command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(EX_IOERR), "{said}");
+    assert!(said.contains("the reader of standard output is gone"), "{said}");
 }
 
 /// `scripts/run` in a directory of its own, with the program under test.

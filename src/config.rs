@@ -22,6 +22,8 @@ const MAX_BYTES: u64 = 1 << 20;
 pub struct Config {
     /// Exclusions.
     pub filter: Filter,
+    /// Keys that mean nothing to the sensor: of other products, or not spelled right.
+    pub unused: Vec<String>,
 }
 
 /// Why a configuration is not taken.
@@ -66,14 +68,14 @@ impl std::error::Error for ConfigError {}
 type Others = BTreeMap<String, IgnoredAny>;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object, {\"exclusionSettings\": ...}")]
 struct Managed {
     #[serde(default)]
     exclusion_settings: ExclusionSettings,
     #[serde(default)]
     features: Features,
     #[serde(flatten)]
-    _others: Others,
+    others: Others,
 }
 
 #[derive(Default, Deserialize)]
@@ -81,7 +83,7 @@ struct ExclusionSettings {
     #[serde(default)]
     exclusions: Vec<Exclusion>,
     #[serde(flatten)]
-    _others: Others,
+    others: Others,
 }
 
 #[derive(Default, Deserialize)]
@@ -90,7 +92,7 @@ struct Features {
     #[serde(default)]
     ebpf_supplementary_event_provider: Switch,
     #[serde(flatten)]
-    _others: Others,
+    others: Others,
 }
 
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
@@ -156,7 +158,7 @@ impl Config {
         if managed.features.ebpf_supplementary_event_provider == Switch::Disabled {
             return Err(ConfigError::Disabled);
         }
-        let mut config = Config::default();
+        let mut config = Config { unused: unused(&managed), ..Config::default() };
         for (place, exclusion) in (1..).zip(&managed.exclusion_settings.exclusions) {
             let (kind, path, scopes) = match exclusion {
                 Exclusion::Path { path, is_directory: false, scopes } => {
@@ -188,6 +190,19 @@ impl Config {
     }
 }
 
+fn unused(managed: &Managed) -> Vec<String> {
+    let sections = [
+        ("", &managed.others),
+        ("exclusionSettings.", &managed.exclusion_settings.others),
+        ("features.", &managed.features.others),
+    ];
+    let keys = |(section, others): (&'static str, _)| {
+        let others: &Others = others;
+        others.keys().map(move |key| format!("{section}{key}"))
+    };
+    sections.into_iter().flat_map(keys).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,6 +221,7 @@ mod tests {
     #[test]
     fn the_schema_of_the_model_is_read() {
         let config = Config::parse(EXAMPLE.as_bytes()).unwrap();
+        assert_eq!(config.unused, ["exclusionSettings.mergePolicy"]);
         let mut event = Event::new();
         event.action = Action::Open;
         for (path, excluded) in
@@ -233,7 +249,7 @@ mod tests {
                 "exclusion 1: global exclusions have no file extensions",
             ),
             (r#"{"features":{"ebpfSupplementaryEventProvider":"disabled"}}"#, "only provider"),
-            ("[]", "invalid type: sequence, expected struct Managed at line 1 column 0"),
+            ("[]", "invalid type: sequence, expected an object"),
             (r#"{"features":[]}"#, "invalid type: sequence"),
         ] {
             let error = Config::parse(json.as_bytes()).unwrap_err().to_string();

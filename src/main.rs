@@ -9,7 +9,7 @@ use mote::command::decode::DecodeCommand;
 use mote::command::run::RunCommand;
 use mote::{exit, say};
 
-/// A minimal eBPF security sensor.
+/// A minimal eBPF security sensor. `mote --version` tells its version.
 #[derive(FromArgs)]
 struct Arguments {
     #[argh(subcommand)]
@@ -37,6 +37,9 @@ fn main() -> ExitCode {
         }
     };
     let words: Vec<&str> = arguments.iter().skip(1).map(String::as_str).collect();
+    if words == ["--version"] {
+        return say::answer(concat!("mote ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
     match Arguments::from_args(&["mote"], &words) {
         Ok(arguments) => match arguments.command {
             Command::Run(command) => command.run(),

@@ -69,7 +69,7 @@ fn bad_records_are_reported_counted_and_the_status_is_65() {
          at the end"
     );
     assert!(errors[11].contains("21 bad records, 1 repeated batches"), "{}", errors[11]);
-    assert!(errors.iter().all(|line| line.starts_with("mote: standard input: ")), "{errors:?}");
+    assert!(errors.iter().all(|line| line.starts_with("mote: ")), "{errors:?}");
 }
 
 #[test]
@@ -98,6 +98,41 @@ fn wrong_use_and_missing_files_have_their_statuses() {
     assert!(errors.contains("/nonexistent/file"), "{errors}");
     let (status, _, errors) = decode(&["decode", "/"], b"");
     assert_eq!(status, 66, "a directory: {errors}");
+}
+
+/// As of rotated logs.
+#[test]
+fn several_files_are_read_and_what_is_in_two_is_written_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| dir.path().join(name));
+    let other = String::from_utf8(line_of_all_actions(&mut Rng::with_seed(12)).to_vec()).unwrap();
+    std::fs::write(&old, line()).unwrap();
+    std::fs::write(&new, format!("{}\n{other}\n", line())).unwrap();
+    let [old, new] = [&old, &new].map(|path| path.to_str().unwrap());
+    let (status, lines, errors) = decode(&["decode", old, new, old], b"");
+    assert_eq!((status, lines), (0, 22));
+    assert!(errors.contains("2 repeated batches"), "{errors}");
+    let (status, lines, errors) = decode(&["decode", "/nonexistent", new], b"");
+    assert_eq!((status, lines), (66, 22), "{errors}");
+}
+
+/// Silence would be taken for "nothing happened".
+#[test]
+fn an_input_without_any_record_is_said() {
+    let (status, lines, errors) = decode(&["decode"], b"a\nb\n");
+    assert_eq!((status, lines), (0, 0));
+    assert_eq!(errors, "mote: standard input: 2 lines, none with a record of mote\n");
+    let (status, _, errors) = decode(&["decode"], b"\x1f\x8b\x08\0");
+    assert_eq!(status, 0);
+    assert!(errors.contains("zcat"), "{errors}");
+    assert_eq!(decode(&["decode"], b""), (0, 0, String::new()));
+}
+
+#[test]
+fn the_version_is_told() {
+    let Output { status, stdout, .. } = mote(&["--version"]).wait_with_output().unwrap();
+    assert!(status.success());
+    assert_eq!(stdout, concat!("mote ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
 }
 
 /// A live view: what was read is written before more comes.

@@ -2,7 +2,7 @@
 
 mod explain;
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::exit;
 use crate::say::{say, warn};
 use crate::sensor::Sensor;
-use crate::sink::{State, Target};
+use crate::sink::Target;
 use explain::explain;
 
 /// Watch this host and write what was seen to syslog, until SIGTERM.
@@ -36,6 +36,12 @@ impl RunCommand {
             Ok(config) => config,
             Err(code) => return code,
         };
+        if !config.unused.is_empty() {
+            say(format_args!(
+                "the configuration has keys that mote does not use: {}",
+                config.unused.join(", ")
+            ));
+        }
         let sensor = match Sensor::start(config, &self.syslog) {
             Ok(sensor) => sensor,
             Err(error) => return explain(&error, &self.syslog),
@@ -77,13 +83,6 @@ impl RunCommand {
 
 fn announce(sensor: &Sensor, target: &Target) {
     let provider = sensor.provider();
-    if let State::Down(error) = sensor.sink_state() {
-        let error = io::Error::from(error);
-        warn(format_args!(
-            "nobody receives at {target} ({error}): records wait in memory until the syslog \
-             daemon is there"
-        ));
-    }
     if !provider.exit_status_known() {
         warn(format_args!(
             "this kernel's task_struct could not be measured: exit events have no status"

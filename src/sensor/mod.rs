@@ -16,9 +16,10 @@ use crate::config::Config;
 use crate::event::{Bytes, Class};
 use crate::limits::RECORDS_PER_TURN;
 use crate::record::{Context, Provider};
-use crate::say::warn;
+use crate::say::{say, warn};
 use crate::sink::{Errno, Sink, SinkError, State, Target};
 use crate::source::ebpf::{Ebpf, StartError, Taken, cpus};
+use crate::stats::Totals;
 use crate::syscalls::Arch;
 use complaint::Complaint;
 use pipeline::{Output, Pipeline, monotonic_ns};
@@ -55,6 +56,10 @@ pub enum SensorError {
     Proc(&'static str, io::Error),
     /// A system call that should not fail did: what it was for.
     Os(&'static str, io::Error),
+    /// The reader of standard output is gone.
+    ReaderGone,
+    /// Messages that the receiver did not take before the end, and why if it is known.
+    Undelivered(u64, Option<Errno>),
 }
 
 impl SensorError {
@@ -65,7 +70,10 @@ impl SensorError {
             SensorError::Sink(SinkError::Output(error)) | SensorError::NoReceiver(error) => {
                 Some(error.raw_os_error())
             }
-            SensorError::Sink(SinkError::Discarded) => None,
+            // Whatever the number is: it is about what was sent, not about this host.
+            SensorError::Sink(SinkError::Discarded)
+            | SensorError::ReaderGone
+            | SensorError::Undelivered(..) => None,
             SensorError::Proc(_, error) | SensorError::Os(_, error) => error.raw_os_error(),
         }
     }
@@ -81,6 +89,11 @@ impl fmt::Display for SensorError {
             }
             SensorError::Proc(path, error) => write!(f, "{path} could not be read: {error}"),
             SensorError::Os(what, error) => write!(f, "could not {what}: {error}"),
+            SensorError::ReaderGone => f.write_str("the reader of standard output is gone"),
+            SensorError::Undelivered(messages, why) => {
+                write!(f, "{messages} messages were not delivered before the end")?;
+                why.map_or(Ok(()), |why| write!(f, " ({why})"))
+            }
         }
     }
 }
@@ -95,6 +108,7 @@ pub struct Sensor {
     pipeline: Pipeline,
     sink: Sink,
     rings_lacking: Complaint,
+    delivery: Complaint,
 }
 
 impl Output for Sink {
@@ -118,6 +132,9 @@ impl Sensor {
         let hostname = uname.nodename().to_string_lossy();
         let sink =
             Sink::open(target, &hostname, poll.registry(), SINK).map_err(SensorError::Sink)?;
+        if let (Target::Unix(_), State::Down(error)) = (target, sink.state()) {
+            return Err(SensorError::NoReceiver(error));
+        }
         let context = Context {
             boot_id: boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?,
             start_ns: monotonic_ns(),
@@ -128,13 +145,18 @@ impl Sensor {
         let mut pipeline = Pipeline::new(context, config.filter)
             .map_err(|error| SensorError::Proc("/proc", error.into()))?;
         let ebpf = Ebpf::start().map_err(SensorError::Ebpf)?;
-        if let (Target::Unix(_), State::Down(error)) = (target, sink.state()) {
-            return Err(SensorError::NoReceiver(error));
-        }
         // After attaching: a process that starts in between is seen by one or the other.
         pipeline.scan_processes();
         register_rings(&poll, &ebpf)?;
-        Ok(Sensor { poll, signals, ebpf, pipeline, sink, rings_lacking: Complaint::default() })
+        Ok(Sensor {
+            poll,
+            signals,
+            ebpf,
+            pipeline,
+            sink,
+            rings_lacking: Complaint::default(),
+            delivery: Complaint::default(),
+        })
     }
 
     /// The provider, for what is said at the start.
@@ -142,12 +164,7 @@ impl Sensor {
         &self.ebpf
     }
 
-    /// How delivery stands.
-    pub fn sink_state(&self) -> State {
-        self.sink.state()
-    }
-
-    /// Runs until SIGTERM or SIGINT, or until the reader of standard output is gone.
+    /// Runs until SIGTERM or SIGINT. Not before the receiver has what was seen, if it takes it.
     pub fn run(mut self) -> Result<(), SensorError> {
         let mut events = Events::with_capacity(64);
         let mut tick = BUSY_TICK;
@@ -192,8 +209,7 @@ impl Sensor {
             }
             self.note_shed();
         }
-        self.end();
-        Ok(())
+        self.end()
     }
 
     /// Finishes batches that are not full. While a receiver is slow, those of file events
@@ -219,12 +235,29 @@ impl Sensor {
     /// What fails here is tried again the next time: a CPU may go offline between two looks.
     fn keep_house(&mut self) {
         self.read_skipped();
+        self.look_at_delivery();
         let Ok(online) = cpus::online() else { return };
         let synced = if self.ebpf.lacks_cpus(&online) { self.sync_rings(&online) } else { Ok(()) };
         if let Some(error) = self.rings_lacking.news(synced.err()) {
             warn(format_args!(
                 "{error}; it is tried again every second, and events of that CPU are missing \
                  until it works"
+            ));
+        }
+    }
+
+    /// Says what keeps records from being delivered, once.
+    fn look_at_delivery(&mut self) {
+        let problem = match self.sink.state() {
+            State::Down(error) => Some(io::Error::from(error)),
+            // Another attempt: it will show.
+            State::Connecting => return,
+            State::Ready | State::Closed => None,
+        };
+        if let Some(error) = self.delivery.news(problem) {
+            warn(format_args!(
+                "records cannot be delivered ({error}): they wait in memory, and what finds no \
+                 room there is counted; it is tried again until it works"
             ));
         }
     }
@@ -253,7 +286,7 @@ impl Sensor {
     /// Delivers what was seen until now. The kernel detaches when the process ends: closing
     /// a tracepoint's event waits for every CPU (`tracepoint_synchronize_unregister`), some
     /// 60 ms each, and the last events should not wait for that.
-    fn end(mut self) {
+    fn end(mut self) -> Result<(), SensorError> {
         let now_ns = monotonic_ns();
         while self.drain(now_ns) > 0 {}
         self.read_skipped();
@@ -269,8 +302,16 @@ impl Sensor {
         }
         let shed = self.sink.take_shed();
         let undelivered = self.sink.backlog() as u64 + shed.queue.messages + shed.refused.messages;
-        if undelivered > 0 && !self.sink.is_closed() {
-            warn(format_args!("{undelivered} messages were not delivered before the end"));
+        let Totals { received, excluded, lost } = self.pipeline.totals();
+        say(format_args!(
+            "ending: {received} events seen, {excluded} of them excluded, {lost} lost; detaching \
+             takes some seconds"
+        ));
+        match self.sink.state() {
+            State::Closed => Err(SensorError::ReaderGone),
+            _ if undelivered == 0 => Ok(()),
+            State::Down(error) => Err(SensorError::Undelivered(undelivered, Some(error))),
+            _ => Err(SensorError::Undelivered(undelivered, None)),
         }
     }
 }

@@ -22,9 +22,9 @@ pub struct DecodeCommand {
     /// what to write: json (the default), documents of the Elastic Common Schema
     #[argh(option, default = "Output::Json")]
     pub output: Output,
-    /// file to read; standard input if there is none
+    /// files to read, the oldest first; standard input if there is none
     #[argh(positional)]
-    pub file: Option<String>,
+    pub files: Vec<String>,
 }
 
 /// What is written.
@@ -44,90 +44,134 @@ impl FromArgValue for Output {
 }
 
 impl DecodeCommand {
-    /// Reads to the end of the input.
+    /// Reads to the end of every input. A batch that is in two of them is written once.
     pub fn run(self) -> ExitCode {
         let Output::Json = self.output;
-        let name = self.file.as_deref();
-        let input: Box<dyn Read> = match name.map(File::open) {
-            None => Box::new(io::stdin().lock()),
-            Some(Ok(file)) => Box::new(file),
-            Some(Err(error)) => {
-                return exit::fail(
-                    exit::NOINPUT,
-                    format_args!(
-                        "{} could not be opened ({error}); name a readable file, or none for \
-                         standard input",
-                        name.unwrap_or_default()
-                    ),
-                );
-            }
-        };
         let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-        let code = decode(input, name.unwrap_or("standard input"), &mut out);
+        let mut decoding = Decoding { decoder: Decoder::new(), reported: 0, cut_lines: 0 };
+        let names = self.files.iter().map(Some);
+        let standard_input = self.files.is_empty().then_some(None);
+        let mut code = 0;
+        for name in names.chain(standard_input) {
+            match decoding.open_and_read(name.map(String::as_str), &mut out) {
+                Ok(()) => {}
+                Err(Failure::Input(name, error)) => {
+                    say(format_args!(
+                        "{name} could not be read ({error}); name a readable file, or none for \
+                         standard input"
+                    ));
+                    code = exit::NOINPUT;
+                }
+                Err(Failure::Output(error)) => {
+                    let _ = out.into_parts();
+                    return not_written(&error);
+                }
+            }
+        }
         // What could not be flushed was said already.
         let _ = out.into_parts();
-        code.into()
+        let counts = decoding.decoder.counts();
+        if let Some(summary) = summary(counts, decoding.cut_lines) {
+            say(format_args!("{summary}"));
+        }
+        match code {
+            0 if counts.bad > 0 => exit::DATAERR.into(),
+            code => code.into(),
+        }
     }
 }
 
-/// Decodes all of `input`, gives the exit status.
-fn decode(input: impl Read, name: &str, out: &mut impl Write) -> u8 {
-    let mut lines = Lines::new(input);
-    let mut decoder = Decoder::new();
-    let (mut number, mut reported, mut cut_lines, mut code) = (0u64, 0, 0, 0);
-    let written = loop {
-        let line = match lines.next(|| out.flush()) {
-            Next::Line(line) => line,
-            Next::End => break Ok(()),
-            Next::NotWritten(error) => break Err(error),
-            Next::NotRead(error) => {
-                say(format_args!(
-                    "{name} could not be read ({error}); name a readable file, or none for \
-                     standard input"
-                ));
-                code = exit::NOINPUT;
-                break out.flush();
-            }
+fn not_written(error: &io::Error) -> ExitCode {
+    // The reader, head(1) perhaps, has what it wanted.
+    if error.kind() == ErrorKind::BrokenPipe {
+        return ExitCode::SUCCESS;
+    }
+    exit::fail(
+        exit::IOERR,
+        format_args!(
+            "standard output could not be written to ({error}); free space there, or give it \
+             another file, and decode again"
+        ),
+    )
+}
+
+/// Why an input was not decoded to its end.
+enum Failure {
+    /// This input could not be opened or read.
+    Input(String, io::Error),
+    /// Standard output could not be written.
+    Output(io::Error),
+}
+
+/// What is known of all inputs so far.
+struct Decoding {
+    decoder: Decoder,
+    reported: u64,
+    cut_lines: u64,
+}
+
+impl Decoding {
+    /// `None`: standard input.
+    fn open_and_read(&mut self, file: Option<&str>, out: &mut impl Write) -> Result<(), Failure> {
+        let Some(file) = file else {
+            return self.read(io::stdin().lock(), "standard input", out);
         };
-        number += 1;
-        let others = decoder.counts().other_lines;
-        let cut = if line.cut { " (the line was cut)" } else { "" };
-        let result = decoder.line(line.bytes, out, &mut |error| {
-            match reported {
-                0..REPORTS => say(format_args!("{name}: line {number}: {error}{cut}")),
-                REPORTS => say(format_args!(
-                    "{name}: from line {number} on bad records are only counted; the counts \
-                     are said at the end"
-                )),
-                _ => {}
+        let name = format!("{file:?}");
+        match File::open(file) {
+            Ok(input) => self.read(input, &name, out),
+            Err(error) => Err(Failure::Input(name, error)),
+        }
+    }
+
+    /// Decodes all of `input`.
+    fn read(&mut self, input: impl Read, name: &str, out: &mut impl Write) -> Result<(), Failure> {
+        let mut lines = Lines::new(input);
+        let others_before = self.decoder.counts().other_lines;
+        let (mut number, mut hint) = (0u64, "");
+        loop {
+            let line = match lines.next(|| out.flush()) {
+                Next::Line(line) => line,
+                Next::End => break,
+                Next::NotWritten(error) => return Err(Failure::Output(error)),
+                Next::NotRead(error) => {
+                    out.flush().map_err(Failure::Output)?;
+                    return Err(Failure::Input(name.to_owned(), error));
+                }
+            };
+            number += 1;
+            if number == 1 && is_compressed(line.bytes) {
+                hint = "; it is compressed: pipe it through zcat, xzcat or zstdcat";
             }
-            reported += 1;
-        });
-        if let Err(error) = result {
-            break Err(error);
+            let others = self.decoder.counts().other_lines;
+            let cut = if line.cut { " (the line was cut)" } else { "" };
+            let reported = &mut self.reported;
+            let result = self.decoder.line(line.bytes, out, &mut |error| {
+                match *reported {
+                    0..REPORTS => say(format_args!("{name}: line {number}: {error}{cut}")),
+                    REPORTS => say(format_args!(
+                        "{name}: from line {number} on bad records are only counted; the \
+                         counts are said at the end"
+                    )),
+                    _ => {}
+                }
+                *reported += 1;
+            });
+            result.map_err(Failure::Output)?;
+            // It may have had a record behind the cut.
+            self.cut_lines += u64::from(line.cut && self.decoder.counts().other_lines > others);
         }
-        // It may have had a record behind the cut.
-        cut_lines += u64::from(line.cut && decoder.counts().other_lines > others);
-    };
-    match written {
-        Ok(()) => {}
-        // The reader, head(1) perhaps, has what it wanted.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => return 0,
-        Err(error) => {
-            say(format_args!(
-                "standard output could not be written to ({error}); free space there, or give \
-                 it another file, and decode {name} again"
-            ));
-            code = exit::IOERR;
+        if number > 0 && self.decoder.counts().other_lines - others_before == number {
+            say(format_args!("{name}: {number} lines, none with a record of mote{hint}"));
         }
+        Ok(())
     }
-    if let Some(summary) = summary(decoder.counts(), cut_lines) {
-        say(format_args!("{name}: {summary}"));
-    }
-    match code {
-        0 if decoder.counts().bad > 0 => exit::DATAERR,
-        code => code,
-    }
+}
+
+/// Whether a file begins as gzip (RFC 1952), xz or zstd (RFC 8878) have it.
+fn is_compressed(start: &[u8]) -> bool {
+    [&b"\x1f\x8b"[..], b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"]
+        .iter()
+        .any(|magic| start.starts_with(magic))
 }
 
 /// One line, if there is anything an operator should know.

@@ -65,6 +65,12 @@ fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
         SensorError::Proc(..) => {
             (exit::UNAVAILABLE, format!("{error}; mount /proc: mount -t proc proc /proc"))
         }
+        SensorError::ReaderGone => {
+            (exit::IOERR, format!("{error}, and nobody sees what happens; start both again"))
+        }
+        SensorError::Undelivered(..) => {
+            (exit::IOERR, format!("{error}; look at the receiver, {target}"))
+        }
         SensorError::Os(..) => (exit::OSERR, format!("{error}; {REPORT}")),
     }
 }
