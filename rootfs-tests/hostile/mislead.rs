@@ -222,7 +222,7 @@ fn assert_shown(events: &[Value], pid: u32) {
     let opens = by(events, pid, "open");
     let shown = opens.iter().any(|open| {
         at(open, "file.path").as_str().is_some_and(|path| path.ends_with("null"))
-            && marked(open, "path_unresolved")
+            && (marked(open, "path_unresolved") || marked(open, "path_relative"))
     });
     assert!(shown, "{opens:?}");
 }

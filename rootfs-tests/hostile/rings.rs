@@ -39,6 +39,11 @@ fn a_full_ring_is_counted() {
     sched_setaffinity(None, &allowed).unwrap();
     let pids = run_programs(&prog, 60);
     sensor.signal(Signal::CONT);
+    // Before 5.1 a ring tells what it had no room for with the next record that it takes.
+    thread::sleep(Duration::from_millis(500));
+    sched_setaffinity(None, &alone).unwrap();
+    fs::rename(&a, &b).unwrap();
+    sched_setaffinity(None, &allowed).unwrap();
     sensor.stop();
     let events = decode(&Sensor::records(&dir));
     let seen = by(&events, std::process::id(), "rename").len();
@@ -46,7 +51,7 @@ fn a_full_ring_is_counted() {
     let of_cpu: Vec<Value> = events.iter().filter(of_cpu).cloned().collect();
     let lost_bulk = lost(&of_cpu, "bulk");
     assert!(seen < RENAMES, "the ring was full");
-    assert!(seen as u64 + lost_bulk >= RENAMES as u64, "{seen} seen, {lost_bulk} lost");
+    assert!(seen as u64 + lost_bulk > RENAMES as u64, "{seen} seen, {lost_bulk} lost");
     assert!(of_cpu.iter().all(|loss| at(loss, "mote.lost.where") == "ring_full"), "{of_cpu:?}");
     assert_executed(&events, &pids);
     assert_eq!(lost(&events, "priority"), 0);
