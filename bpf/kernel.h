@@ -38,7 +38,7 @@ static u64 (*get_current_uid_gid)(void) = (void *)15;
 static long (*get_current_comm)(void *to, u32 bytes) = (void *)16;
 static long (*perf_event_output)(void *ctx, void *map, u64 flags, void *data, u64 bytes) = (void *)25;
 static u64 (*get_current_task)(void) = (void *)35;
-static long (*probe_read_str)(void *to, u32 bytes, const void *from) = (void *)45;
+static long (*unsafe_probe_read_str)(void *to, u32 bytes, const void *from) = (void *)45;
 
 /*
  * No helpers: user space puts the kernel's functions bpf_preempt_disable and
@@ -86,6 +86,18 @@ MAP(priority, MAP_PERF_EVENT_ARRAY, u32, 1);
 MAP(bulk, MAP_PERF_EVENT_ARRAY, u32, 1);
 MAP(losses, MAP_ARRAY, struct mote_losses, 1);
 MAP(settings, MAP_ARRAY, struct mote_settings, 1);
+
+/* Reads a string. Returns its bytes with NUL, or a negative error number.
+ *
+ * The verifiers of 4.18 to 5.6 take for granted that the helper does not fail (linux commit
+ * 849fa50662fb, corrected by 100605035e15): they put an endless loop in place of what is done
+ * if it fails. What was stored in between they know nothing of. */
+INLINE long probe_read_str(void *to, u32 bytes, const void *from)
+{
+	volatile long got = unsafe_probe_read_str(to, bytes, from);
+
+	return got;
+}
 
 /* bpf_probe_read falls back to kernel memory for an address that is not a user's (linux
  * kernel/trace/bpf_trace.c, bpf_probe_read_compat): a caller must not get that into a
