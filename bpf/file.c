@@ -190,6 +190,24 @@ CALL_PROGRAM(enter_renameat2)
 	enter_call(ctx, &request, 1);
 }
 
+/* Where the descriptors lead that the names start at. `pairs`: whether there may be two. */
+INLINE void read_places(struct call_slot *slot, int pairs)
+{
+	const struct mote_settings *set = get_settings();
+	struct mote_call *call = &slot->call;
+	u16 kind = call->header.kind;
+
+	if (!set || kind == MOTE_KIND_CONNECT)
+		return;
+	slot->way.used = (u64)call->from_bytes + call->path_bytes;
+	call->opened_bytes = read_place(&slot->way, &slot->place, call->dirfd, call->data,
+					&call->opened_tree, set);
+	if (pairs && kind == MOTE_KIND_RENAME)
+		call->from_opened_bytes =
+			read_place(&slot->way, &slot->from_place, call->from_dirfd, call->data,
+				   &call->from_opened_tree, set);
+}
+
 /* The slot of the call that returns, complete but for its time. */
 INLINE struct call_slot *find_returning(void *ctx)
 {
@@ -218,6 +236,7 @@ CALL_PROGRAM(leave_call)
 
 	if (!slot)
 		return;
+	read_places(slot, 1);
 	slot->call.header.time_ns = ktime_get_ns();
 	send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	release(&slot->claim);
@@ -232,6 +251,7 @@ CALL_PROGRAM(leave_relocation)
 	if (!slot)
 		return;
 	if (slot->call.header.ret == 0) {
+		read_places(slot, 0);
 		slot->call.header.time_ns = ktime_get_ns();
 		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	}

@@ -4,16 +4,17 @@
 #include "names.h"
 
 MAP(probe, MAP_ARRAY, struct mote_probe, 1);
+MAP(peek, MAP_ARRAY, struct mote_peek, 1);
 
 /* Where the copy goes, in the process that is being measured. */
-INLINE struct mote_probe *get_probe(void)
+INLINE void *get_target(void *map)
 {
 	const struct mote_settings *set = get_settings();
 	u32 zero = 0;
 
 	if (!set || set->probe_pid != (u32)get_current_pid_tgid())
 		return 0;
-	return map_lookup(&probe, &zero);
+	return map_lookup(map, &zero);
 }
 
 /* Copies the task_struct of a child that ends, and what user space asks for of its
@@ -22,7 +23,7 @@ SEC("tracepoint/probe_exit")
 int probe_exit(void *ctx)
 {
 	const u8 *task = (void *)get_current_task();
-	struct mote_probe *copy = get_probe();
+	struct mote_probe *copy = get_target(&probe);
 
 	if (!copy)
 		return 0;
@@ -49,11 +50,31 @@ int probe_exit(void *ctx)
 SEC("tracepoint/probe_call")
 int probe_call(void *ctx)
 {
-	struct mote_probe *copy = get_probe();
+	struct mote_probe *copy = get_target(&probe);
 
 	if (!copy)
 		return 0;
 	probe_read(copy->context, sizeof(copy->context), ctx);
+	copy->done = 1;
+	return 0;
+}
+
+/* Copies what user space asks for of the kernel's memory, at a call that the sensor makes
+ * for it. */
+SEC("tracepoint/probe_memory")
+int probe_memory(void *ctx)
+{
+	struct mote_peek *copy = get_target(&peek);
+	const u8 *from;
+
+	if (!copy)
+		return 0;
+	from = (void *)copy->address;
+#pragma unroll
+	for (int i = 0; i < MOTE_PEEK_CHUNKS; i++)
+		probe_read(copy->bytes + i * MOTE_PEEK_CHUNK_BYTES, MOTE_PEEK_CHUNK_BYTES,
+			   from + i * MOTE_PEEK_CHUNK_BYTES);
+	copy->task = get_current_task();
 	copy->done = 1;
 	return 0;
 }

@@ -3,13 +3,16 @@
 #ifndef MOTE_NAMES_H
 #define MOTE_NAMES_H
 
-#include "kernel.h"
+#include "descriptor.h"
 
 struct call_slot {
 	struct claim claim;
 	const void *path; /* the caller's pointers, for a second reading */
 	const void *from;
 	u64 entered_ns; /* 0: where the process works does not matter */
+	struct place place; /* of the descriptors, when the call began */
+	struct place from_place;
+	struct way way;
 	struct mote_call call;
 };
 
@@ -92,6 +95,8 @@ INLINE u64 call_bytes(const struct mote_call *call)
 
 	bytes += call->from_bytes;
 	bytes += call->path_bytes;
+	bytes += call->opened_bytes;
+	bytes += call->from_opened_bytes;
 	KEEP_IN_REGISTER(bytes);
 	if (bytes > sizeof(struct mote_call))
 		bytes = sizeof(struct mote_call);
@@ -132,6 +137,11 @@ INLINE void fill_call(struct call_slot *slot, void *ctx, u64 id,
 	call->from_bytes = 0;
 	call->path_bytes = 0;
 	call->duration_us = 0;
+	call->opened_bytes = 0;
+	call->from_opened_bytes = 0;
+	call->opened_tree = MOTE_TREE_UNKNOWN;
+	call->from_opened_tree = MOTE_TREE_UNKNOWN;
+	call->reserved = 0;
 	set_identity(&call->header, id);
 }
 
@@ -220,6 +230,10 @@ INLINE int enter_call(void *ctx, const struct request *request, int named)
 	read_request(slot, request->kind, named);
 	/* Another thread may change the directory before the call returns. */
 	slot->entered_ns = is_relative(&slot->call) ? ktime_get_ns() : 0;
+	if (request->kind != MOTE_KIND_CONNECT)
+		find_place(set, request->dirfd, &slot->place);
+	if (request->kind == MOTE_KIND_RENAME)
+		find_place(set, request->from_dirfd, &slot->from_place);
 	return 0;
 }
 

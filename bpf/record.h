@@ -22,6 +22,7 @@ typedef long long mote_s64;
 #define MOTE_ARGS_BYTES 1023 /* all arguments, each with its NUL */
 #define MOTE_EXEC_PATH_BYTES 512
 #define MOTE_ARGS_MAX 32
+#define MOTE_COMPONENT_BYTES 256 /* NAME_MAX, include/uapi/linux/limits.h, and its NUL */
 #define MOTE_ADDRESS_BYTES 128 /* sizeof(struct sockaddr_storage) */
 
 /* Which struct a record is. */
@@ -32,6 +33,13 @@ enum mote_kind {
 	MOTE_KIND_NAME = 4,    /* a call on one name, or on a descriptor */
 	MOTE_KIND_RENAME = 5,  /* a call on two names, the old one first */
 	MOTE_KIND_CONNECT = 6, /* a call on a socket address */
+};
+
+/* Whose mounts a descriptor leads to. */
+enum mote_tree {
+	MOTE_TREE_UNKNOWN = 0, /* where it leads is not known */
+	MOTE_TREE_HOST = 1,
+	MOTE_TREE_OTHER = 2, /* another namespace's, or no one's */
 };
 
 /* mote_header.flags */
@@ -99,7 +107,14 @@ struct mote_call {
 	mote_u16 from_bytes; /* with NUL; 0: none */
 	mote_u16 path_bytes; /* with NUL; of an address: its size, without */
 	mote_u32 duration_us; /* since the call was entered, of one with a relative name */
-	mote_u8 data[MOTE_NAME_BYTES]; /* old name, then name; or the address */
+	mote_u16 opened_bytes; /* components of what dirfd is open on, from it to the root */
+	mote_u16 from_opened_bytes;
+	mote_u8 opened_tree; /* enum mote_tree */
+	mote_u8 from_opened_tree;
+	mote_u16 reserved;
+	/* Old name, then name; or the address. Then the components of dirfd, those of
+	 * from_dirfd, each with NUL: the last one begins within MOTE_NAME_BYTES. */
+	mote_u8 data[MOTE_NAME_BYTES + MOTE_COMPONENT_BYTES];
 };
 
 /* Slots for calls under way, by the low bits of the thread id. */
@@ -130,7 +145,14 @@ struct mote_settings {
 	/* Every program of a call runs twice: the second run is for the first one that was
 	 * skipped. */
 	mote_u32 calls_run_twice;
+	/* Measured at start, to follow descriptors; 0: not known. */
+	mote_u32 task_files_offset;
+	mote_u32 files_fdt_offset;
+	mote_u32 file_path_offset;
+	mote_u32 dentry_parent_offset;
+	mote_u32 mount_offset; /* of the vfsmount in struct mount */
 	mote_u32 reserved;
+	mote_u64 host_mount; /* the vfsmount that all the host's paths begin at */
 };
 
 /* Calls that are replaced before a program is loaded (bpf/kernel.h). */
@@ -176,6 +198,18 @@ struct mote_probe {
 	mote_u8 targets[MOTE_PROBE_POINTERS * MOTE_PROBE_TARGET_BYTES];
 	mote_u8 task[MOTE_PROBE_CHUNKS * MOTE_PROBE_CHUNK_BYTES];
 	mote_u8 context[MOTE_PROBE_CONTEXT_BYTES];
+};
+
+/* The map `peek`: bytes of the kernel's memory, read in chunks as a task_struct is. What
+ * cannot be read is 0. */
+#define MOTE_PEEK_CHUNK_BYTES 64
+#define MOTE_PEEK_CHUNKS 4
+
+struct mote_peek {
+	mote_u64 done;
+	mote_u64 address;
+	mote_u64 task; /* the caller's task_struct */
+	mote_u8 bytes[MOTE_PEEK_CHUNKS * MOTE_PEEK_CHUNK_BYTES];
 };
 
 #endif

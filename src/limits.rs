@@ -8,6 +8,10 @@
 /// marked.
 pub const PATH_BYTES: usize = 2048;
 
+/// Longest path of an open descriptor that the kernel part passes on, in bytes: its
+/// components, of which the last one begins within a name's room (`bpf/record.h`).
+pub const OPENED_BYTES: usize = 1280;
+
 /// Bytes of all arguments of one exec, each closed by a NUL. Kernel side:
 /// `MOTE_ARGS_BYTES` in `bpf/record.h`.
 pub const ARGS_BYTES: usize = 1023;

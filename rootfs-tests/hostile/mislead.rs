@@ -22,6 +22,9 @@ pub const TESTS: &[Test] = &[
     ("a_shared_directory_is_marked", a_shared_directory_is_marked),
     ("a_thread_elsewhere_hides_nothing", a_thread_elsewhere_hides_nothing),
     ("a_directory_changed_meanwhile_hides_nothing", a_directory_changed_meanwhile_hides_nothing),
+    ("a_descriptor_changed_meanwhile_hides_nothing", a_descriptor_changed_meanwhile_hides_nothing),
+    ("a_descriptor_of_a_users_mounts_hides_nothing", a_descriptor_of_a_users_mounts_hides_nothing),
+    ("a_descriptor_from_outside_a_chroot_is_marked", a_descriptor_from_outside_a_chroot_is_marked),
     ("a_rooted_name_hides_nothing", a_rooted_name_hides_nothing),
     ("an_interrupted_call_is_marked", an_interrupted_call_is_marked),
 ];
@@ -256,6 +259,29 @@ fn a_thread_elsewhere_hides_nothing() {
 /// A name is resolved when the call begins. A lease keeps it from returning until another
 /// thread has gone to a directory in which the name would be an excluded file.
 fn a_directory_changed_meanwhile_hides_nothing() {
+    meanwhile(
+        |dir| std::env::set_current_dir(dir).unwrap(),
+        make_null,
+        || sys!(SYS_chdir, c"/dev".as_ptr()).check(0),
+    );
+}
+
+/// The same with a descriptor in whose place that directory is put.
+fn a_descriptor_changed_meanwhile_hides_nothing() {
+    const FD: i32 = 100;
+    fn open_there(dir: &Path) {
+        let opened = fs::File::open(dir).unwrap();
+        sys!(SYS_dup3, opened.as_raw_fd(), FD, 0).check(0);
+    }
+    let open_null = || {
+        let flags = libc::O_CREAT | libc::O_APPEND | libc::O_WRONLY;
+        sys!(SYS_openat, FD, c"null".as_ptr(), flags, 0o600).check(0);
+    };
+    meanwhile(open_there, open_null, || open_there(Path::new("/dev")));
+}
+
+/// A thread opens `dir`'s `null` for writing; `change` happens while it waits for a lease.
+fn meanwhile(begin: fn(&Path), open_null: fn(), change: fn()) {
     require_live();
     let (_guard, dir) = scratch();
     write(dir.join("null"), "").unwrap();
@@ -265,8 +291,8 @@ fn a_directory_changed_meanwhile_hides_nothing() {
     sys!(SYS_fcntl, leased.as_raw_fd(), libc::F_SETLEASE, libc::F_RDLCK).check(0);
     let (mut told, tell) = std::io::pipe().unwrap();
     let made = child::fork(|| {
-        std::env::set_current_dir(&dir).unwrap();
-        let opener = thread::spawn(make_null);
+        begin(&dir);
+        let opener = thread::spawn(open_null);
         wait_for("the open to block", || {
             let tasks = fs::read_dir("/proc/self/task").unwrap().flatten();
             let blocked = tasks.filter(|task| {
@@ -277,7 +303,7 @@ fn a_directory_changed_meanwhile_hides_nothing() {
         });
         // Long enough to be in the lease, not just on the way to it.
         thread::sleep(std::time::Duration::from_millis(50));
-        sys!(SYS_chdir, c"/dev".as_ptr()).check(0);
+        change();
         (&tell).write_all(b"x").unwrap();
         opener.join().unwrap();
         0
@@ -287,6 +313,74 @@ fn a_directory_changed_meanwhile_hides_nothing() {
     child::ends_with(made, 0);
     sensor.stop();
     assert_shown(&decode(&Sensor::records(&dir)), made);
+}
+
+/// A user's own mounts, reached by a process that is outside of them.
+fn a_descriptor_of_a_users_mounts_hides_nothing() {
+    require_live();
+    let (_guard, dir) = scratch();
+    set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
+    for name in ["build", "secret"] {
+        create_dir(dir.join(name)).unwrap();
+        set_permissions(dir.join(name), Permissions::from_mode(0o777)).unwrap();
+    }
+    let excluded = dir.join("build");
+    let config = exclude(json!({"$type": "excludedPath", "isDirectory": true, "path": excluded}));
+    let sensor = Sensor::start_configured(&dir, &config);
+    let (secret, build) = (c(dir.join("secret")), c(&excluded));
+    let ((mut told, tell), (wait, end)) = (std::io::pipe().unwrap(), std::io::pipe().unwrap());
+    let mounter = child::fork(|| {
+        let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
+        let made = sys!(SYS_unshare, flags).value >= 0;
+        if made {
+            sys!(SYS_mount, secret.as_ptr(), build.as_ptr(), 0, libc::MS_BIND, 0).check(0);
+        }
+        (&tell).write_all(&[u8::from(made)]).unwrap();
+        (&wait).read_exact(&mut [0]).unwrap();
+        0
+    });
+    let mut made = [0];
+    told.read_exact(&mut made).unwrap();
+    let there = format!("/proc/{mounter}/root{}", excluded.display());
+    if made == [1] {
+        let opened = fs::File::open(there).unwrap();
+        let flags = libc::O_CREAT | libc::O_WRONLY;
+        sys!(SYS_openat, opened.as_raw_fd(), c"a".as_ptr(), flags, 0o600).check(0);
+    }
+    sensor.stop();
+    (&end).write_all(b"x").unwrap();
+    child::ends_with(mounter, 0);
+    if made == [0] {
+        skip("this kernel lets nobody make a user namespace");
+    }
+    assert!(dir.join("secret/a").exists());
+    let events = decode(&Sensor::records(&dir));
+    let opens = by(&events, std::process::id(), "open");
+    let name = excluded.join("a");
+    let open = opens.iter().find(|open| at(open, "file.path") == name.to_str().unwrap());
+    assert!(open.is_some_and(|open| marked(open, "path_unresolved")), "{opens:?}");
+}
+
+/// Its names are the host's, and the marks still say what the process sees.
+fn a_descriptor_from_outside_a_chroot_is_marked() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let jail = dir.join("jail");
+    create_dir(&jail).unwrap();
+    let sensor = Sensor::start_to_file(&dir);
+    let made = child::fork(|| {
+        let outside = fs::File::open(&dir).unwrap();
+        sys!(SYS_chroot, c(&jail).as_ptr()).check(0);
+        let flags = libc::O_CREAT | libc::O_WRONLY;
+        sys!(SYS_openat, outside.as_raw_fd(), c"f".as_ptr(), flags, 0o600).check(0);
+        0
+    });
+    child::ends_with(made, 0);
+    sensor.stop();
+    let events = decode(&Sensor::records(&dir));
+    let open = only(&events, made, "open");
+    assert_eq!(at(open, "file.path"), dir.join("f").to_str().unwrap());
+    assert!(marked(open, "other_root") && !marked(open, "path_unresolved"), "{open}");
 }
 
 /// `RESOLVE_IN_ROOT`: an absolute name that starts at a descriptor.

@@ -2,7 +2,7 @@
 //! relative name, from a descriptor, and in vain.
 
 use crate::call::{Case, Place, c, case, nothing, sys};
-use crate::support::expect::{Row, mode};
+use crate::support::expect::mode;
 use libc::{
     AT_FDCWD, AT_REMOVEDIR, EBADF, EEXIST, EFAULT, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, O_CREAT,
     O_EXCL, O_RDONLY, O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY, RENAME_EXCHANGE, RENAME_NOREPLACE,
@@ -45,12 +45,6 @@ fn returned(value: i64) -> OwnedFd {
     assert!(value >= 0);
     // SAFETY: the kernel just opened it for this case, which alone has it.
     unsafe { OwnedFd::from_raw_fd(value as i32) }
-}
-
-/// Marks an event whose name begins at a descriptor: what that was is looked up later,
-/// when it may be another one.
-fn looked_up(row: Row) -> Row {
-    row.with("mote.flags", json!(["path_unresolved"]))
 }
 
 /// `struct open_how`, linux `include/uapi/linux/openat2.h`.
@@ -108,7 +102,7 @@ pub const CASES: &[Case] = &[
         let d = open_directory("d");
         let call = sys!(SYS_openat, d.as_raw_fd(), c"new".as_ptr(), O_CREAT | O_RDWR, 0o600);
         m.open.extend([returned(call.value), d]);
-        m.rows.push(looked_up(call.event("open", 0).path(&p.path("d/new"))).with("file.mode", mode(0o600)));
+        m.rows.push(call.event("open", 0).path(&p.path("d/new")).with("file.mode", mode(0o600)));
     }),
     case!("openat, absolute beside a descriptor", two_directories, |p, m| {
         let e = open_directory("e");
@@ -137,7 +131,7 @@ pub const CASES: &[Case] = &[
         let d = open_directory("d");
         let call = sys!(SYS_openat2, d.as_raw_fd(), c"new".as_ptr(), &raw const how, size);
         m.open.extend([returned(call.value), d]);
-        m.rows.push(looked_up(call.event("open", 0).path(&p.path("d/new"))).with("file.mode", mode(0o604)));
+        m.rows.push(call.event("open", 0).path(&p.path("d/new")).with("file.mode", mode(0o604)));
         m.rows.push(
             sys!(SYS_openat2, AT_FDCWD, c"no/such".as_ptr(), &raw const how, size)
                 .event("open", ENOENT).path(&p.path("no/such")).with("file.mode", mode(0o604)),
@@ -164,7 +158,7 @@ pub const CASES: &[Case] = &[
         let (d, e) = (open_directory("d"), open_directory("e"));
         let call = sys!(SYS_renameat, d.as_raw_fd(), c"a".as_ptr(), e.as_raw_fd(), c"b".as_ptr());
         m.open.extend([d, e]);
-        m.rows.push(looked_up(call.event("rename", 0).from(&p.path("d/a")).path(&p.path("e/b"))));
+        m.rows.push(call.event("rename", 0).from(&p.path("d/a")).path(&p.path("e/b")));
     }),
     case!("renameat in vain", nothing, |p, m| {
         let call = sys!(SYS_renameat, AT_FDCWD, c"absent".as_ptr(), AT_FDCWD, c(p.path("b")).as_ptr());
@@ -189,7 +183,7 @@ pub const CASES: &[Case] = &[
     }),
     case!("unlinkat", two_directories, |p, m| {
         let d = open_directory("d");
-        m.rows.push(looked_up(sys!(SYS_unlinkat, d.as_raw_fd(), c"a".as_ptr(), 0).event("unlink", 0).path(&p.path("d/a"))));
+        m.rows.push(sys!(SYS_unlinkat, d.as_raw_fd(), c"a".as_ptr(), 0).event("unlink", 0).path(&p.path("d/a")));
         m.rows.push(sys!(SYS_unlinkat, AT_FDCWD, c"d".as_ptr(), 0).event("unlink", EISDIR).path(&p.path("d")));
         m.open.push(d);
     }),
@@ -210,7 +204,7 @@ pub const CASES: &[Case] = &[
     }),
     case!("mkdirat", directory, |p, m| {
         let d = open_directory("d");
-        m.rows.push(looked_up(sys!(SYS_mkdirat, d.as_raw_fd(), c"n".as_ptr(), 0o1777).event("mkdir", 0).path(&p.path("d/n"))).with("file.mode", mode(0o1777)));
+        m.rows.push(sys!(SYS_mkdirat, d.as_raw_fd(), c"n".as_ptr(), 0o1777).event("mkdir", 0).path(&p.path("d/n")).with("file.mode", mode(0o1777)));
         m.rows.push(sys!(SYS_mkdirat, AT_FDCWD, c"no/such".as_ptr(), 0o700).event("mkdir", ENOENT).path(&p.path("no/such")).with("file.mode", mode(0o700)));
         m.open.push(d);
     }),
@@ -222,12 +216,12 @@ pub const CASES: &[Case] = &[
     }),
     case!("fchmod", file, |p, m| {
         let a = OwnedFd::from(File::open("a").unwrap());
-        m.rows.push(looked_up(sys!(SYS_fchmod, a.as_raw_fd(), 0o640).event("chmod", 0).path(&p.path("a"))).with("file.mode", mode(0o640)));
+        m.rows.push(sys!(SYS_fchmod, a.as_raw_fd(), 0o640).event("chmod", 0).path(&p.path("a")).with("file.mode", mode(0o640)));
         m.open.push(a);
     }),
     case!("fchmodat", two_directories, |p, m| {
         let d = open_directory("d");
-        m.rows.push(looked_up(sys!(SYS_fchmodat, d.as_raw_fd(), c"a".as_ptr(), 0o600).event("chmod", 0).path(&p.path("d/a"))).with("file.mode", mode(0o600)));
+        m.rows.push(sys!(SYS_fchmodat, d.as_raw_fd(), c"a".as_ptr(), 0o600).event("chmod", 0).path(&p.path("d/a")).with("file.mode", mode(0o600)));
         m.rows.push(sys!(SYS_fchmodat, AT_FDCWD, c"a".as_ptr(), 0o600).event("chmod", ENOENT).path(&p.path("a")).with("file.mode", mode(0o600)));
         m.open.push(d);
     }),
@@ -238,7 +232,7 @@ pub const CASES: &[Case] = &[
         if call.value == -i64::from(libc::ENOSYS) {
             return;
         }
-        m.rows.push(looked_up(call.event("chmod", 0).path(&p.path("d/a"))).with("file.mode", mode(0o600)));
+        m.rows.push(call.event("chmod", 0).path(&p.path("d/a")).with("file.mode", mode(0o600)));
         m.open.push(d);
     }),
 
@@ -258,12 +252,10 @@ pub const CASES: &[Case] = &[
         sys!(SYS_chdir, c"no/such".as_ptr()).check(ENOENT);
         m.rows.push(sys!(SYS_mkdirat, AT_FDCWD, c"n".as_ptr(), 0o700).event("mkdir", 0).path(&p.path("d/n")).with("file.mode", mode(0o700)));
     }),
-    // The last case, so that the directory is still the working directory when the sensor
-    // looks: that is all it can do, and it says so.
     case!("fchdir is not reported", two_directories, |p, m| {
         let e = open_directory("e");
         sys!(SYS_fchdir, e.as_raw_fd()).check(0);
-        m.rows.push(looked_up(sys!(SYS_mkdirat, AT_FDCWD, c"n".as_ptr(), 0o700).event("mkdir", 0)).path(&p.path("e/n")).with("file.mode", mode(0o700)));
+        m.rows.push(sys!(SYS_mkdirat, AT_FDCWD, c"n".as_ptr(), 0o700).event("mkdir", 0).path(&p.path("e/n")).with("file.mode", mode(0o700)));
         m.open.push(e);
     }),
 ];

@@ -7,6 +7,7 @@ mod support;
 mod actors;
 mod call;
 mod connections;
+mod descriptors;
 mod files;
 mod names;
 mod order;
@@ -22,6 +23,7 @@ use support::{Sensor, decode, require_live, scratch};
 fn main() -> ExitCode {
     support::runner::run(&[
         ("operations_on_files", || play(files::CASES)),
+        ("operations_from_descriptors", || play(descriptors::CASES)),
         ("operations_on_names", || play(names::CASES)),
         ("operations_on_processes", || play(processes::CASES)),
         ("operations_on_connections", || play(connections::CASES)),

@@ -94,6 +94,12 @@ fn announce(sensor: &Sensor, target: &Target) {
              before others is reported as ended then"
         ));
     }
+    if !provider.descriptors_known() {
+        warn(format_args!(
+            "this kernel's open files could not be measured: names that start at a descriptor \
+             are looked up in /proc, late, and marked"
+        ));
+    }
     let missing = match provider.missing() {
         [] => String::new(),
         missing => format!(", not on this kernel: {}", missing.join(" ")),

@@ -70,7 +70,8 @@ bit_set! {
         /// The result is not known: the event was sent before the call returned.
         RESULT_UNKNOWN = 6, "result_unknown";
         /// The path may name another file than it says: it has `..` behind what may be a
-        /// symbolic link, or where it starts was found out after the event, or not at all.
+        /// symbolic link, or where it starts was found out after the event, or not at all, or
+        /// lies in mounts that may not be the host's.
         PATH_UNRESOLVED = 7, "path_unresolved";
         /// The address could not be read from the caller's memory.
         ADDRESS_UNREAD = 8, "address_unread";

@@ -7,10 +7,12 @@ mod action;
 mod loss;
 mod marks;
 pub(crate) mod numbered;
+mod opened;
 
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
 pub use loss::{Loss, LossPlace};
 pub use marks::{Flags, Truncated};
+pub use opened::{Opened, Tree};
 
 use crate::limits::{ARGS_BYTES, COMM_BYTES, PATH_BYTES};
 
@@ -74,10 +76,14 @@ pub struct Event {
     /// Directory that a relative `path` starts at: a descriptor of the process or
     /// [`AT_FDCWD`]. Not in records.
     pub dirfd: i32,
+    /// What `dirfd` was open on. Not in records.
+    pub opened: Opened,
     /// `dirfd` is the file itself: there is no name. Not in records.
     pub by_descriptor: bool,
     /// The same for `from`.
     pub from_dirfd: i32,
+    /// What `from_dirfd` was open on. Not in records.
+    pub from_opened: Opened,
     /// `CLOCK_MONOTONIC` in nanoseconds, not later than the call was entered; 0 where that
     /// was not seen. Not in records.
     pub entered_ns: u64,
@@ -117,8 +123,10 @@ impl Event {
             path: Bytes::new(),
             from: Bytes::new(),
             dirfd: AT_FDCWD,
+            opened: Opened::new(),
             by_descriptor: false,
             from_dirfd: AT_FDCWD,
+            from_opened: Opened::new(),
             entered_ns: 0,
             call_flags: None,
             mode: None,
@@ -157,8 +165,10 @@ impl Event {
             path,
             from,
             dirfd,
+            opened,
             by_descriptor,
             from_dirfd,
+            from_opened,
             entered_ns,
             call_flags,
             mode,
@@ -177,6 +187,8 @@ impl Event {
             bytes.clear();
         }
         args.clear();
+        opened.clear();
+        from_opened.clear();
     }
 }
 

@@ -1,9 +1,11 @@
 //! Names of an event → absolute paths, with marks where they may be wrong.
 
-use super::place::{Look, Place, Sharing, Spelling};
+use super::place::{Look, Place, Sharing, Spelling, View};
 use super::strings::StringId;
 use super::{Process, Processes, proc};
-use crate::event::{AT_FDCWD, Action, Bytes, Endpoint, Event, Flags, Truncated, append};
+use crate::event::{
+    AT_FDCWD, Action, Bytes, Endpoint, Event, Flags, Opened, Tree, Truncated, append,
+};
 use crate::limits::PATH_BYTES;
 use crate::path::{self, Base};
 
@@ -57,7 +59,7 @@ impl Processes {
         }
         if by_name {
             let dirfd = if event.action == Action::Connect { AT_FDCWD } else { event.dirfd };
-            let found = self.absolute(giver, dirfd, &mut event.path);
+            let found = self.absolute(giver, dirfd, &event.opened, &mut event.path);
             let cut = match event.action {
                 Action::Connect => Truncated::ADDRESS,
                 _ => Truncated::PATH,
@@ -65,7 +67,8 @@ impl Processes {
             mark(event, found, Flags::PATH_RELATIVE, cut);
         }
         if by_from {
-            let found = self.absolute(giver, event.from_dirfd, &mut event.from);
+            let (dirfd, opened) = (event.from_dirfd, &event.from_opened);
+            let found = self.absolute(giver, dirfd, opened, &mut event.from);
             mark(event, found, Flags::FROM_RELATIVE, Truncated::FROM);
         }
     }
@@ -78,8 +81,9 @@ impl Processes {
     ) -> (Option<StringId>, Spelling) {
         const UNKNOWN: (Option<StringId>, Spelling) = (None, Spelling::Doubtful);
         let whole = event.flags.is_empty() && event.truncated.is_empty();
+        let by_descriptor = event.path.is_empty();
         // fchdir: its descriptor may be gone or another's by now.
-        if event.path.is_empty() || !whole {
+        if (by_descriptor && event.opened.tree.is_none()) || !whole {
             return UNKNOWN;
         }
         let giver = Giver {
@@ -90,7 +94,14 @@ impl Processes {
             place: Some(process.place),
             sharing: process.sharing,
         };
-        match self.absolute(giver, AT_FDCWD, &mut event.path) {
+        match self.absolute(giver, event.dirfd, &event.opened, &mut event.path) {
+            Found::Absolute { truncated: false, certain } if by_descriptor => {
+                if certain {
+                    (self.hold(&event.path), Spelling::Kernel)
+                } else {
+                    UNKNOWN
+                }
+            }
             Found::Absolute { truncated: false, certain } => {
                 let spelling = if certain { Spelling::Process } else { Spelling::Doubtful };
                 (self.hold(&event.path), spelling)
@@ -100,7 +111,13 @@ impl Processes {
     }
 
     /// Replaces a name by its absolute path, if the directory it starts at is known.
-    fn absolute(&mut self, giver: Giver, dirfd: i32, name: &mut Bytes<PATH_BYTES>) -> Found {
+    fn absolute(
+        &mut self,
+        giver: Giver,
+        dirfd: i32,
+        opened: &Opened,
+        name: &mut Bytes<PATH_BYTES>,
+    ) -> Found {
         let mut place = giver.place;
         let in_time =
             |place: Option<Place>| place.is_some_and(|p| giver.time_ns >= p.look.ended_ns);
@@ -120,6 +137,12 @@ impl Processes {
                 && giver.sharing == Sharing::Own
                 && (giver.tid == changed_by || giver.entered_ns > changed_ns);
             Base { path: self.strings.get(id), canonical: spelling == Spelling::Kernel }
+        } else if let Some(tree) = opened.tree {
+            // A descriptor of a user's own mounts can be handed to any process. One that has
+            // another root is never taken for a name of the host's.
+            certain = tree == Tree::Host
+                || in_time(place) && place.is_some_and(|p| p.view >= View::OtherRoot);
+            Base { path: &opened.path, canonical: true }
         } else {
             // What it is now: the descriptor of then may be another one, and a directory that
             // the table has no room for may have been left.

@@ -6,7 +6,9 @@ use core::mem::offset_of;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::abi::record::*;
-use crate::event::{Action, Endpoint, Event, Flags, Relocation, Transport, Truncated, append};
+use crate::event::{
+    Action, Endpoint, Event, Flags, Opened, Relocation, Transport, Tree, Truncated, append,
+};
 use crate::limits;
 use crate::syscalls::{self, Arch, Effect};
 
@@ -34,6 +36,7 @@ const _: () = assert!(
         && MOTE_NAME_BYTES as usize <= limits::PATH_BYTES
         && MOTE_PAIR_BYTES as usize <= limits::PATH_BYTES
         && MOTE_ADDRESS_BYTES as usize <= limits::PATH_BYTES
+        && (MOTE_NAME_BYTES + MOTE_COMPONENT_BYTES) as usize <= limits::OPENED_BYTES
 );
 
 /// What a record says.
@@ -56,6 +59,10 @@ pub enum Malformed {
     Syscall(i32),
     /// Its parts are longer than it is, or than their room.
     Length(u32),
+    /// No such tree of mounts.
+    Tree(u8),
+    /// The components of a path, of so many bytes, are none.
+    Components(u16),
 }
 
 impl fmt::Display for Malformed {
@@ -65,6 +72,8 @@ impl fmt::Display for Malformed {
             Malformed::Kind(kind) => write!(f, "no kind of record has number {kind}"),
             Malformed::Syscall(number) => write!(f, "system call {number} has no such record"),
             Malformed::Length(bytes) => write!(f, "a string of {bytes} bytes does not fit"),
+            Malformed::Tree(tree) => write!(f, "no tree of mounts has number {tree}"),
+            Malformed::Components(bytes) => write!(f, "{bytes} bytes are no components of a path"),
         }
     }
 }
@@ -198,6 +207,14 @@ fn call(
     let from = record.bytes(data, from_bytes.into())?;
     put(&mut event.from, until_nul(from))?;
     let path = record.bytes(data + usize::from(from_bytes), path_bytes.into())?;
+    let opened = data + usize::from(from_bytes) + usize::from(path_bytes);
+    let opened_bytes = record.u16(offset_of!(mote_call, opened_bytes))?;
+    let from_opened_bytes = record.u16(offset_of!(mote_call, from_opened_bytes))?;
+    let tree = record.u8(offset_of!(mote_call, opened_tree))?;
+    let from_tree = record.u8(offset_of!(mote_call, from_opened_tree))?;
+    components(record, opened, opened_bytes, tree, &mut event.opened)?;
+    let from_opened = opened + usize::from(opened_bytes);
+    components(record, from_opened, from_opened_bytes, from_tree, &mut event.from_opened)?;
     let mut name = until_nul(path);
     if flags & MOTE_FLAGS_UNREAD != 0 {
         // It may be rooted.
@@ -249,6 +266,37 @@ fn call(
     Ok(Decoded::Event)
 }
 
+/// Components from a file up to the root, each with its NUL → its path.
+fn components(
+    record: &Record,
+    offset: usize,
+    bytes: u16,
+    tree: u8,
+    opened: &mut Opened,
+) -> Result<(), Malformed> {
+    opened.tree = match u32::from(tree) {
+        MOTE_TREE_UNKNOWN if bytes == 0 => return Ok(()),
+        MOTE_TREE_HOST => Some(Tree::Host),
+        MOTE_TREE_OTHER => Some(Tree::Other),
+        _ => return Err(Malformed::Tree(tree)),
+    };
+    let malformed = Malformed::Components(bytes);
+    let Some((last, upwards)) = record.bytes(offset, bytes.into())?.split_last() else {
+        return put(&mut opened.path, b"/");
+    };
+    if *last != 0 {
+        return Err(malformed);
+    }
+    for component in upwards.rsplit(|byte| *byte == 0) {
+        if matches!(component, b"" | b"." | b"..") || component.contains(&b'/') {
+            return Err(malformed);
+        }
+        put(&mut opened.path, b"/")?;
+        put(&mut opened.path, component)?;
+    }
+    Ok(())
+}
+
 fn connect(record: &Record, flags: u32, event: &mut Event) -> Result<(), Malformed> {
     event.action = Action::Connect;
     event.dirfd = record.u32(offset_of!(mote_call, dirfd))? as i32;
@@ -298,6 +346,10 @@ impl<'a> Record<'a> {
 
     fn array<const N: usize>(&self, offset: usize) -> Result<[u8; N], Malformed> {
         self.bytes(offset, N)?.try_into().map_err(|_| Malformed::Short(offset))
+    }
+
+    fn u8(&self, offset: usize) -> Result<u8, Malformed> {
+        self.array(offset).map(|[byte]| byte)
     }
 
     fn u16(&self, offset: usize) -> Result<u16, Malformed> {

@@ -216,6 +216,61 @@ fn a_result_that_is_not_known_is_not_zero() {
     assert!(event.flags.contains(Flags::RESULT_UNKNOWN));
 }
 
+/// A rename with the components of its descriptors.
+fn from_descriptors(opened: (&[u8], u8), from_opened: (&[u8], u8)) -> Bytes {
+    let names = b"old\0new\0";
+    let mut bytes = call(MOTE_KIND_RENAME, 0, libc::SYS_renameat2, b"old\0", b"new\0");
+    bytes
+        .u16(offset_of!(mote_call, opened_bytes), opened.0.len() as u16)
+        .u16(offset_of!(mote_call, from_opened_bytes), from_opened.0.len() as u16)
+        .put(offset_of!(mote_call, opened_tree), &[opened.1])
+        .put(offset_of!(mote_call, from_opened_tree), &[from_opened.1])
+        .put(offset_of!(mote_call, data) + names.len(), &[opened.0, from_opened.0].concat());
+    bytes
+}
+
+#[test]
+fn components_from_a_descriptor_upwards_become_its_path() {
+    let (host, other) = (MOTE_TREE_HOST as u8, MOTE_TREE_OTHER as u8);
+    let event = from_descriptors((b"src\0u\0home\0", host), (b"a b\0", other)).event();
+    assert_eq!(
+        (&event.opened.path[..], event.opened.tree),
+        (&b"/home/u/src"[..], Some(Tree::Host))
+    );
+    let from = &event.from_opened;
+    assert_eq!((&from.path[..], from.tree), (&b"/a b"[..], Some(Tree::Other)));
+    assert_eq!((&event.from[..], &event.path[..]), (&b"old"[..], &b"new"[..]));
+    let event = from_descriptors((b"", host), (b"", 0)).event();
+    assert_eq!((&event.opened.path[..], event.opened.tree), (&b"/"[..], Some(Tree::Host)));
+    assert_eq!(event.from_opened, Opened::new());
+    let longest = [&[b'x'; 1023][..], &[0], &[b'y'; 255], &[0]].concat();
+    assert_eq!(from_descriptors((&longest, host), (b"", 0)).event().opened.path.len(), 1280);
+}
+
+#[test]
+fn components_that_are_none_are_an_error() {
+    let host = MOTE_TREE_HOST as u8;
+    for wrong in [&b"a"[..], b"a\0b", b"\0", b"a\0\0", b"\0a\0", b"a/b\0", b"..\0", b".\0a\0"] {
+        let (result, _) = from_descriptors((wrong, host), (b"", 0)).decode();
+        assert_eq!(result, Err(Malformed::Components(wrong.len() as u16)), "{wrong:?}");
+        let (result, _) = from_descriptors((b"", 0), (wrong, host)).decode();
+        assert_eq!(result, Err(Malformed::Components(wrong.len() as u16)), "{wrong:?}");
+    }
+    // Without a tree there are none.
+    for (tree, components) in [(0, &b"a\0"[..]), (3, b"a\0"), (3, b"")] {
+        let (result, _) = from_descriptors((components, tree), (b"", 0)).decode();
+        assert_eq!(result, Err(Malformed::Tree(tree)));
+    }
+    let too_long = [[b'x'; 1280].as_slice(), &[0]].concat();
+    assert!(matches!(
+        from_descriptors((&too_long, host), (b"", 0)).decode().0,
+        Err(Malformed::Length(_))
+    ));
+    let mut bytes = from_descriptors((b"a\0", host), (b"", 0));
+    bytes.u16(offset_of!(mote_call, opened_bytes), u16::MAX);
+    assert!(matches!(bytes.decode().0, Err(Malformed::Short(_))));
+}
+
 /// The kernel's own numbers for a call that may be started again never reach a caller.
 #[test]
 fn an_interrupted_call_has_the_result_that_its_caller_may_see() {
@@ -247,6 +302,7 @@ fn cut_records_are_survived() {
     let whole = [
         call(MOTE_KIND_RENAME, 0, libc::SYS_renameat2, b"a\0", b"b\0"),
         connect_to(&[2, 0, 0, 80, 127, 0, 0, 1]),
+        from_descriptors((b"d\0", 1), (b"e\0", 2)),
         Bytes::new(MOTE_KIND_EXEC, 0, 59, 0),
         Bytes::new(MOTE_KIND_FORK, 0, -1, 0),
         Bytes::new(MOTE_KIND_EXIT, 0, -1, 0),

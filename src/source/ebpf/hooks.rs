@@ -117,6 +117,9 @@ pub fn settings(tracefs: &Tracefs) -> Result<mote_settings, FormatError> {
 pub const TRIAL: Hook =
     Hook { category: "syscalls", event: "sys_enter_fchmod", program: "probe_call" };
 
+/// The same call, for a look at the kernel's memory.
+pub const PEEK: Hook = Hook { program: "probe_memory", ..TRIAL };
+
 /// Whether programs of system calls can be preempted. Kernels that let them also read names
 /// for the trace buffer, which their formats show (both came between 6.19 and 7.2).
 pub fn calls_are_preemptible(tracefs: &Tracefs) -> Result<bool, FormatError> {

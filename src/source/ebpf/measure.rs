@@ -181,10 +181,11 @@ fn row<const N: usize>(values: [i32; N]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_ne_bytes()).collect()
 }
 
-/// Every offset at which two pointers into the kernel may stand in a row. x86-64 and arm64 have it in
-/// the uppermost 2^52 bytes; what looks like an error number is none.
+/// Every offset at which two pointers into the kernel may stand in a row. x86-64 and arm64
+/// have it in the uppermost 2^56 bytes, 2^52 without 5-level page tables; what looks like an
+/// error number is none.
 fn pointer_pairs(task: &[u8]) -> Vec<u32> {
-    const KERNEL: std::ops::Range<u64> = 0xfff0_0000_0000_0000..0xffff_ffff_ffff_f000;
+    const KERNEL: std::ops::Range<u64> = 0xff00_0000_0000_0000..0xffff_ffff_ffff_f000;
     let is_pointer = |word: &[u8]| {
         let value = word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
         KERNEL.contains(&value) && value % 8 == 0
@@ -305,7 +306,7 @@ mod tests {
             0,
             0xffff_8881_0000_0040,
             0xffff_8881_0000_0048,
-            0xfff0_0000_1234_5678,
+            0xff11_0000_1234_5678,
             0xffff_8881_0000_0041,
             0xffff_8881_0000_0040,
             0x7fff_0000_0000_0000,

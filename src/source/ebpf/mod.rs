@@ -6,6 +6,7 @@ pub mod counters;
 pub mod cpus;
 pub mod decode;
 mod error;
+pub mod files;
 pub mod hooks;
 pub mod kprobe;
 mod libbpf_log;
@@ -58,6 +59,7 @@ pub struct Ebpf {
     missing: Vec<String>,
     status_known: bool,
     last_thread_known: bool,
+    descriptors_known: bool,
     rings: Rings,
     /// CPUs whose rings take nothing: the kernel closes them when their CPU goes offline,
     /// and does not open them when it comes back.
@@ -100,6 +102,7 @@ impl Ebpf {
             missing: Vec::new(),
             status_known: false,
             last_thread_known: false,
+            descriptors_known: false,
             rings: Rings::new(),
             dead_cpus: Vec::with_capacity(limits::CPUS),
             losses: Losses::new(possible_cpus, &object),
@@ -115,6 +118,7 @@ impl Ebpf {
         provider.status_known = offsets.exit_code.is_some();
         provider.last_thread_known =
             settings.exit_group_dead_offset != 0 || offsets.signal.is_some();
+        provider.measure_files(&tracefs, &mut settings)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.attach_all(&tracefs)?;
         Ok(provider)
@@ -138,6 +142,11 @@ impl Ebpf {
     /// Whether the end of a process is told from that of its first thread.
     pub fn last_thread_known(&self) -> bool {
         self.last_thread_known
+    }
+
+    /// Whether the kernel part finds out where a descriptor leads.
+    pub fn descriptors_known(&self) -> bool {
+        self.descriptors_known
     }
 
     /// The descriptors to poll.
@@ -216,6 +225,32 @@ impl Ebpf {
         }
         // What is not known is said at the start.
         Ok(measure::offsets(&self.object, settings).unwrap_or_default())
+    }
+
+    /// Finds out how a descriptor is followed. What is not known is said at the start.
+    fn measure_files(
+        &mut self,
+        tracefs: &Tracefs,
+        settings: &mut mote_settings,
+    ) -> Result<(), StartError> {
+        let signal = settings.task_signal_offset;
+        if signal == 0 {
+            return Ok(());
+        }
+        let attached = self.attach(tracefs, hooks::PEEK)?;
+        if attached.is_none() {
+            return Ok(());
+        }
+        if let Ok(Some(files)) = files::files(&self.object, settings, signal) {
+            settings.task_files_offset = files.offsets.task_files;
+            settings.files_fdt_offset = files.offsets.files_fdt;
+            settings.file_path_offset = files.offsets.file_path;
+            settings.dentry_parent_offset = files.offsets.dentry_parent;
+            settings.mount_offset = files.offsets.mount;
+            settings.host_mount = files.host_mount;
+            self.descriptors_known = true;
+        }
+        Ok(())
     }
 
     fn attach_all(&mut self, tracefs: &Tracefs) -> Result<(), StartError> {

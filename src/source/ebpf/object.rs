@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::abi::record::{
-    MOTE_PREEMPT_DISABLE, MOTE_PREEMPT_ENABLE, mote_losses, mote_probe, mote_settings,
+    MOTE_PREEMPT_DISABLE, MOTE_PREEMPT_ENABLE, mote_losses, mote_peek, mote_probe, mote_settings,
 };
 use super::counters::Counters;
 use super::load_error::{Failure, LoadError};
@@ -215,6 +215,18 @@ impl Object {
         let mut probe = Object::empty_probe();
         self.lookup(c"probe", 0, &mut *probe)?;
         Ok(probe)
+    }
+
+    /// Says which of the kernel's memory is to be copied.
+    pub fn set_peek(&self, peek: &mote_peek) -> io::Result<()> {
+        self.update(c"peek", 0, peek)
+    }
+
+    /// Reads what was copied.
+    pub fn peek(&self) -> io::Result<mote_peek> {
+        let mut peek = mote_peek::default();
+        self.lookup(c"peek", 0, &mut peek)?;
+        Ok(peek)
     }
 
     /// The programs' counters of `possible_cpus` CPUs, mapped if this kernel can.
