@@ -22,17 +22,21 @@ struct descriptors {
 	const u8 *files;
 };
 
-/* Finds what a descriptor of the current task is open on. */
+/* Finds what a descriptor of the current task is open on. Not if other threads can change it
+ * at any time: then it need not be what the call uses, even if it is the same before and
+ * after. `count` is the first of struct files_struct (include/linux/fdtable.h). */
 INLINE void find_place(const struct mote_settings *set, s32 fd, struct place *place)
 {
 	struct descriptors table = {};
 	const u8 *next = 0;
+	u32 users = 0;
 
 	place->mount = 0;
 	place->dentry = 0;
 	if (fd < 0 || !set->task_files_offset)
 		return;
 	if (probe_read(&next, sizeof(next), (void *)get_current_task() + set->task_files_offset) ||
+	    probe_read(&users, sizeof(users), next) || users != 1 ||
 	    probe_read(&next, sizeof(next), next + set->files_fdt_offset) ||
 	    probe_read(&table, sizeof(table), next) || (u32)fd >= table.max_fds ||
 	    probe_read(&next, sizeof(next), table.files + (u64)(u32)fd * sizeof(next)) || !next)

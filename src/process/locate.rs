@@ -139,9 +139,11 @@ impl Processes {
             Base { path: self.strings.get(id), canonical: spelling == Spelling::Kernel }
         } else if let Some(tree) = opened.tree {
             // A descriptor of a user's own mounts can be handed to any process. One that has
-            // another root is never taken for a name of the host's.
-            certain = tree == Tree::Host
+            // another root is never taken for a name of the host's. Where `..` leads from a
+            // directory that this call moved is not known.
+            let is_trusted = tree == Tree::Host
                 || in_time(place) && place.is_some_and(|p| p.view >= View::OtherRoot);
+            certain = is_trusted && !name.split(|byte| *byte == b'/').any(|part| part == b"..");
             Base { path: &opened.path, canonical: true }
         } else {
             // What it is now: the descriptor of then may be another one, and a directory that

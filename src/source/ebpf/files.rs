@@ -20,6 +20,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 
 use super::abi::record::*;
+use super::measure::is_kernel;
 use super::object::Object;
 
 /// What was measured, all in bytes.
@@ -124,12 +125,6 @@ impl Memory for Kernel<'_> {
 
 fn word(bytes: &[u8], offset: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(bytes.get(offset..offset + 8)?.try_into().ok()?))
-}
-
-/// x86-64 and arm64 have the kernel in the uppermost 2^56 bytes. What looks like an error
-/// number is no address.
-fn is_kernel(address: u64) -> bool {
-    (0xff00_0000_0000_0000..0xffff_ffff_ffff_f000).contains(&address)
 }
 
 /// Tries every place of every field.

@@ -21,6 +21,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use super::abi::record::*;
@@ -181,18 +182,34 @@ fn row<const N: usize>(values: [i32; N]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_ne_bytes()).collect()
 }
 
-/// Every offset at which two pointers into the kernel may stand in a row. x86-64 and arm64
-/// have it in the uppermost 2^56 bytes, 2^52 without 5-level page tables; what looks like an
-/// error number is none.
+/// Every offset at which two pointers into the kernel may stand in a row.
 fn pointer_pairs(task: &[u8]) -> Vec<u32> {
-    const KERNEL: std::ops::Range<u64> = 0xff00_0000_0000_0000..0xffff_ffff_ffff_f000;
     let is_pointer = |word: &[u8]| {
         let value = word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
-        KERNEL.contains(&value) && value % 8 == 0
+        is_kernel(value) && value % 8 == 0
     };
     let words: Vec<bool> = task.chunks_exact(8).map(is_pointer).collect();
     let pairs = words.windows(2).zip(0u32..).filter(|(pair, _)| *pair == [true, true]);
     pairs.map(|(_, n)| n * POINTER_BYTES).collect()
+}
+
+/// Whether it is an address in the kernel's part, and no error number.
+///
+/// With 4 levels of page tables x86-64 has addresses below that are of nobody: kernels of 4.20
+/// to 5.7 warn if such a one is read.
+pub(super) fn is_kernel(address: u64) -> bool {
+    static LOWEST: LazyLock<u64> = LazyLock::new(|| {
+        let five_levels = || {
+            let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+            cpus.split_ascii_whitespace().any(|flag| flag == "la57")
+        };
+        if cfg!(target_arch = "x86_64") && !five_levels() {
+            0xffff_8000_0000_0000
+        } else {
+            0xff00_0000_0000_0000
+        }
+    });
+    (*LOWEST..0xffff_ffff_ffff_f000).contains(&address)
 }
 
 /// Lets a child end and takes what the program copied then. `None`: it copied nothing.
@@ -306,7 +323,7 @@ mod tests {
             0,
             0xffff_8881_0000_0040,
             0xffff_8881_0000_0048,
-            0xff11_0000_1234_5678,
+            0xffff_fe00_1234_5678,
             0xffff_8881_0000_0041,
             0xffff_8881_0000_0040,
             0x7fff_0000_0000_0000,
