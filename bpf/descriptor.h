@@ -16,7 +16,7 @@ struct place {
 };
 
 /* The beginning of struct fdtable, include/linux/fdtable.h. */
-struct descriptors {
+struct fdtable {
 	u32 max_fds;
 	u32 padding;
 	const u8 *files;
@@ -27,7 +27,7 @@ struct descriptors {
  * after. `count` is the first of struct files_struct (include/linux/fdtable.h). */
 INLINE void find_place(const struct mote_settings *set, s32 fd, struct place *place)
 {
-	struct descriptors table = {};
+	struct fdtable table = {};
 	const u8 *next = 0;
 	u32 users = 0;
 
@@ -54,7 +54,6 @@ struct way {
 	u64 tree;	/* enum mote_tree */
 };
 
-#define NAME_MAX 255
 /* Components and mounts. */
 #define STEPS_MAX 20
 #define KEPT(field) (*(volatile __typeof__(field) *)&(field))
@@ -111,7 +110,7 @@ INLINE int step_up(struct way *way, u8 *data, const struct mote_settings *set)
 		return 0;
 	KEEP_IN_REGISTER(used);
 	used &= MOTE_NAME_BYTES - 1;
-	bytes = probe_read_str(data + used, NAME_MAX + 1, entry.name);
+	bytes = probe_read_str(data + used, MOTE_COMPONENT_BYTES, entry.name);
 	/* Else it was just being renamed. */
 	if (bytes <= 1 || (u64)bytes != (u64)entry.length + 1)
 		return 0;
@@ -121,7 +120,8 @@ INLINE int step_up(struct way *way, u8 *data, const struct mote_settings *set)
 }
 
 /* Appends the names from a descriptor's place up to the root to `data`, if the descriptor
- * is open on what it was when the call began. Returns their bytes, and sets `tree`. */
+ * is open on what it was when the call began: what a slot remembers of an earlier call, whose
+ * return was not seen, may be freed. Returns their bytes, and sets `tree`. */
 INLINE u16 read_place(struct way *way, const struct place *began, s32 fd, u8 *data, u8 *tree,
 		      const struct mote_settings *set)
 {

@@ -5,6 +5,7 @@ mod support;
 
 mod blind;
 mod mislead;
+mod places;
 mod rings;
 
 use serde_json::{Value, json};
@@ -14,7 +15,12 @@ use support::child;
 use support::expect::at;
 
 fn main() -> ExitCode {
-    support::runner::run(&[blind::TESTS, mislead::TESTS, rings::TESTS].concat())
+    support::runner::run(&[blind::TESTS, mislead::TESTS, places::TESTS, rings::TESTS].concat())
+}
+
+/// A configuration with this exclusion.
+fn exclude(exclusion: Value) -> Value {
+    json!({"exclusionSettings": {"exclusions": [exclusion]}})
 }
 
 /// The events of this action by this process.

@@ -55,9 +55,9 @@ const KNOWN: [&str; 2] = ["/proc/sys/kernel", "/proc/self/fd"];
 /// sensor may have mounts of its own.
 const HOST: [&str; 2] = ["/proc/1/root", "/"];
 
-/// Measures with the program `probe_memory` attached to fchmod(2). `signal`: the offset of
-/// `task_struct.signal`. `None`: not seen, or not certain.
-pub fn files(object: &Object, settings: &mote_settings, signal: u32) -> io::Result<Option<Files>> {
+/// Measures with the program `probe_memory` attached to fchmod(2), from
+/// `task_struct.signal`, which has to be known. `None`: not seen, or not certain.
+pub fn files(object: &Object, settings: &mote_settings) -> io::Result<Option<Files>> {
     let mut known = Vec::new();
     for path in KNOWN {
         let file = File::open(path)?;
@@ -70,7 +70,7 @@ pub fn files(object: &Object, settings: &mote_settings, signal: u32) -> io::Resu
     object.set_settings(&mote_settings { probe_pid: std::process::id(), ..*settings })?;
     let mut memory = Kernel(object);
     let found = memory.task().and_then(|task| {
-        let offsets = find(&mut memory, task, signal, &known)?;
+        let offsets = find(&mut memory, task, settings.task_signal_offset, &known)?;
         let (mount, dentry) = offsets.open(&mut memory, task, host.as_raw_fd())?;
         let (_, host_mount) = offsets.path(&mut memory, mount, dentry)?;
         Some(Files { offsets, host_mount })

@@ -15,6 +15,7 @@ pub mod losses;
 pub mod measure;
 pub mod object;
 pub mod perf;
+mod preempt;
 pub mod ring;
 #[cfg(test)]
 mod ring_file;
@@ -233,15 +234,14 @@ impl Ebpf {
         tracefs: &Tracefs,
         settings: &mut mote_settings,
     ) -> Result<(), StartError> {
-        let signal = settings.task_signal_offset;
-        if signal == 0 {
+        if settings.task_signal_offset == 0 {
             return Ok(());
         }
         let attached = self.attach(tracefs, hooks::PEEK)?;
         if attached.is_none() {
             return Ok(());
         }
-        if let Ok(Some(files)) = files::files(&self.object, settings, signal) {
+        if let Ok(Some(files)) = files::files(&self.object, settings) {
             settings.task_files_offset = files.offsets.task_files;
             settings.files_fdt_offset = files.offsets.files_fdt;
             settings.file_path_offset = files.offsets.file_path;

@@ -7,14 +7,11 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::abi::record::{
-    MOTE_PREEMPT_DISABLE, MOTE_PREEMPT_ENABLE, mote_losses, mote_peek, mote_probe, mote_settings,
-};
+use super::abi::record::{mote_losses, mote_peek, mote_probe, mote_settings};
 use super::counters::Counters;
 use super::load_error::{Failure, LoadError};
-use super::{btf, hooks, kprobe, libbpf_log, version_code};
+use super::{hooks, kprobe, libbpf_log, preempt, version_code};
 
 /// Compiled from `bpf/` by `build.rs`.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote.o"));
@@ -96,20 +93,12 @@ impl Object {
             unsafe { bpf_sys::bpf_program__set_autoload(program, kernel.exec_kprobes) };
         }
         let runs = if kernel.calls_run_twice { MOST_RUNS } else { 1 };
-        PREEMPT_DISABLE.store(0, Ordering::Relaxed);
-        if kernel.calls_run_twice
-            && let Ok(btf) = std::fs::read("/sys/kernel/btf/vmlinux")
-            && let Some([disable, enable]) =
-                btf::functions(&btf, ["bpf_preempt_disable", "bpf_preempt_enable"])
-        {
-            PREEMPT_DISABLE.store(disable, Ordering::Relaxed);
-            PREEMPT_ENABLE.store(enable, Ordering::Relaxed);
-        }
+        preempt::find(kernel.calls_run_twice);
         for hook in hooks::SYSCALLS.into_iter().flat_map(|(enter, leave)| [enter, leave]) {
             let program = self.find_program(hook.program);
             // SAFETY: a program of this object, not loaded yet; null is an error, and so is a
             // second call for the same program, which changes nothing.
-            unsafe { bpf_sys::bpf_program__set_prep(program, runs, Some(complete)) };
+            unsafe { bpf_sys::bpf_program__set_prep(program, runs, Some(preempt::complete)) };
         }
         if let Ok(Some(code)) = version_code::read() {
             // SAFETY: an open object that is not loaded yet.
@@ -291,51 +280,6 @@ impl Drop for Object {
 
 /// How often a program is loaded, where once is not enough.
 const MOST_RUNS: c_int = 2;
-
-/// The BTF numbers of the kernel's functions that programs call; 0: programs are never
-/// preempted, or the kernel has no such functions. `complete` has no other way to know.
-static PREEMPT_DISABLE: AtomicU32 = AtomicU32::new(0);
-static PREEMPT_ENABLE: AtomicU32 = AtomicU32::new(0);
-
-/// `BPF_JMP | BPF_CALL` and `BPF_ALU64 | BPF_MOV | BPF_K` (linux `include/uapi/linux/bpf.h`).
-const CALL: u8 = 0x85;
-const MOVE: u8 = 0xb7;
-/// In a call's source register: the number is that of a function of the kernel.
-const BPF_PSEUDO_KFUNC_CALL: u8 = 2;
-
-/// libbpf asks for the instructions of each run of a program: the calls of `bpf/kernel.h`
-/// that stand for functions of the kernel become these, or nothing.
-unsafe extern "C" fn complete(
-    _program: *mut bpf_sys::bpf_program,
-    _run: c_int,
-    instructions: *mut bpf_sys::bpf_insn,
-    count: c_int,
-    result: *mut bpf_sys::bpf_prog_prep_result,
-) -> c_int {
-    // SAFETY: libbpf hands us its own `count` instructions to change.
-    let all = unsafe { std::slice::from_raw_parts_mut(instructions, count as usize) };
-    for instruction in all.iter_mut().filter(|i| i.code == CALL && i.src_reg() == 0) {
-        let function = match instruction.imm as u32 {
-            MOTE_PREEMPT_DISABLE => PREEMPT_DISABLE.load(Ordering::Relaxed),
-            MOTE_PREEMPT_ENABLE => PREEMPT_ENABLE.load(Ordering::Relaxed),
-            _ => continue,
-        };
-        if function == 0 {
-            // r0 = 0
-            instruction.code = MOVE;
-            instruction.imm = 0;
-        } else {
-            instruction.set_src_reg(BPF_PSEUDO_KFUNC_CALL);
-            instruction.imm = function as i32;
-        }
-    }
-    // SAFETY: libbpf hands us a result to fill.
-    unsafe {
-        (*result).new_insn_ptr = instructions;
-        (*result).new_insn_cnt = count;
-    }
-    0
-}
 
 fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<u64> {
     // SAFETY: a C struct of integers and arrays.
