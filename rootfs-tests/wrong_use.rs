@@ -2,17 +2,16 @@
 
 mod support;
 
-use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
-use rustix::mount::{mount, mount_change, unmount};
+use rustix::mount::{MountFlags, mount};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, kill_process_group, setrlimit};
-use rustix::thread::{CapabilitySet, UnshareFlags, remove_capability_from_bounding_set};
-use std::ffi::CString;
+use rustix::thread::UnshareFlags;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use support::confine::{private_mounts, require_mounts, without, without_list_of_cpus};
 use support::{mote, require_live, require_program, scratch, wait_for};
 
 const EX_USAGE: i32 = 64;
@@ -30,11 +29,9 @@ fn main() -> ExitCode {
         ("wrong_configuration", wrong_configuration),
         ("not_root", not_root),
         ("syslog_absent", syslog_absent),
-        ("bpf_refused", bpf_refused),
-        ("no_tracefs", no_tracefs),
+        ("no_provider", no_provider),
         ("pid_namespace", pid_namespace),
         ("no_proc", no_proc),
-        ("no_list_of_cpus", no_list_of_cpus),
         ("few_descriptors", few_descriptors),
         ("log_that_cannot_be_written", log_that_cannot_be_written),
         ("output_that_cannot_be_written", output_that_cannot_be_written),
@@ -110,6 +107,7 @@ fn wrong_configuration() {
         ("cut.json", b"{\"exclusions\": ["),
         ("array.json", b"[]"),
         ("bytes.json", b"\xff\xfe\0"),
+        ("provider.json", b"{\"features\":{\"ebpfSupplementaryEventProvider\":\"auditd\"}}"),
     ] {
         let path = dir.join(name);
         fs::write(&path, content).unwrap();
@@ -145,85 +143,25 @@ fn syslog_absent() {
     run(socket.to_str().unwrap());
 }
 
-/// Makes `command` run without these capabilities, after `before` was done with them.
-#[allow(unsafe_code)]
-fn without(
-    command: &mut Command,
-    capabilities: &'static [CapabilitySet],
-    before: impl Fn() -> io::Result<()> + Send + Sync + 'static,
-) {
-    // SAFETY: this process has one thread, so its forked child may do what it likes.
-    unsafe {
-        command.pre_exec(move || {
-            before()?;
-            // root gets at exec what its bounding set has.
-            for capability in capabilities {
-                remove_capability_from_bounding_set(*capability)?;
-            }
-            Ok(())
-        });
-    }
-}
-
-/// Skips the test in a chroot: what is mounted there cannot be kept from the host, because
-/// propagation is changed at mount points only (mount(2), EINVAL).
-fn require_mounts() {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-    if !mounts.lines().any(|line| line.split(' ').nth(1) == Some("/")) {
-        support::skip("the root is no mount point (a chroot?)");
-    }
-}
-
-/// A mount namespace of its own, from which nothing gets out.
-#[allow(unsafe_code)]
-fn private_mounts() -> io::Result<()> {
-    // SAFETY: no descriptor table is unshared.
-    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS)? };
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-    Ok(())
-}
-
-fn bpf_refused() {
+/// Neither provider: the connector of the kernel is in the host's network only.
+fn no_provider() {
     require_live();
     require_mounts();
-    let mut command = run_command();
-    // With tracefs in place, so that BPF is all that is missing.
-    let place =
-        ["/sys/kernel/tracing", "/sys/kernel/debug"].into_iter().find(|p| Path::new(p).exists());
-    let place = place.expect("a place for tracefs");
-    without(
-        &mut command,
-        &[CapabilitySet::BPF, CapabilitySet::SYS_ADMIN, CapabilitySet::PERFMON],
-        move || {
-            private_mounts()?;
-            Ok(mount("tracefs", place, "tracefs", MountFlags::empty(), None)?)
-        },
-    );
-    refused(&mut command, EX_UNAVAILABLE, "BPF");
-}
-
-fn no_tracefs() {
-    require_live();
-    require_mounts();
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-    let mounted: Vec<CString> = mounts
-        .lines()
-        .map(|line| line.split(' ').collect::<Vec<_>>())
-        .filter(|fields| ["tracefs", "debugfs"].contains(&fields[2]))
-        .map(|fields| CString::new(fields[1]).unwrap())
-        .collect();
-    let mut command = run_command();
-    // May load programs, may not mount: and there is no tracefs.
-    without(&mut command, &[CapabilitySet::SYS_ADMIN], move || {
-        private_mounts()?;
-        // The innermost first.
-        mounted
-            .iter()
-            .rev()
-            .try_for_each(|place| unmount(place.as_c_str(), UnmountFlags::DETACH))?;
-        Ok(())
-    });
-    refused(&mut command, EX_UNAVAILABLE, "tracefs");
+    for (wanted, words) in [
+        ("enabled", ["list of CPUs", "netlink process connector does not run either"]),
+        ("disabled", ["container with a network of its own", "or enable eBPF"]),
+    ] {
+        let (_guard, dir) = scratch();
+        let path = dir.join("mote_managed.json");
+        let config = format!(r#"{{"features":{{"ebpfSupplementaryEventProvider":"{wanted}"}}}}"#);
+        fs::write(&path, config).unwrap();
+        for word in words {
+            let mut command = run_command();
+            command.arg("--config").arg(&path);
+            without_list_of_cpus(&mut command, UnshareFlags::NEWNET);
+            refused(&mut command, EX_UNAVAILABLE, word);
+        }
+    }
 }
 
 /// A container with process ids of its own: programs would see others than /proc shows.
@@ -248,17 +186,6 @@ fn no_proc() {
         Ok(mount("none", "/proc", "tmpfs", MountFlags::empty(), None)?)
     });
     refused(&mut command, EX_UNAVAILABLE, "mount -t proc");
-}
-
-fn no_list_of_cpus() {
-    require_live();
-    require_mounts();
-    let mut command = run_command();
-    without(&mut command, &[], || {
-        private_mounts()?;
-        Ok(mount("none", "/sys/devices/system/cpu", "tmpfs", MountFlags::empty(), None)?)
-    });
-    refused(&mut command, EX_UNAVAILABLE, "list of CPUs");
 }
 
 /// Wherever they come to an end: in the loop, in libbpf, at the rings, at the tracepoints.
@@ -363,10 +290,7 @@ fn make_run_tells_a_refusal() {
     require_mounts();
     let (_guard, dir) = scratch();
     let mut command = make_run(&dir);
-    without(&mut command, &[], || {
-        private_mounts()?;
-        Ok(mount("none", "/sys/devices/system/cpu", "tmpfs", MountFlags::empty(), None)?)
-    });
+    without_list_of_cpus(&mut command, UnshareFlags::NEWNET);
     let output = command.stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(EX_UNAVAILABLE), "{said}");

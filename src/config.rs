@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::filter::{Filter, RuleError, RuleKind};
+use crate::host::provider::Wanted;
 
 /// Where it is unless `--config` says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/mote/mote_managed.json";
@@ -22,6 +23,8 @@ const MAX_BYTES: u64 = 1 << 20;
 pub struct Config {
     /// Exclusions.
     pub filter: Filter,
+    /// The provider.
+    pub provider: Wanted,
     /// Keys that mean nothing to the sensor: of other products, or not spelled right.
     pub unused: Vec<String>,
 }
@@ -39,8 +42,6 @@ pub enum ConfigError {
     Exclusion(usize, RuleError),
     /// An exclusion is of a kind that does not exist at the sensor.
     Unsupported(usize, &'static str),
-    /// eBPF is disabled, and this version has no other provider.
-    Disabled,
 }
 
 impl fmt::Display for ConfigError {
@@ -53,10 +54,6 @@ impl fmt::Display for ConfigError {
             ConfigError::Json(error) => error.fmt(f),
             ConfigError::Exclusion(place, error) => write!(f, "exclusion {place}: {error}"),
             ConfigError::Unsupported(place, what) => write!(f, "exclusion {place}: {what}"),
-            ConfigError::Disabled => f.write_str(
-                "features.ebpfSupplementaryEventProvider is \"disabled\", and eBPF is the only \
-                 provider; set it to \"enabled\"",
-            ),
         }
     }
 }
@@ -155,10 +152,11 @@ impl Config {
     /// Reads a configuration.
     pub fn parse(json: &[u8]) -> Result<Config, ConfigError> {
         let managed: Managed = serde_json::from_slice(json).map_err(ConfigError::Json)?;
-        if managed.features.ebpf_supplementary_event_provider == Switch::Disabled {
-            return Err(ConfigError::Disabled);
-        }
-        let mut config = Config { unused: unused(&managed), ..Config::default() };
+        let provider = match managed.features.ebpf_supplementary_event_provider {
+            Switch::Enabled => Wanted::Ebpf,
+            Switch::Disabled => Wanted::Netlink,
+        };
+        let mut config = Config { provider, unused: unused(&managed), ..Config::default() };
         for (place, exclusion) in (1..).zip(&managed.exclusion_settings.exclusions) {
             let (kind, path, scopes) = match exclusion {
                 Exclusion::Path { path, is_directory: false, scopes } => {
@@ -236,10 +234,27 @@ mod tests {
     }
 
     #[test]
+    fn the_provider_is_ebpf_unless_it_is_disabled() {
+        for (features, provider) in [
+            ("{}", Wanted::Ebpf),
+            (r#"{"ebpfSupplementaryEventProvider":"enabled"}"#, Wanted::Ebpf),
+            (r#"{"ebpfSupplementaryEventProvider":"disabled"}"#, Wanted::Netlink),
+        ] {
+            let json = format!(r#"{{"features":{features}}}"#);
+            let config = Config::parse(json.as_bytes()).unwrap();
+            assert_eq!((config.provider, &config.unused[..]), (provider, &[][..]), "{json}");
+        }
+        assert_eq!(Config::default().provider, Wanted::Ebpf);
+    }
+
+    #[test]
     fn an_error_names_its_place() {
         for (json, expected) in [
             ("{", "EOF while parsing an object at line 1 column 1"),
-            (r#"{"features":{"ebpfSupplementaryEventProvider":"off"}}"#, "unknown variant `off`"),
+            (
+                r#"{"features":{"ebpfSupplementaryEventProvider":"off"}}"#,
+                "expected `enabled` or `disabled`",
+            ),
             (
                 r#"{"exclusionSettings":{"exclusions":[{"$type":"excludedPath","path":"a"}]}}"#,
                 "exclusion 1: \"a\" is not an absolute path",
@@ -248,7 +263,6 @@ mod tests {
                 r#"{"exclusionSettings":{"exclusions":[{"$type":"excludedFileExtension","extension":"x"}]}}"#,
                 "exclusion 1: global exclusions have no file extensions",
             ),
-            (r#"{"features":{"ebpfSupplementaryEventProvider":"disabled"}}"#, "only provider"),
             ("[]", "invalid type: sequence, expected an object"),
             (r#"{"features":[]}"#, "invalid type: sequence"),
         ] {

@@ -27,6 +27,8 @@ pub mod syscalls;
 
 pub mod source;
 
+pub mod host;
+
 pub mod path;
 pub mod process;
 

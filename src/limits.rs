@@ -77,6 +77,25 @@ pub const LIBBPF_LOG_BYTES: usize = 8 << 10;
 /// Records taken from the rings before signals and the sink get their turn.
 pub const RECORDS_PER_TURN: usize = 4096;
 
+/// What is asked for as the room of the process connector's socket, in bytes. The kernel
+/// doubles it, and a message takes some 800 of them, of its memory: some 10,000 messages,
+/// and no memory while there are none.
+pub const CONNECTOR_SOCKET_BYTES: usize = 4 << 20;
+
+/// Messages of the process connector that wait to be handled, of 56 bytes. Most take a
+/// microsecond, an exec some 50: it is looked up in /proc. A power of two.
+pub const CONNECTOR_MESSAGES: usize = 8192;
+
+/// The longest datagram of the process connector that is read, in bytes. An event has 76.
+pub const CONNECTOR_DATAGRAM_BYTES: usize = 4096;
+
+/// CPUs of whose messages the numbers are looked at: as many as any kernel is built for
+/// (`NR_CPUS`).
+pub const CONNECTOR_CPUS: usize = 8192;
+
+/// Messages of the process connector handled before signals and the sink get their turn.
+pub const MESSAGES_PER_TURN: usize = 512;
+
 /// Losses told apart until they are reported: of two rings on every CPU, in three places,
 /// and of the places that have no CPU. A power of two.
 pub const LOSS_KEYS: usize = 2048;

@@ -78,6 +78,12 @@ impl Row {
         self
     }
 
+    /// What is not known.
+    pub fn without(mut self, field: &str) -> Row {
+        self.fields.remove(field);
+        self
+    }
+
     pub fn path(self, path: &Path) -> Row {
         self.with("file.path", text(path.as_os_str().as_bytes()))
     }

@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod child;
+pub mod confine;
 pub mod expect;
 pub mod rsyslog;
 pub mod runner;
@@ -38,6 +39,18 @@ pub fn require_live() {
     }
     if !bpf_allowed() {
         skip("this kernel or container refuses bpf(2)");
+    }
+}
+
+/// Skips the test where the kernel has no process connector.
+pub fn require_connector() {
+    if !rustix::process::geteuid().is_root() {
+        skip("not root");
+    }
+    // A line for everything that can be asked through it (linux drivers/connector/connector.c).
+    let known = std::fs::read_to_string("/proc/net/connector").unwrap_or_default();
+    if !known.contains("cn_proc") {
+        skip("this kernel or container has no process connector");
     }
 }
 

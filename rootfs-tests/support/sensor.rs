@@ -30,11 +30,16 @@ impl Sensor {
     }
 
     fn start_with(scratch: &Path, args: &[&str]) -> Sensor {
+        let mut command = Command::new(mote());
+        command.arg("run").args(args);
+        Sensor::start_command(scratch, command)
+    }
+
+    /// Starts it as this command does.
+    pub fn start_command(scratch: &Path, mut command: Command) -> Sensor {
         let log = scratch.join("sensor.log");
         let records = File::create(scratch.join("sensor.records")).unwrap();
-        let child = Command::new(mote())
-            .arg("run")
-            .args(args)
+        let child = command
             .stdin(Stdio::null())
             .stdout(records)
             .stderr(File::create(&log).unwrap())

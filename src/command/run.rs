@@ -1,5 +1,7 @@
 //! `mote run`: the sensor, in the foreground.
 
+mod announce;
+mod connector;
 mod explain;
 
 use std::io::ErrorKind;
@@ -10,9 +12,10 @@ use argh::FromArgs;
 
 use crate::config::{self, Config, ConfigError};
 use crate::exit;
-use crate::say::{say, warn};
+use crate::say::say;
 use crate::sensor::Sensor;
 use crate::sink::Target;
+use announce::announce;
 use explain::explain;
 
 /// Watch this host and write what was seen to syslog, until SIGTERM.
@@ -46,7 +49,7 @@ impl RunCommand {
             Ok(sensor) => sensor,
             Err(error) => return explain(&error, &self.syslog),
         };
-        announce(&sensor, &self.syslog);
+        announce(sensor.source(), &self.syslog);
         match sensor.run() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => explain(&error, &self.syslog),
@@ -79,33 +82,4 @@ impl RunCommand {
             )),
         })
     }
-}
-
-fn announce(sensor: &Sensor, target: &Target) {
-    let provider = sensor.provider();
-    if !provider.exit_status_known() {
-        warn(format_args!(
-            "this kernel's task_struct could not be measured: exit events have no status"
-        ));
-    }
-    if !provider.last_thread_known() {
-        warn(format_args!(
-            "this kernel's task_struct could not be measured: a process whose first thread ends \
-             before others is reported as ended then"
-        ));
-    }
-    if !provider.descriptors_known() {
-        warn(format_args!(
-            "this kernel's open files could not be measured: names that start at a descriptor \
-             are looked up in /proc, late, and marked"
-        ));
-    }
-    let missing = match provider.missing() {
-        [] => String::new(),
-        missing => format!(", not on this kernel: {}", missing.join(" ")),
-    };
-    say(format_args!(
-        "ready: {} hooks attached{missing}, records go to {target}",
-        provider.attached()
-    ));
 }

@@ -24,6 +24,10 @@ numbered! {
         ProcessTable = 7, "process_table";
         /// An event was larger than a batch.
         BatchFull = 8, "batch_full";
+        /// The kernel's process connector made messages that could not be received: the socket
+        /// was full, or there was no memory. At most so many events are missing: messages of
+        /// threads, names and ids count too.
+        Connector = 9, "connector";
     }
 }
 

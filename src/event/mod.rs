@@ -4,12 +4,14 @@
 //! UTF-8. What was cut or could not be known is said in [`Truncated`] and [`Flags`].
 
 mod action;
+mod change;
 mod loss;
 mod marks;
 pub(crate) mod numbered;
 mod opened;
 
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
+pub use change::Change;
 pub use loss::{Loss, LossPlace};
 pub use marks::{Flags, Truncated};
 pub use opened::{Opened, Tree};
@@ -30,6 +32,10 @@ pub fn append<const N: usize>(out: &mut Bytes<N>, bytes: &[u8]) -> bool {
 /// working directory.
 pub const AT_FDCWD: i32 = -100;
 
+/// No user and no group has this id (`INVALID_UID`, linux `include/linux/uidgid.h`): it is
+/// not known.
+pub const NO_ID: u32 = u32::MAX;
+
 /// One event. Fields that its action does not have are empty or `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -45,9 +51,9 @@ pub struct Event {
     pub tid: u32,
     /// Parent's process id, where known.
     pub ppid: Option<u32>,
-    /// Real user id in the initial user namespace.
+    /// Real user id in the initial user namespace; [`NO_ID`]: unknown.
     pub uid: u32,
-    /// Real group id in the initial user namespace.
+    /// Real group id in the initial user namespace; [`NO_ID`]: unknown.
     pub gid: u32,
     /// The thread's name.
     pub comm: Bytes<COMM_BYTES>,
@@ -224,7 +230,7 @@ mod tests {
         );
         assert_eq!(Class::ALL.map(|class| class as u8), [0, 1]);
         let places = LossPlace::ALL.map(|p| p as u8);
-        assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 
     #[test]

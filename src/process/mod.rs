@@ -8,16 +8,21 @@
 //! working directory that is renamed under a process keeps its old name here.
 
 mod ended;
+mod identity;
+mod life;
 mod locate;
 mod place;
 mod proc;
 mod strings;
+mod told;
 
 use heapless::index_map::FnvIndexMap;
 
 use crate::event::{Action, Bytes, Event, Flags, Relocation, Truncated};
 use crate::limits::{PATH_BYTES, PROCESSES};
 use ended::Ended;
+use identity::Identity;
+use life::Life;
 use place::{HostNamespaces, Look, Place, Sharing, Spelling, View};
 use proc::Proc;
 use strings::{StringId, Strings};
@@ -40,6 +45,10 @@ struct Process {
     executable_look: Look,
     place: Place,
     sharing: Sharing,
+    /// Where the provider does not tell it.
+    identity: Option<Identity>,
+    /// Where the provider tells of threads.
+    life: Life,
 }
 
 /// The process table.
@@ -201,6 +210,8 @@ impl Processes {
             executable_look: if known_too_late { Look::NEVER } else { parent.executable_look },
             place,
             sharing: if shared { Sharing::Processes } else { Sharing::Own },
+            identity: None,
+            life: Life::default(),
         };
         self.insert(event.pid, child);
     }
@@ -304,6 +315,8 @@ impl Processes {
             },
             place,
             sharing: Sharing::Own,
+            identity: None,
+            life: Life::default(),
         };
         self.insert(pid, process);
         self.table.get(&pid).copied()

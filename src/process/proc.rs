@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 use rustix::io;
 
@@ -12,8 +12,8 @@ use crate::limits::PATH_BYTES;
 /// What the kernel appends to the path of what was deleted (`fs/d_path.c`).
 const DELETED: &[u8] = b" (deleted)";
 
-/// Longest name below /proc that is read: `PID/fd/N`, `PID/ns/user`.
-type Name = heapless::String<32>;
+/// Longest name below /proc that is read: `PID/fd/N`, `PID/ns/user`, `PID/task/TID`.
+pub(super) type Name = heapless::String<32>;
 
 /// What tells one file from all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,11 @@ impl Proc {
     pub fn open() -> io::Result<Proc> {
         rustix::fs::open("/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .map(Proc)
+    }
+
+    /// Its descriptor.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     /// Every process there is now.

@@ -34,6 +34,8 @@ fn shell(processes: &mut Processes, directory: &str) -> Process {
             epoch: processes.epoch,
         },
         sharing: Sharing::Own,
+        identity: None,
+        life: Life::default(),
     }
 }
 

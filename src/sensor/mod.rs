@@ -2,32 +2,31 @@
 
 mod complaint;
 pub mod pipeline;
+mod source;
 
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::config::Config;
 use crate::event::{Bytes, Class};
-use crate::limits::RECORDS_PER_TURN;
-use crate::record::{Context, Provider};
+use crate::record::Context;
 use crate::say::{say, warn};
 use crate::sink::{Errno, Sink, SinkError, State, Target};
-use crate::source::ebpf::{Ebpf, StartError, Taken, cpus};
+use crate::source::{ebpf, netlink};
 use crate::stats::Totals;
 use crate::syscalls::Arch;
 use complaint::Complaint;
 use pipeline::{Output, Pipeline, monotonic_ns};
+use source::Turn;
+pub use source::{Fallback, Source};
 
 const SIGNALS: Token = Token(0);
 const SINK: Token = Token(1);
-/// Rings are only woken for; which one does not matter, all are drained.
-const RINGS: Token = Token(2);
 
 /// How long an event waits in a ring that is not filled to its watermark: while there is
 /// something to do, and while there is not.
@@ -37,17 +36,18 @@ const IDLE_TICK: Duration = Duration::from_millis(200);
 const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the kernel's loss counters and the CPUs are looked at.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
-/// Between the stamp of a record and its arrival in the ring: microseconds, unless the
-/// (virtual) CPU is taken away in between.
-const MERGE_SLACK_NS: u64 = 1_000_000;
 /// How long the receiver may take for what is left at the end.
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 
 /// Why the sensor does not start, or ends.
 #[derive(Debug)]
 pub enum SensorError {
-    /// The eBPF provider does not run.
-    Ebpf(StartError),
+    /// The eBPF provider does not run, and no other is to.
+    Ebpf(ebpf::StartError),
+    /// The process connector does not run any more.
+    Netlink(netlink::StartError),
+    /// It does not run, nor does eBPF, for this reason.
+    NoProvider(Fallback, netlink::StartError),
     /// There is no way out for events.
     Sink(SinkError),
     /// No syslog daemon has the socket at the start. One that leaves later is waited for.
@@ -66,7 +66,12 @@ impl SensorError {
     /// The kernel's error number, where there is one.
     pub fn errno(&self) -> Option<i32> {
         match self {
-            SensorError::Ebpf(error) => error.errno(),
+            SensorError::Ebpf(error) | SensorError::NoProvider(Fallback::Failed(error), _) => {
+                error.errno()
+            }
+            SensorError::Netlink(error) | SensorError::NoProvider(Fallback::Disabled, error) => {
+                error.errno()
+            }
             SensorError::Sink(SinkError::Output(error)) | SensorError::NoReceiver(error) => {
                 Some(error.raw_os_error())
             }
@@ -82,7 +87,12 @@ impl SensorError {
 impl fmt::Display for SensorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SensorError::Ebpf(error) => error.fmt(f),
+            SensorError::Ebpf(error) | SensorError::NoProvider(Fallback::Failed(error), _) => {
+                error.fmt(f)
+            }
+            SensorError::Netlink(error) | SensorError::NoProvider(Fallback::Disabled, error) => {
+                error.fmt(f)
+            }
             SensorError::Sink(error) => error.fmt(f),
             SensorError::NoReceiver(error) => {
                 write!(f, "the syslog daemon could not be reached: {error}")
@@ -104,10 +114,10 @@ impl std::error::Error for SensorError {}
 pub struct Sensor {
     poll: Poll,
     signals: Signals,
-    ebpf: Ebpf,
+    source: Source,
     pipeline: Pipeline,
     sink: Sink,
-    rings_lacking: Complaint,
+    source_lacking: Complaint,
     delivery: Complaint,
 }
 
@@ -135,33 +145,34 @@ impl Sensor {
         if let (Target::Unix(_), State::Down(error)) = (target, sink.state()) {
             return Err(SensorError::NoReceiver(error));
         }
+        let boot_id = boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?;
+        let source = Source::start(config.provider)?;
         let context = Context {
-            boot_id: boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?,
+            boot_id,
             start_ns: monotonic_ns(),
             hostname: Bytes::from_slice(hostname.as_bytes()).unwrap_or_default(),
             arch: Arch::HOST,
-            provider: Provider::Ebpf,
+            provider: source.provider(),
         };
         let mut pipeline = Pipeline::new(context, config.filter)
             .map_err(|error| SensorError::Proc("/proc", error.into()))?;
-        let ebpf = Ebpf::start().map_err(SensorError::Ebpf)?;
         // After attaching: a process that starts in between is seen by one or the other.
-        pipeline.scan_processes();
-        register_rings(&poll, &ebpf)?;
+        source.scan(&mut pipeline);
+        source.register(poll.registry())?;
         Ok(Sensor {
             poll,
             signals,
-            ebpf,
+            source,
             pipeline,
             sink,
-            rings_lacking: Complaint::default(),
+            source_lacking: Complaint::default(),
             delivery: Complaint::default(),
         })
     }
 
     /// The provider, for what is said at the start.
-    pub fn provider(&self) -> &Ebpf {
-        &self.ebpf
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Runs until SIGTERM or SIGINT. Not before the receiver has what was seen, if it takes it.
@@ -193,11 +204,10 @@ impl Sensor {
             }
             let now = Instant::now();
             self.sink.tick(self.poll.registry(), now);
-            let taken = self.drain(monotonic_ns().saturating_sub(MERGE_SLACK_NS));
-            tick = match taken {
-                RECORDS_PER_TURN => Duration::ZERO,
-                0 => IDLE_TICK,
-                _ => BUSY_TICK,
+            tick = match self.drain(None)? {
+                Turn::Full => Duration::ZERO,
+                Turn::Idle => IDLE_TICK,
+                Turn::Busy => BUSY_TICK,
             };
             if now >= next_housekeeping {
                 self.keep_house();
@@ -222,26 +232,30 @@ impl Sensor {
         }
     }
 
-    /// Takes what is in the rings, up to a turn's budget.
-    fn drain(&mut self, horizon_ns: u64) -> usize {
-        let (pipeline, sink) = (&mut self.pipeline, &mut self.sink);
-        self.ebpf.refresh(|loss| pipeline.lose(loss));
-        self.ebpf.drain(horizon_ns, RECORDS_PER_TURN, |taken| match taken {
-            Taken::Record { class, cpu, record } => pipeline.record(class, cpu, record, sink),
-            Taken::Loss(loss) => pipeline.lose(loss),
-        })
+    fn drain(&mut self, end_ns: Option<u64>) -> Result<Turn, SensorError> {
+        self.source.drain(end_ns, &mut self.pipeline, &mut self.sink)
+    }
+
+    /// Takes everything that was before this moment.
+    fn drain_all(&mut self) -> Result<(), SensorError> {
+        let end_ns = Some(monotonic_ns());
+        while self.drain(end_ns)? != Turn::Idle {}
+        Ok(())
     }
 
     /// What fails here is tried again the next time: a CPU may go offline between two looks.
     fn keep_house(&mut self) {
-        self.read_skipped();
+        self.source.read_losses(&mut self.pipeline);
         self.look_at_delivery();
-        let Ok(online) = cpus::online() else { return };
-        let synced = if self.ebpf.lacks_cpus(&online) { self.sync_rings(&online) } else { Ok(()) };
-        if let Some(error) = self.rings_lacking.news(synced.err()) {
+        let registry = self.poll.registry();
+        let kept = self.source.look_after(registry, &mut self.pipeline, &mut self.sink);
+        let missing = match self.source {
+            Source::Ebpf(_) => "events of that CPU",
+            Source::Netlink(..) => "events",
+        };
+        if let Some(error) = self.source_lacking.news(kept.err()) {
             warn(format_args!(
-                "{error}; it is tried again every second, and events of that CPU are missing \
-                 until it works"
+                "{error}; it is tried again every second, and {missing} are missing until it works"
             ));
         }
     }
@@ -262,20 +276,6 @@ impl Sensor {
         }
     }
 
-    fn sync_rings(&mut self, online: &[i32]) -> Result<(), SensorError> {
-        // Rings of CPUs that went offline are closed: what is in them is read before.
-        let now_ns = monotonic_ns();
-        while self.drain(now_ns) > 0 {}
-        let changed = self.ebpf.sync_cpus(online).map_err(SensorError::Ebpf);
-        let registered = register_rings(&self.poll, &self.ebpf);
-        changed.and(registered)
-    }
-
-    fn read_skipped(&mut self) {
-        let pipeline = &mut self.pipeline;
-        self.ebpf.read_skipped(|loss| pipeline.lose(loss));
-    }
-
     /// Counts what the sink could not deliver.
     fn note_shed(&mut self) {
         for loss in self.sink.take_shed().losses() {
@@ -287,9 +287,10 @@ impl Sensor {
     /// a tracepoint's event waits for every CPU (`tracepoint_synchronize_unregister`), some
     /// 60 ms each, and the last events should not wait for that.
     fn end(mut self) -> Result<(), SensorError> {
-        let now_ns = monotonic_ns();
-        while self.drain(now_ns) > 0 {}
-        self.read_skipped();
+        self.drain_all()?;
+        self.source.read_losses(&mut self.pipeline);
+        // Of what was lost, the messages tell that it makes come.
+        self.drain_all()?;
         let until = Instant::now() + DRAIN_TIME;
         self.note_shed();
         self.pipeline.flush(&mut self.sink);
@@ -303,9 +304,12 @@ impl Sensor {
         let shed = self.sink.take_shed();
         let undelivered = self.sink.backlog() as u64 + shed.queue.messages + shed.refused.messages;
         let Totals { received, excluded, lost } = self.pipeline.totals();
+        let detaching = match self.source {
+            Source::Ebpf(_) => "; detaching takes some seconds",
+            Source::Netlink(..) => "",
+        };
         say(format_args!(
-            "ending: {received} events seen, {excluded} of them excluded, {lost} lost; detaching \
-             takes some seconds"
+            "ending: {received} events seen, {excluded} of them excluded, {lost} lost{detaching}"
         ));
         match self.sink.state() {
             State::Closed => Err(SensorError::ReaderGone),
@@ -314,18 +318,6 @@ impl Sensor {
             _ => Err(SensorError::Undelivered(undelivered, None)),
         }
     }
-}
-
-fn register_rings(poll: &Poll, ebpf: &Ebpf) -> Result<(), SensorError> {
-    for fd in ebpf.fds() {
-        match poll.registry().register(&mut SourceFd(&fd), RINGS, Interest::READABLE) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(SensorError::Os("wait for a ring (epoll)", error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";

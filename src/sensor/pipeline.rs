@@ -8,6 +8,7 @@ use crate::limits::LINE_BYTES;
 use crate::process::Processes;
 use crate::record::{Context, Encoder, PushError};
 use crate::source::ebpf::decode::{Decoded, decode};
+use crate::source::netlink::decode::{Message, Told};
 use crate::stats::{Stats, Totals};
 
 /// Where finished lines go.
@@ -51,6 +52,11 @@ impl Pipeline {
         self.processes.scan();
     }
 
+    /// Learns them for a provider that tells ids only.
+    pub fn scan_identities(&mut self) {
+        self.processes.scan_identities();
+    }
+
     /// Totals since the start.
     pub fn totals(&self) -> Totals {
         self.stats.totals
@@ -69,24 +75,44 @@ impl Pipeline {
             Ok(Decoded::Relocation(to)) => self.processes.relocate(to, &mut self.event),
             Ok(Decoded::Event) if self.processes.is_told_twice(&self.event) => {}
             Ok(Decoded::Event) => {
-                self.stats.totals.received += 1;
                 self.processes.enrich(&mut self.event);
-                if self.filter.excludes(&self.event) {
-                    self.stats.totals.excluded += 1;
-                } else {
-                    self.write(output);
+                self.pass(output);
+            }
+        }
+    }
+
+    /// One message of the process connector.
+    pub fn message(&mut self, message: &Message, output: &mut impl Output) {
+        self.event.clear();
+        match message.tell(&mut self.event) {
+            Told::Event => {
+                if self.processes.complete(&mut self.event) {
+                    self.pass(output);
                 }
             }
+            Told::Change(change) => self.processes.change(change, &self.event),
+            Told::Nothing => {}
+        }
+    }
+
+    /// An event that is complete.
+    fn pass(&mut self, output: &mut impl Output) {
+        self.stats.totals.received += 1;
+        if self.filter.excludes(&self.event) {
+            self.stats.totals.excluded += 1;
+        } else {
+            self.write(output);
         }
     }
 
     /// Counts a loss, to be reported with the next [`flush`](Pipeline::flush), and forgets
     /// what it makes doubtful.
     pub fn lose(&mut self, loss: Loss) {
-        use LossPlace::{Malformed, ProgramSkipped, RingFull, RingOutput};
+        use LossPlace::{Connector, Malformed, ProgramSkipped, RingFull, RingOutput};
         match (loss.place, loss.class) {
             _ if loss.count == 0 => {}
-            (ProgramSkipped, _) | (RingFull | RingOutput | Malformed, Some(Class::Priority)) => {
+            (ProgramSkipped | Connector, _)
+            | (RingFull | RingOutput | Malformed, Some(Class::Priority)) => {
                 self.processes.forget();
             }
             (RingFull | RingOutput | Malformed, _) => self.processes.forget_places(),

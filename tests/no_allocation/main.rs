@@ -7,6 +7,7 @@ mod common;
 mod ring_file;
 
 mod allocator;
+mod netlink;
 mod pipeline;
 mod records;
 mod rings;

@@ -2,45 +2,60 @@
 
 use std::process::ExitCode;
 
+use super::connector;
 use crate::exit;
 use crate::limits;
 use crate::say;
-use crate::sensor::SensorError;
+use crate::sensor::{Fallback, SensorError};
 use crate::sink::Target;
 use crate::source::ebpf::StartError;
 use crate::source::ebpf::hooks::FormatError;
 use crate::source::ebpf::load_error::Failure;
 use rustix::process::{Resource, geteuid, getrlimit};
 
-const REPORT: &str = "report it with the kernel's version (uname -a)";
+pub(super) const REPORT: &str = "report it with the kernel's version (uname -a)";
 const KERNEL_NEEDED: &str = "a kernel from RHEL 7.6's 3.10.0-957 on with BPF is needed";
 
 /// Says it, and gives the exit code.
 pub(super) fn explain(error: &SensorError, target: &Target) -> ExitCode {
-    if let SensorError::Ebpf(StartError::Load(load)) = error
-        && load.failure == Failure::Verifier
-    {
-        say::lines(&load.log);
+    if let SensorError::Ebpf(ebpf) | SensorError::NoProvider(Fallback::Failed(ebpf), _) = error {
+        show_log(ebpf);
     }
-    let host = Host {
-        root: geteuid().is_root(),
-        locked_memory_limited: getrlimit(Resource::Memlock).current.is_some(),
-    };
+    let host = Host::read();
     let (code, sentence) = verdict(error, target, host);
     exit::fail(code, format_args!("{sentence}"))
 }
 
 /// What the advice depends on, beside the error.
 #[derive(Clone, Copy)]
-struct Host {
+pub(super) struct Host {
     root: bool,
     /// `RLIMIT_MEMLOCK` could not be raised.
     locked_memory_limited: bool,
 }
 
+impl Host {
+    pub(super) fn read() -> Host {
+        Host {
+            root: geteuid().is_root(),
+            locked_memory_limited: getrlimit(Resource::Memlock).current.is_some(),
+        }
+    }
+}
+
+/// What the verifier said, if it refused.
+pub(super) fn show_log(error: &StartError) {
+    if let StartError::Load(load) = error
+        && load.failure == Failure::Verifier
+    {
+        say::lines(&load.log);
+    }
+}
+
 fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
     let denied = matches!(error.errno(), Some(libc::EPERM | libc::EACCES));
-    if denied && !host.root && matches!(error, SensorError::Ebpf(_)) {
+    let of_provider = matches!(error, SensorError::Ebpf(_) | SensorError::NoProvider(..));
+    if denied && !host.root && of_provider {
         let sentence = "watching the host needs root; start it as root, or with sudo";
         return (exit::NOPERM, sentence.to_owned());
     }
@@ -48,9 +63,20 @@ fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
         return (exit::OSERR, format!("{error}; {remedy}"));
     }
     match error {
-        SensorError::Ebpf(ebpf) => {
-            let remedy = if denied { permission(ebpf, host) } else { remedy(ebpf) };
-            (exit::UNAVAILABLE, format!("{error}; {remedy}"))
+        SensorError::Ebpf(ebpf) => (exit::UNAVAILABLE, format!("{error}; {}", advice(ebpf, host))),
+        SensorError::NoProvider(Fallback::Failed(ebpf), netlink) => {
+            let sentence = format!("{error}; {}", advice(ebpf, host));
+            (exit::UNAVAILABLE, connector::or(sentence, ebpf, netlink))
+        }
+        SensorError::NoProvider(Fallback::Disabled, netlink) => (
+            exit::UNAVAILABLE,
+            format!(
+                "{error}; {}, or enable eBPF (features.ebpfSupplementaryEventProvider)",
+                connector::remedy(netlink)
+            ),
+        ),
+        SensorError::Netlink(netlink) => {
+            (exit::UNAVAILABLE, format!("{error}; {}", connector::remedy(netlink)))
         }
         SensorError::Sink(_) => {
             (exit::IOERR, format!("{error}; give it a file, a pipe or a terminal"))
@@ -72,6 +98,14 @@ fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
             (exit::IOERR, format!("{error}; look at the receiver, {target}"))
         }
         SensorError::Os(..) => (exit::OSERR, format!("{error}; {REPORT}")),
+    }
+}
+
+/// What to do about eBPF.
+pub(super) fn advice(error: &StartError, host: Host) -> String {
+    match error.errno() {
+        Some(libc::EPERM | libc::EACCES) => permission(error, host),
+        _ => remedy(error),
     }
 }
 

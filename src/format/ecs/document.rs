@@ -7,7 +7,7 @@ use super::shape::{
     Network, Original, Parent, Peer, Process, Thread,
 };
 use super::text::{Args, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid};
-use crate::event::{Action, Class, Endpoint, Event, Transport};
+use crate::event::{Action, Class, Endpoint, Event, NO_ID, Transport};
 use crate::record::Origin;
 use crate::syscalls::by_number;
 
@@ -60,8 +60,8 @@ fn process(event: &Event) -> Process<'_> {
         name: text(if file_name.is_empty() { &event.comm } else { file_name }),
         args: (!event.args.is_empty()).then_some(Args(&event.args)),
         args_count: event.args_count,
-        user: Some(Id { id: Some(Keyword(event.uid)) }),
-        group: Some(Id { id: Some(Keyword(event.gid)) }),
+        user: id(event.uid),
+        group: id(event.gid),
         thread: Some(Thread { id: Some(event.tid), name: text(&event.comm) }),
         // As a shell gives it: a signal is 128 and its number.
         exit_code: event.exit_status.map(|status| match status & 0x7f {
@@ -69,6 +69,10 @@ fn process(event: &Event) -> Process<'_> {
             signal => 128 + signal,
         }),
     }
+}
+
+fn id(id: u32) -> Option<Id> {
+    (id != NO_ID).then_some(Id { id: Some(Keyword(id)) })
 }
 
 fn file(event: &Event) -> Option<File<'_>> {

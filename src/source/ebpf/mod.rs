@@ -26,6 +26,7 @@ pub mod version_code;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
+use super::namespace;
 use crate::event::{Class, Loss, LossPlace};
 use crate::limits;
 pub use error::StartError;
@@ -72,7 +73,7 @@ pub struct Ebpf {
 impl Ebpf {
     /// Loads, attaches, opens the rings.
     pub fn start() -> Result<Ebpf, StartError> {
-        if !in_first_pid_namespace() {
+        if !namespace::is_first("pid") {
             return Err(StartError::PidNamespace);
         }
         // Not raisable without CAP_SYS_RESOURCE, and not needed from 5.11 on.
@@ -374,13 +375,6 @@ impl Ebpf {
         // As in `refresh`.
         let _ = self.losses.read_skipped(&self.object, each);
     }
-}
-
-/// `PROC_PID_INIT_INO` (linux `include/linux/proc_ns.h`) is the same on every kernel.
-fn in_first_pid_namespace() -> bool {
-    // Where /proc does not tell there is one for all.
-    std::fs::read_link("/proc/self/ns/pid")
-        .map_or(true, |own| own.as_os_str() == "pid:[4026531836]")
 }
 
 /// What a ring held.

@@ -1,0 +1,68 @@
+//! Where it runs instead of eBPF, and what is said then.
+
+use crate::support::confine::{require_mounts, without_bpf, without_list_of_cpus, without_tracefs};
+use crate::support::expect::{assert_complete, assert_same};
+use crate::support::{Sensor, child, decode, mote, require_connector, require_live, scratch};
+use crate::{Child, of, start};
+use rustix::process::Signal;
+use rustix::thread::UnshareFlags;
+use std::process::Command;
+
+/// Starts a sensor whose eBPF fails, and sees a process end.
+fn falls_back(confine: impl FnOnce(&mut Command), words: &[&str]) {
+    require_live();
+    require_connector();
+    require_mounts();
+    let (_guard, dir) = scratch();
+    let mut command = Command::new(mote());
+    command.args(["run", "--syslog", "stdout"]);
+    confine(&mut command);
+    let sensor = Sensor::start_command(&dir, command);
+    let log = sensor.log();
+    let pid = child::fork(|| 5);
+    child::ends_with(pid, 5);
+    sensor.stop();
+    let events = decode(&Sensor::records(&dir));
+    let told = Child(pid);
+    assert_same(&[told.fork(), told.exit(5)], &of(&events, &[pid]), true);
+    assert_complete(&events);
+    let said = ["mote: warning: eBPF does not run: ", "not files", "mote: ready: netlink"];
+    for word in said.iter().chain(words) {
+        assert!(log.contains(word), "`{word}` in {log}");
+    }
+}
+
+pub fn bpf_refused() {
+    falls_back(without_bpf, &["BPF", "CAP_BPF"]);
+}
+
+pub fn no_tracefs() {
+    falls_back(without_tracefs, &["tracefs", "mount -t tracefs"]);
+}
+
+pub fn no_list_of_cpus() {
+    falls_back(
+        |command| without_list_of_cpus(command, UnshareFlags::empty()),
+        &["list of CPUs", "mount -t sysfs"],
+    );
+}
+
+/// The kernel counts its listeners, and a sensor that is killed cannot say that it leaves.
+pub fn killed_sensor_starts_again() {
+    require_connector();
+    let (_guard, first) = scratch();
+    let (_guard, second) = scratch();
+    let mut sensor = start(&first);
+    sensor.signal(Signal::KILL);
+    sensor.wait();
+    // What nobody listens to.
+    child::ends_with(child::fork(|| 1), 1);
+    let sensor = start(&second);
+    let pid = child::fork(|| 6);
+    child::ends_with(pid, 6);
+    sensor.stop();
+    let events = decode(&Sensor::records(&second));
+    let told = Child(pid);
+    assert_same(&[told.fork(), told.exit(6)], &of(&events, &[pid]), true);
+    assert_complete(&events);
+}

@@ -1,0 +1,95 @@
+//! Programs that are started with less than they need.
+
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
+use rustix::mount::{mount, mount_change, unmount};
+use rustix::thread::{CapabilitySet, UnshareFlags, remove_capability_from_bounding_set};
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+/// Makes `command` run without these capabilities, after `before` was done with them.
+#[allow(unsafe_code)]
+pub fn without(
+    command: &mut Command,
+    capabilities: &'static [CapabilitySet],
+    before: impl Fn() -> io::Result<()> + Send + Sync + 'static,
+) {
+    // SAFETY: this process has one thread, so its forked child may do what it likes.
+    unsafe {
+        command.pre_exec(move || {
+            before()?;
+            // root gets at exec what its bounding set has.
+            for capability in capabilities {
+                remove_capability_from_bounding_set(*capability)?;
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Skips the test in a chroot: what is mounted there cannot be kept from the host, because
+/// propagation is changed at mount points only (mount(2), EINVAL).
+pub fn require_mounts() {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    if !mounts.lines().any(|line| line.split(' ').nth(1) == Some("/")) {
+        super::skip("the root is no mount point (a chroot?)");
+    }
+}
+
+/// A mount namespace of its own, from which nothing gets out.
+#[allow(unsafe_code)]
+pub fn private_mounts() -> io::Result<()> {
+    // SAFETY: no descriptor table is unshared.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS)? };
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
+    Ok(())
+}
+
+/// With tracefs in place, so that BPF is all that is missing.
+pub fn without_bpf(command: &mut Command) {
+    let place =
+        ["/sys/kernel/tracing", "/sys/kernel/debug"].into_iter().find(|p| Path::new(p).exists());
+    let place = place.expect("a place for tracefs");
+    without(
+        command,
+        &[CapabilitySet::BPF, CapabilitySet::SYS_ADMIN, CapabilitySet::PERFMON],
+        move || {
+            private_mounts()?;
+            Ok(mount("tracefs", place, "tracefs", MountFlags::empty(), None)?)
+        },
+    );
+}
+
+/// May load programs, may not mount: and there is no tracefs.
+pub fn without_tracefs(command: &mut Command) {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let mounted: Vec<CString> = mounts
+        .lines()
+        .map(|line| line.split(' ').collect::<Vec<_>>())
+        .filter(|fields| ["tracefs", "debugfs"].contains(&fields[2]))
+        .map(|fields| CString::new(fields[1]).unwrap())
+        .collect();
+    without(command, &[CapabilitySet::SYS_ADMIN], move || {
+        private_mounts()?;
+        // The innermost first.
+        mounted
+            .iter()
+            .rev()
+            .try_for_each(|place| unmount(place.as_c_str(), UnmountFlags::DETACH))?;
+        Ok(())
+    });
+}
+
+/// And with further namespaces of its own.
+#[allow(unsafe_code)]
+pub fn without_list_of_cpus(command: &mut Command, own: UnshareFlags) {
+    without(command, &[], move || {
+        private_mounts()?;
+        // SAFETY: no descriptor table is unshared.
+        unsafe { rustix::thread::unshare_unsafe(own)? };
+        Ok(mount("none", "/sys/devices/system/cpu", "tmpfs", MountFlags::empty(), None)?)
+    });
+}

@@ -1,0 +1,3 @@
+//! This machine: what it can do, and what follows from it. Facts apart from decisions.
+
+pub mod provider;

@@ -1,0 +1,95 @@
+//! Which provider runs: a pure function of facts.
+
+/// `features.ebpfSupplementaryEventProvider` of the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// eBPF, if it runs.
+    #[default]
+    Ebpf,
+    /// Not eBPF.
+    Netlink,
+}
+
+/// What is known of eBPF on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ebpf {
+    /// It was not tried.
+    Untried,
+    /// It was tried, and failed.
+    Failed(Failure),
+}
+
+/// How it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// This host does not give what it needs: BPF, tracefs, perf.
+    Host,
+    /// There is not enough of something now: descriptors, memory. Whoever runs the sensor
+    /// can change that, and another provider would hide it.
+    Shortage,
+    /// It was started by a user who may not watch others.
+    User,
+}
+
+/// All that the choice depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// What the configuration says.
+    pub wanted: Wanted,
+    /// What became of eBPF.
+    pub ebpf: Ebpf,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Start eBPF, and choose again if that fails.
+    Ebpf,
+    /// Start the process connector, for this reason.
+    Netlink(Reason),
+    /// End, with the error of eBPF.
+    Nothing,
+}
+
+/// Why it is not eBPF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The configuration says so.
+    Disabled,
+    /// It was tried and does not run.
+    Failed,
+}
+
+/// Chooses.
+pub fn choose(facts: Facts) -> Choice {
+    match (facts.wanted, facts.ebpf) {
+        (Wanted::Netlink, _) => Choice::Netlink(Reason::Disabled),
+        (Wanted::Ebpf, Ebpf::Untried) => Choice::Ebpf,
+        (Wanted::Ebpf, Ebpf::Failed(Failure::Host)) => Choice::Netlink(Reason::Failed),
+        (Wanted::Ebpf, Ebpf::Failed(Failure::Shortage | Failure::User)) => Choice::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case() {
+        for (wanted, ebpf, choice) in [
+            (Wanted::Ebpf, Ebpf::Untried, Choice::Ebpf),
+            (Wanted::Ebpf, Ebpf::Failed(Failure::Host), Choice::Netlink(Reason::Failed)),
+            (Wanted::Ebpf, Ebpf::Failed(Failure::Shortage), Choice::Nothing),
+            (Wanted::Ebpf, Ebpf::Failed(Failure::User), Choice::Nothing),
+            (Wanted::Netlink, Ebpf::Untried, Choice::Netlink(Reason::Disabled)),
+            (Wanted::Netlink, Ebpf::Failed(Failure::Host), Choice::Netlink(Reason::Disabled)),
+        ] {
+            assert_eq!(choose(Facts { wanted, ebpf }), choice, "{wanted:?} {ebpf:?}");
+        }
+    }
+
+    #[test]
+    fn ebpf_is_the_default() {
+        assert_eq!(Wanted::default(), Wanted::Ebpf);
+    }
+}

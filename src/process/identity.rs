@@ -1,0 +1,192 @@
+//! Who a process is for its events, where the provider tells ids only, and what else /proc
+//! tells of it.
+
+use core::fmt::Write;
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io;
+
+use super::proc::{Name, Proc};
+use crate::event::{Bytes, Event, NO_ID, append};
+use crate::limits::{ARGS_BYTES, COMM_BYTES};
+
+/// What an event says of its process beside its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub uid: u32,
+    pub gid: u32,
+    pub comm: [u8; COMM_BYTES],
+}
+
+impl Identity {
+    pub const UNKNOWN: Identity = Identity { uid: NO_ID, gid: NO_ID, comm: [0; COMM_BYTES] };
+
+    /// Says it in an event.
+    pub fn tell(&self, event: &mut Event) {
+        (event.uid, event.gid) = (self.uid, self.gid);
+        event.comm.clear();
+        append(&mut event.comm, self.comm.split(|byte| *byte == 0).next().unwrap_or_default());
+    }
+}
+
+/// A name with a fixed length.
+pub fn comm(name: &[u8]) -> [u8; COMM_BYTES] {
+    let mut comm = [0; COMM_BYTES];
+    comm.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+    comm
+}
+
+/// The arguments of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arguments {
+    /// They could not be read, or there are none.
+    Unread,
+    /// So many.
+    Whole(u32),
+    /// There are more.
+    Cut,
+}
+
+impl Proc {
+    /// Who a process is, and its parent.
+    pub fn identity(&self, pid: u32) -> Option<(Identity, u32)> {
+        // `Groups:`, which may be long, comes behind what is needed.
+        let mut buffer = [0; 512];
+        let status = self.read(pid, "status", &mut buffer)?;
+        let (uid, gid, ppid) = parse_status(status)?;
+        let mut buffer = [0; COMM_BYTES + 1];
+        let name = self.read(pid, "comm", &mut buffer)?;
+        let comm = comm(name.strip_suffix(b"\n").unwrap_or(name));
+        Some((Identity { uid, gid, comm }, ppid))
+    }
+
+    /// `/proc/PID/cmdline`: the arguments as they are now, each closed by a NUL.
+    ///
+    /// The kernel reads them from the process's memory, and waits for nobody's server that
+    /// may be behind it: only anonymous memory is read (`FOLL_ANON` of linux
+    /// `fs/proc/base.c`, from 4.17 and 3.10.0-957 on).
+    pub fn arguments(&self, pid: u32, args: &mut Bytes<ARGS_BYTES>) -> Arguments {
+        args.clear();
+        let mut buffer = [0; ARGS_BYTES + 1];
+        let Some(cmdline) = self.read(pid, "cmdline", &mut buffer) else {
+            return Arguments::Unread;
+        };
+        if append(args, cmdline) {
+            return Arguments::Cut;
+        }
+        // A process may have written over them (setproctitle(3)).
+        if args.last().is_some_and(|last| *last != 0) && args.push(0).is_err() {
+            return Arguments::Cut;
+        }
+        match args.iter().filter(|byte| **byte == 0).count() {
+            0 => Arguments::Unread,
+            count => Arguments::Whole(count as u32),
+        }
+    }
+
+    /// Whether a thread of a process lives besides `ending`, which ends or has ended, and the
+    /// leader, if that has ended.
+    pub fn others_live(&self, pid: u32, ending: u32, leader_ended: bool) -> bool {
+        let mut buffer = [0; 512];
+        let Some(stat) = self.read(pid, "stat", &mut buffer) else { return false };
+        let Some((leader_is_dead, threads)) = parse_threads(stat) else { return false };
+        if !leader_ended && !leader_is_dead {
+            return true;
+        }
+        // The leader is counted until the last thread is gone. One that ends is counted until
+        // it is buried: before it is told of, but in 3.10 after (`do_exit` of linux
+        // `kernel/exit.c`).
+        threads > 1 + u32::from(ending != pid && self.has_thread(pid, ending))
+    }
+
+    fn has_thread(&self, pid: u32, tid: u32) -> bool {
+        let mut name = Name::new();
+        write!(name, "{pid}/task/{tid}").is_ok()
+            && rustix::fs::accessat(
+                self.fd(),
+                name.as_str(),
+                rustix::fs::Access::EXISTS,
+                AtFlags::empty(),
+            )
+            .is_ok()
+    }
+
+    /// A file of `/proc/PID`, as far as there is room. `None`: it is gone or we may not.
+    fn read<'a>(&self, pid: u32, file: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+        let mut name = Name::new();
+        write!(name, "{pid}/{file}").ok()?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(self.fd(), name.as_str(), flags, Mode::empty()).ok()?;
+        let mut read = 0;
+        while read < buffer.len() {
+            match rustix::io::read(&file, &mut buffer[read..]) {
+                Ok(0) => break,
+                Ok(bytes) => read += bytes,
+                Err(io::Errno::INTR) => {}
+                Err(_) => return None,
+            }
+        }
+        Some(&buffer[..read])
+    }
+}
+
+/// The real user, the real group and the parent (proc_pid_status(5)). The name, which is the
+/// first line, has its newlines escaped.
+fn parse_status(status: &[u8]) -> Option<(u32, u32, u32)> {
+    let field = |key: &str| {
+        let mut lines = status.split(|byte| *byte == b'\n');
+        let line = lines.find_map(|line| line.strip_prefix(key.as_bytes()))?;
+        core::str::from_utf8(line).ok()?.split_ascii_whitespace().next()?.parse().ok()
+    };
+    Some((field("Uid:")?, field("Gid:")?, field("PPid:")?))
+}
+
+/// Whether the leader is a zombie or gone, and how many threads are counted
+/// (proc_pid_stat(5): the 3rd and the 20th field).
+fn parse_threads(stat: &[u8]) -> Option<(bool, u32)> {
+    let behind_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
+    let mut fields = core::str::from_utf8(&stat[behind_name..]).ok()?.split_ascii_whitespace();
+    let state = fields.next()?;
+    Some((matches!(state, "Z" | "X" | "x"), fields.nth(16)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_real_ids_are_the_first_of_four() {
+        let status = b"Name:\tUid: 7\\nGid: 8\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t42\n\
+            Ngid:\t0\nPid:\t42\nPPid:\t7\nTracerPid:\t0\nUid:\t1000\t0\t0\t0\nGid:\t100\t1\t1\t1\n";
+        assert_eq!(parse_status(status), Some((1000, 100, 7)));
+        assert_eq!(parse_status(b"Name:\tsh\nUid:\t1\n"), None);
+        assert_eq!(parse_status(b""), None);
+    }
+
+    #[test]
+    fn threads_are_the_twentieth_field() {
+        let stat = b"42 (a) b) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 12345 1 2";
+        assert_eq!(parse_threads(stat), Some((false, 3)));
+        let zombie = b"42 (sh) Z 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 1 2";
+        assert_eq!(parse_threads(zombie), Some((true, 1)));
+        assert_eq!(parse_threads(b"42 (sh) Z"), None);
+    }
+
+    #[test]
+    fn our_own_identity_is_read() {
+        let proc = Proc::open().unwrap();
+        let own = std::process::id();
+        let (identity, ppid) = proc.identity(own).unwrap();
+        assert_eq!(identity.uid, rustix::process::getuid().as_raw());
+        assert_eq!(identity.gid, rustix::process::getgid().as_raw());
+        assert_eq!(ppid, std::os::unix::process::parent_id());
+        let mut args = Bytes::new();
+        let count = std::env::args_os().count() as u32;
+        assert_eq!(proc.arguments(own, &mut args), Arguments::Whole(count));
+        assert!(args.ends_with(b"\0"));
+        // This thread is not the first one.
+        assert!(proc.others_live(own, own + 1, false));
+        assert!(!proc.others_live(4_194_305, 4_194_305, false));
+        assert_eq!(proc.arguments(4_194_305, &mut args), Arguments::Unread);
+    }
+}
