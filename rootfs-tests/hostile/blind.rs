@@ -1,6 +1,7 @@
 //! Attempts to keep events from being seen.
 
 use crate::support::expect::{assert_complete, assert_numbered, at};
+use crate::support::programs_are_skipped;
 use crate::support::runner::{Test, skip};
 use crate::support::sensor::decode_where;
 use crate::support::sys::{c, sys};
@@ -183,12 +184,6 @@ fn blocked_calls_hide_no_other_calls() {
 fn skipped(events: &[Value]) -> usize {
     let records = events.iter().filter(|e| at(e, "mote.lost.where") == "program_skipped");
     records.map(|e| at(e, "mote.lost.count").as_u64().unwrap() as usize).sum()
-}
-
-/// From 7.x on a program that is preempted is skipped for others.
-fn programs_are_skipped() -> bool {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    release.split('.').next().unwrap().parse::<u32>().unwrap() >= 7
 }
 
 /// All were seen. Where programs are skipped, what is missing has to be counted, and to be
