@@ -21,8 +21,12 @@ class Record:
     failed: list = field(default_factory=list)
     # `program/check` and why
     skipped: list = field(default_factory=list)
+    # `program/check` and why it was played once more
+    repeated: list = field(default_factory=list)
     problems: list = field(default_factory=list)
     memory_kib: int = 0
+    # Instructions that the verifier looked at in the program where these were most.
+    verified: int = 0
     boot_seconds: float = 0.0
     seconds: float = 0.0
     accel: str = ""
@@ -37,6 +41,7 @@ def record(kernel, result, mote):
     """The record of `result`, judged by the row `kernel`."""
     checks = [check.rsplit(" ", 1) for check in result.all_facts("check")]
     skipped = [fact.partition(" ")[::2] for fact in result.all_facts("skipped")]
+    repeated = [fact.partition(" ")[::2] for fact in result.all_facts("again")]
     made = Record(
         result="",
         kernel=result.fact("init", ""),
@@ -48,12 +53,16 @@ def record(kernel, result, mote):
         passed=sum(verdict == "ok" for _, verdict in checks),
         failed=[name for name, verdict in checks if verdict == "FAILED"],
         skipped=[list(pair) for pair in skipped],
+        repeated=[list(pair) for pair in repeated],
+        verified=int(result.fact("verified") or 0),
         memory_kib=int(result.fact("memory_kib") or 0),
         boot_seconds=round(result.boot_seconds or 0, 1),
         seconds=round(result.total_seconds, 1),
         accel=result.accel,
     )
     made.problems = result.problems + unexpected(kernel, made)
+    made.problems += [f"failed: {name}" for name in made.failed]
+    made.problems += [f"failed program: {fact}" for fact in result.all_facts("failed_program")]
     if error := result.fact("error"):
         made.problems.append(f"sensor: {error}")
     made.result = FAILED if made.problems else PASSED

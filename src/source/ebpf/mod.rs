@@ -88,12 +88,7 @@ impl Ebpf {
         if possible_cpus > limits::CPUS {
             return Err(StartError::Cpus(possible_cpus));
         }
-        let usual = hooks::calls_are_usual(&tracefs).map_err(StartError::Format)?;
-        let kernel = Kernel {
-            context: if usual { CallContext::Usual } else { CallContext::Measured },
-            exec_kprobes: !hooks::has_execve(&tracefs).map_err(StartError::Format)?,
-            calls_run_twice: hooks::calls_are_preemptible(&tracefs).map_err(StartError::Format)?,
-        };
+        let kernel = Kernel::from_tracefs(&tracefs).map_err(StartError::Format)?;
         let object = Object::load(kernel, possible_cpus as u32).map_err(StartError::Load)?;
         settings.calls_run_twice = kernel.calls_run_twice.into();
         let mut provider = Ebpf {
