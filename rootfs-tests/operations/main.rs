@@ -69,7 +69,7 @@ fn can_be_played(case: &Case) -> bool {
         ("execveat", libc::SYS_execveat),
         ("openat2", libc::SYS_openat2),
         ("clone3", libc::SYS_clone3),
-        ("fchmodat2", libc::SYS_fchmodat2),
+        ("fchmodat2", support::sys::numbers::SYS_fchmodat2),
     ];
     let Some((name, number)) = newer.iter().find(|(name, _)| case.name.starts_with(name)) else {
         return true;

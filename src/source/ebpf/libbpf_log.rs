@@ -92,19 +92,25 @@ impl Tail {
     }
 }
 
+/// A `va_list` as a function takes it: on x86-64 an array, which decays.
+#[cfg(target_arch = "x86_64")]
+type Arguments = *mut bpf_sys::__va_list_tag;
+/// On arm64 a struct, which bindgen makes an array of its size; either goes by the address of
+/// a copy, as all that has more than 16 bytes (AAPCS64, stage B of parameter passing).
+#[cfg(target_arch = "aarch64")]
+type Arguments = bpf_sys::va_list;
+
 unsafe extern "C" {
     /// GNU and BSD: allocates what the text needs.
-    fn vasprintf(
-        to: *mut *mut c_char,
-        format: *const c_char,
-        arguments: *mut bpf_sys::__va_list_tag,
-    ) -> c_int;
+    #[cfg_attr(target_arch = "aarch64", expect(improper_ctypes, reason = "see Arguments"))]
+    fn vasprintf(to: *mut *mut c_char, format: *const c_char, arguments: Arguments) -> c_int;
 }
 
+#[cfg_attr(target_arch = "aarch64", expect(improper_ctypes_definitions, reason = "see Arguments"))]
 unsafe extern "C" fn on_message(
     level: bpf_sys::libbpf_print_level,
     format: *const c_char,
-    arguments: *mut bpf_sys::__va_list_tag,
+    arguments: Arguments,
 ) -> c_int {
     let errno = io::Error::last_os_error().raw_os_error();
     let is_detail = level > bpf_sys::libbpf_print_level_LIBBPF_INFO;
