@@ -49,9 +49,9 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolcha
 	@scripts/packages $(BUILD_PACKAGES)
 	@scripts/fuzz $(FUZZ_SECONDS)
 
-kernels: ## the kernels that this machine's package sources have, to target/kernels
+kernels: ## the kernels that this machine's package sources have, to target/kernels; ROW=names
 	@scripts/packages python3
-	@qemu/fetch
+	@qemu/fetch $(ROW)
 
 # ROW: rows of qemu/kernels.toml. KERNEL: an image for one of them. JOBS: guests at a time.
 MATRIX := qemu/matrix $(foreach row,$(ROW),--row $(row)) $(if $(KERNEL),--kernel $(KERNEL)) \

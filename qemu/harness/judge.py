@@ -32,6 +32,11 @@ class Record:
     accel: str = ""
     # Boots that ended before init.
     aborted: int = 0
+    # Runs that failed before the one that is recorded.
+    failed_before: int = 0
+    # Memory of the second guest, and what the sensor took there.
+    small_mib: int = 0
+    small_memory_kib: int = 0
 
     def as_dict(self):
         return asdict(self)
@@ -67,6 +72,22 @@ def record(kernel, result, mote):
         made.problems.append(f"sensor: {error}")
     made.result = FAILED if made.problems else PASSED
     return made
+
+
+def summary(made):
+    """The result, and how many runs failed before it."""
+    before = f" at attempt {made.failed_before + 1}" if made.failed_before else ""
+    return made.result + before
+
+
+def add_small(made, kernel, result):
+    """Adds the run in the guest with little memory, which has only the sensor's own checks."""
+    small = record(kernel, result, made.mote)
+    made.small_mib = kernel.small_mib
+    made.small_memory_kib = small.memory_kib
+    made.problems += [f"with {kernel.small_mib} MiB: {problem}" for problem in small.problems]
+    if small.problems:
+        made.result = FAILED
 
 
 def unexpected(kernel, made):

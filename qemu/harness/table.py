@@ -29,6 +29,7 @@ class Kernel:
     provider: str
     suites: tuple = ()
     lacks: tuple | None = None
+    small_mib: int | None = None
 
     @property
     def folder(self):

@@ -1,11 +1,8 @@
 """What is got to build for another architecture."""
-import importlib.machinery
-import importlib.util
 import io
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import tomllib
 import unittest
@@ -15,17 +12,10 @@ from unittest import mock
 
 from harness import ROOT, apt, target
 
-
-def load_fetch():
-    """cross/fetch as a module: a program has no .py."""
-    loader = importlib.machinery.SourceFileLoader("cross_fetch", str(ROOT / "cross/fetch"))
-    with mock.patch.object(sys, "dont_write_bytecode", True):
-        module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-        loader.exec_module(module)
-    return module
+from .program import load
 
 
-fetch = load_fetch()
+fetch = load("cross/fetch")
 
 
 class Client:
