@@ -151,6 +151,9 @@ struct mote_settings {
 	mote_u32 file_path_offset;
 	mote_u32 dentry_parent_offset;
 	mote_u32 mount_offset; /* of the vfsmount in struct mount */
+	/* Measured at start on arm64, for arguments; 0: not known. */
+	mote_u32 task_mm_offset;
+	mote_u32 mm_arg_start_offset;
 	mote_u32 reserved;
 	mote_u64 host_mount; /* the vfsmount that all the host's paths begin at */
 };

@@ -85,10 +85,10 @@ struct Known<'a> {
     path: &'a [u8],
 }
 
-const PEEK_BYTES: usize = (MOTE_PEEK_CHUNKS * MOTE_PEEK_CHUNK_BYTES) as usize;
+pub(super) const PEEK_BYTES: usize = (MOTE_PEEK_CHUNKS * MOTE_PEEK_CHUNK_BYTES) as usize;
 
 /// Bytes of the kernel's memory; those that cannot be read are 0.
-trait Memory {
+pub(super) trait Memory {
     fn read(&mut self, address: u64) -> Option<[u8; PEEK_BYTES]>;
 
     /// The pointers at an address.
@@ -102,7 +102,7 @@ trait Memory {
     }
 }
 
-struct Kernel<'a>(&'a Object);
+pub(super) struct Kernel<'a>(pub &'a Object);
 
 impl Kernel<'_> {
     fn ask(&self, address: u64) -> Option<mote_peek> {
@@ -112,7 +112,8 @@ impl Kernel<'_> {
         self.0.peek().ok().filter(|peek| peek.done != 0)
     }
 
-    fn task(&self) -> Option<u64> {
+    /// Our own `task_struct`.
+    pub fn task(&self) -> Option<u64> {
         Some(self.ask(0)?.task)
     }
 }
@@ -123,7 +124,7 @@ impl Memory for Kernel<'_> {
     }
 }
 
-fn word(bytes: &[u8], offset: usize) -> Option<u64> {
+pub(super) fn word(bytes: &[u8], offset: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(bytes.get(offset..offset + 8)?.try_into().ok()?))
 }
 

@@ -1,6 +1,7 @@
 //! The eBPF provider: programs on tracepoints, and the rings that they fill.
 
 pub mod abi;
+pub mod arguments;
 pub mod btf;
 pub mod counters;
 pub mod cpus;
@@ -13,6 +14,7 @@ mod libbpf_log;
 pub mod load_error;
 pub mod losses;
 pub mod measure;
+mod measured;
 pub mod object;
 pub mod perf;
 mod preempt;
@@ -30,11 +32,9 @@ use crate::event::{Class, Loss, LossPlace};
 use crate::limits;
 pub use error::StartError;
 
-use abi::record::mote_settings;
 use hooks::{FormatError, Hook};
 use kprobe::{Definition, Kprobe};
 use losses::Losses;
-use measure::Offsets;
 use object::{CallContext, Kernel, Object};
 use ring::{Entry, Ring};
 use rings::{Origin, Rings};
@@ -120,6 +120,7 @@ impl Ebpf {
         provider.last_thread_known =
             settings.exit_group_dead_offset != 0 || offsets.signal.is_some();
         provider.measure_files(&tracefs, &mut settings)?;
+        provider.measure_arguments(&tracefs, &mut settings)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.attach_all(&tracefs)?;
         Ok(provider)
@@ -192,63 +193,6 @@ impl Ebpf {
             let ring = Ring::open(cpu, bytes, watermark).map_err(failed)?;
             self.object.set_ring(map, index, ring.as_fd()).map_err(failed)?;
             self.rings.add(ring, class, index);
-        }
-        Ok(())
-    }
-
-    /// Finds out what a call's context is like, where tracefs does not tell.
-    fn measure_calls(
-        &self,
-        tracefs: &Tracefs,
-        settings: &mut mote_settings,
-    ) -> Result<(), StartError> {
-        if self.kernel.context == CallContext::Usual {
-            return Ok(());
-        }
-        let attached = self.attach(tracefs, hooks::TRIAL)?;
-        let offsets = match attached {
-            Some(_) => measure::call_offsets(&self.object, settings).unwrap_or(None),
-            None => None,
-        };
-        let unknown = FormatError::Layout(hooks::TRIAL.event, "args");
-        let offsets = offsets.ok_or(StartError::Format(unknown))?;
-        settings.call_number_offset = offsets.number;
-        settings.call_args_offset = offsets.args;
-        self.object.set_settings(settings).map_err(StartError::Settings)
-    }
-
-    fn measure(&self, tracefs: &Tracefs, settings: &mote_settings) -> Result<Offsets, StartError> {
-        const EVENT: &str = "sched_process_exit";
-        let hook = Hook { category: "sched", event: EVENT, program: "probe_exit" };
-        let attached = self.attach(tracefs, hook)?;
-        if attached.is_none() {
-            return Ok(Offsets::default());
-        }
-        // What is not known is said at the start.
-        Ok(measure::offsets(&self.object, settings).unwrap_or_default())
-    }
-
-    /// Finds out how a descriptor is followed. What is not known is said at the start.
-    fn measure_files(
-        &mut self,
-        tracefs: &Tracefs,
-        settings: &mut mote_settings,
-    ) -> Result<(), StartError> {
-        if settings.task_signal_offset == 0 {
-            return Ok(());
-        }
-        let attached = self.attach(tracefs, hooks::PEEK)?;
-        if attached.is_none() {
-            return Ok(());
-        }
-        if let Ok(Some(files)) = files::files(&self.object, settings) {
-            settings.task_files_offset = files.offsets.task_files;
-            settings.files_fdt_offset = files.offsets.files_fdt;
-            settings.file_path_offset = files.offsets.file_path;
-            settings.dentry_parent_offset = files.offsets.dentry_parent;
-            settings.mount_offset = files.offsets.mount;
-            settings.host_mount = files.host_mount;
-            self.descriptors_known = true;
         }
         Ok(())
     }
