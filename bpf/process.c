@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Processes: exec, fork. */
-#include "names.h"
+#include "args.h"
 
 struct exec_slot {
 	struct claim claim;
@@ -41,63 +41,6 @@ INLINE struct exec_slot *claim_exec_overflow(void)
 		return 0;
 	}
 	return slot;
-}
-
-/* Reads the next argument. Returns whether there may be another one.
- *
- * What is known so far is kept in the record and not in registers: so every turn begins
- * alike for the verifier, which else walks each way through all turns (3.10.el7 gives up
- * after 131,072 instructions). */
-INLINE int read_arg(struct mote_exec *exec, const void *const *from)
-{
-	const void *arg = 0;
-	u64 used;
-	long bytes;
-
-	if (!is_user(from) || probe_read(&arg, sizeof(arg), from)) {
-		exec->header.flags |= MOTE_ARGS_UNREAD;
-		return 0;
-	}
-	if (!arg)
-		return 0;
-	used = exec->args_bytes;
-	if (exec->args_count >= MOTE_ARGS_MAX || used >= MOTE_ARGS_BYTES) {
-		exec->header.flags |= MOTE_ARGS_CUT;
-		return 0;
-	}
-	/* What it is by now: said to the verifier in a way that is not optimized away. */
-	KEEP_IN_REGISTER(used);
-	used &= MOTE_ARGS_BYTES;
-	bytes = is_user(arg) ? probe_read_str(exec->data + used, MOTE_ARGS_BYTES, arg) : -1;
-	if (bytes < 0)
-		exec->header.flags |= MOTE_ARGS_UNREAD;
-	if (bytes <= 0) {
-		/* Keeps its place, empty; it is, where the helper says 0 (read_name). */
-		exec->data[used] = 0;
-		bytes = 1;
-	}
-	if (bytes >= MOTE_ARGS_BYTES) {
-		exec->header.flags |= MOTE_ARGS_CUT;
-		bytes = MOTE_ARGS_BYTES;
-	}
-	exec->args_bytes = used + bytes;
-	exec->args_count += 1;
-	return 1;
-}
-
-INLINE void read_args(struct mote_exec *exec, const void *const *argv)
-{
-	exec->args_bytes = 0;
-	exec->args_count = 0;
-	exec->header.flags = 0;
-#pragma clang loop unroll(full)
-	for (int i = 0; i <= MOTE_ARGS_MAX; i++)
-		if (!read_arg(exec, argv + i))
-			break;
-	if (exec->args_bytes > MOTE_ARGS_BYTES) {
-		exec->header.flags |= MOTE_ARGS_CUT;
-		exec->args_bytes = MOTE_ARGS_BYTES;
-	}
 }
 
 /* Reads the executed path behind the arguments. */
@@ -189,14 +132,12 @@ INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const 
 
 CALL_PROGRAM(enter_execve)
 {
-	enter_exec(ctx, call_number(ctx), AT_FDCWD, (void *)argument(ctx, 0),
-			  (void *)argument(ctx, 1));
+	enter_exec(ctx, call_number(ctx), AT_FDCWD, address(ctx, 0), address(ctx, 1));
 }
 
 CALL_PROGRAM(enter_execveat)
 {
-	enter_exec(ctx, call_number(ctx), argument(ctx, 0), (void *)argument(ctx, 1),
-			  (void *)argument(ctx, 2));
+	enter_exec(ctx, call_number(ctx), argument(ctx, 0), address(ctx, 1), address(ctx, 2));
 }
 
 /* execve and execveat return only when they fail, or after exec_done was run. */
@@ -283,6 +224,8 @@ int exec_done(void *ctx)
 		slot->exec.args_count = 0;
 		slot->exec.dirfd = AT_FDCWD;
 		slot->entered_ns = ktime_get_ns();
+	} else {
+		copy_args(&slot->exec, set);
 	}
 	/* __data_loc: the low half is an offset from the record (include/trace/trace_events.h). */
 	probe_read(&location, sizeof(location), ctx + set->exec_filename_offset);

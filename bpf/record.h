@@ -140,6 +140,7 @@ struct mote_settings {
 	mote_u32 task_signal_offset;
 	mote_u32 task_leader_offset;
 	mote_u32 task_mm_offset;
+	mote_u32 mm_arg_start_offset; /* known if that of mm is */
 	mote_u32 signal_exit_code_offset; /* of group_exit_code in struct signal_struct */
 	/* In the context of syscalls:* tracepoints; for the object that needs them. */
 	mote_u32 call_number_offset;
@@ -154,6 +155,7 @@ struct mote_settings {
 	mote_u32 file_path_offset;
 	mote_u32 dentry_parent_offset;
 	mote_u32 mount_offset; /* of the vfsmount in struct mount */
+	mote_u32 reserved;
 	mote_u64 host_mount; /* the vfsmount that all the host's paths begin at */
 };
 

@@ -13,6 +13,8 @@ mod files;
 mod names;
 mod order;
 mod processes;
+#[cfg(target_arch = "aarch64")]
+mod tags;
 
 use call::{Case, Place};
 use serde_json::Value;
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
         ("operations_that_end_processes", || play(exits::CASES)),
         ("operations_on_connections", || play(connections::CASES)),
         ("operations_by_others", || play(actors::CASES)),
+        #[cfg(target_arch = "aarch64")]
+        ("operations_with_tagged_addresses", || play(tags::CASES)),
         ("events_of_two_cpus_keep_their_order", order::events_of_two_cpus_keep_their_order),
     ])
 }

@@ -8,10 +8,9 @@
 //! `include/linux/sched/signal.h`): children end by exit_group(2) with a status that we
 //! choose, and before we wait for them their signal_struct is searched for it.
 //!
-//! `task_struct.group_leader`, before `ptraced`, and `mm`, before `active_mm`, are looked for
-//! in our own task_struct: we have one thread, so it is our own address, and an empty list
-//! follows it; and both mm are the one whose beginning and end of code and data /proc tells
-//! (`include/linux/sched.h`, `mm_types.h`).
+//! `task_struct.group_leader`, before `ptraced`, is looked for in our own task_struct: we have
+//! one thread, so it is our own address, and an empty list follows it
+//! (`include/linux/sched.h`).
 
 use std::io;
 
@@ -26,23 +25,14 @@ use super::peek::{Kernel, Memory, word};
 pub struct Offsets {
     /// Of `signal_struct.group_exit_code`, in bytes.
     pub group_exit_code: Option<u32>,
-    /// Where a thread finds out what its process's first thread did.
-    pub leader: Option<Leader>,
-}
-
-/// In a `task_struct`, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leader {
-    /// Of `group_leader`.
-    pub task: u32,
-    /// Of `mm`.
-    pub mm: u32,
+    /// Of `task_struct.group_leader`.
+    pub leader: Option<u32>,
 }
 
 const TASK_BYTES: usize = (MOTE_PROBE_CHUNKS * MOTE_PROBE_CHUNK_BYTES) as usize;
-/// Of signal_struct and mm_struct: what is looked for lies within the first 400 on 3.10 to
-/// 6.18, and debugging options make it more.
-const STRUCT_BYTES: usize = 1024;
+/// Of signal_struct: what is looked for lies within the first 400 on 3.10 to 6.18, and debugging
+/// options make it more.
+const SIGNAL_BYTES: usize = 1024;
 const SIGNAL_GROUP_EXIT: i32 = 4;
 
 /// Measures with `probe_exit` and `probe_memory` attached, from `task_struct.signal`, which
@@ -55,13 +45,12 @@ pub fn offsets(object: &Object, settings: &mote_settings) -> io::Result<Offsets>
         let found = end_as_a_whole(object, settings, child, |copy| {
             object.set_settings(&ours).ok()?;
             let signal = word(&copy.task, signal_at).filter(|address| is_kernel(*address))?;
-            Some(group_exit_codes(&Kernel::new(object).bytes(signal, STRUCT_BYTES)?, child.status))
+            Some(group_exit_codes(&Kernel::new(object).bytes(signal, SIGNAL_BYTES)?, child.status))
         })?;
         codes.narrow(found.flatten().unwrap_or_default());
     }
     object.set_settings(&ours)?;
-    let stat = std::fs::read("/proc/self/stat")?;
-    let leader = segments(&stat).and_then(|own| leader(&mut Kernel::new(object), &own));
+    let leader = leader(&mut Kernel::new(object));
     object.set_settings(settings)?;
     Ok(Offsets { group_exit_code: codes.only(), leader })
 }
@@ -74,12 +63,12 @@ fn group_exit_codes(signal: &[u8], status: u8) -> Vec<u32> {
     places.filter(|(_, window)| *window == row).map(|(at, _)| at as u32).collect()
 }
 
-fn leader(kernel: &mut Kernel, own_segments: &[u8]) -> Option<Leader> {
+fn leader(kernel: &mut Kernel) -> Option<u32> {
     let task = kernel.task()?;
     // More than a task_struct has: behind it lies another task's, or what was one. Its
     // group_leader may even have been at our address. What comes first is ours.
     let bytes = kernel.bytes(task, TASK_BYTES)?;
-    Some(Leader { task: find_leader(&bytes, task)?, mm: find_mm(kernel, &bytes, own_segments)? })
+    find_leader(&bytes, task)
 }
 
 /// The first place at which `group_leader` may stand.
@@ -93,39 +82,8 @@ fn find_leader(bytes: &[u8], task: u64) -> Option<u32> {
     (0..bytes.len()).step_by(8).find(is_leader).map(|at| at as u32)
 }
 
-/// The first place at which `mm` may stand.
-fn find_mm(memory: &mut impl Memory, bytes: &[u8], segments: &[u8]) -> Option<u32> {
-    let mut is_mm = |at: &usize| {
-        // Some are stored with a value in their low bits.
-        let pointer = |at| word(bytes, at).filter(|value| is_kernel(*value) && value % 8 == 0);
-        let Some(mm) = pointer(*at).filter(|mm| pointer(at + 8) == Some(*mm)) else { return false };
-        let target = memory.bytes(mm, STRUCT_BYTES).unwrap_or_default();
-        target.windows(segments.len()).step_by(8).any(|window| window == segments)
-    };
-    (0..bytes.len()).step_by(8).find(&mut is_mm).map(|at| at as u32)
-}
-
-/// `start_code`, `end_code`, `start_data` and `end_data` as mm_struct has them in a row, from
-/// /proc/PID/stat, whose fields proc(5) numbers from 1.
-fn segments(stat: &[u8]) -> Option<Vec<u8>> {
-    let behind_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
-    let fields: Vec<u64> = std::str::from_utf8(&stat[behind_name..])
-        .ok()?
-        .split_ascii_whitespace()
-        // Some are negative, and the state is a letter.
-        .map(|field| field.parse().unwrap_or(0))
-        .collect();
-    let mut words = Vec::new();
-    for number in [26, 27, 45, 46] {
-        let address = fields.get(number - 3).filter(|address| **address != 0)?;
-        words.extend(address.to_ne_bytes());
-    }
-    Some(words)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::peek::PEEK_BYTES;
     use super::*;
 
     fn bytes(words: &[u64]) -> Vec<u8> {
@@ -155,39 +113,5 @@ mod tests {
         const TASK: u64 = 0xffff_8881_0000_0000;
         let task = [TASK, TASK + 8, TASK + 8, 0, TASK, TASK + 40, TASK + 40];
         assert_eq!(find_leader(&bytes(&task), TASK), Some(0));
-    }
-
-    /// A kernel with one thing in it.
-    struct One(u64, Vec<u8>);
-
-    impl Memory for One {
-        fn read(&mut self, address: u64) -> Option<[u8; PEEK_BYTES]> {
-            let mut read = [0; PEEK_BYTES];
-            if address == self.0 {
-                read[..self.1.len()].copy_from_slice(&self.1);
-            }
-            Some(read)
-        }
-    }
-
-    #[test]
-    fn the_mm_is_known_by_our_own_segments() {
-        const MM: u64 = 0xffff_8881_0000_1000;
-        let own = bytes(&[1, 2, 3, 4]);
-        let mut memory = One(MM, bytes(&[9, 1, 2, 3, 4]));
-        // Two creds, the other way round, and the mm's.
-        let task = bytes(&[MM + 64, MM + 64, MM, 0, MM, MM, 0]);
-        assert_eq!(find_mm(&mut memory, &task, &own), Some(32));
-        assert_eq!(find_mm(&mut memory, &task, &bytes(&[1, 2, 3, 5])), None);
-    }
-
-    #[test]
-    fn segments_are_read_behind_any_name() {
-        let fields: Vec<String> = (3..=52).map(|number| number.to_string()).collect();
-        let stat = format!("7 (a) b) {}\n", fields.join(" "));
-        assert_eq!(segments(stat.as_bytes()), Some(bytes(&[26, 27, 45, 46])));
-        assert_eq!(segments(stat.replace(" 45 ", " 0 ").as_bytes()), None);
-        assert_eq!(segments(b"7 (a) S 1"), None);
-        assert_eq!(segments(b""), None);
     }
 }

@@ -4,7 +4,7 @@ use super::abi::record::mote_settings;
 use super::hooks::{self, FormatError, Hook};
 use super::object::CallContext;
 use super::tracefs::Tracefs;
-use super::{Ebpf, StartError, exits, files, measure};
+use super::{Ebpf, StartError, exits, files, measure, mm};
 
 /// What could be measured of this kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,24 @@ impl Ebpf {
         self.object.set_settings(settings).map_err(StartError::Settings)
     }
 
-    /// Finds out how processes end. What is not known is said at the start.
+    /// Finds out where a process has its memory, and its arguments there.
+    pub(super) fn measure_memory(
+        &self,
+        tracefs: &Tracefs,
+        settings: &mut mote_settings,
+    ) -> Result<(), StartError> {
+        let attached = self.attach(tracefs, hooks::PEEK)?;
+        if attached.is_none() {
+            return Ok(());
+        }
+        if let Ok(Some(offsets)) = mm::offsets(&self.object, settings) {
+            settings.task_mm_offset = offsets.task_mm;
+            settings.mm_arg_start_offset = offsets.mm_arg_start;
+        }
+        Ok(())
+    }
+
+    /// Finds out how processes end, for which the memory is needed. What is not known is said at the start.
     pub(super) fn measure_exits(
         &mut self,
         tracefs: &Tracefs,
@@ -67,11 +84,11 @@ impl Ebpf {
             None => exits::Offsets::default(),
         };
         settings.signal_exit_code_offset = offsets.group_exit_code.unwrap_or(0);
-        if let Some(leader) = offsets.leader {
-            settings.task_leader_offset = leader.task;
-            settings.task_mm_offset = leader.mm;
+        if settings.task_mm_offset != 0 {
+            settings.task_leader_offset = offsets.leader.unwrap_or(0);
         }
-        self.known.group_status = offsets.group_exit_code.is_some() && offsets.leader.is_some();
+        self.known.group_status =
+            settings.signal_exit_code_offset != 0 && settings.task_leader_offset != 0;
         Ok(())
     }
 

@@ -16,6 +16,7 @@ mod libbpf_log;
 pub mod load_error;
 pub mod losses;
 pub mod measure;
+pub mod mm;
 pub mod object;
 mod peek;
 pub mod perf;
@@ -107,6 +108,7 @@ impl Ebpf {
         provider.sync_cpus(&online)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.measure_calls(&tracefs, &mut settings)?;
+        provider.measure_memory(&tracefs, &mut settings)?;
         provider.measure_exits(&tracefs, &mut settings)?;
         provider.measure_files(&tracefs, &mut settings)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
