@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Processes: exec, fork, exit. */
+/* Processes: exec, fork. */
 #include "names.h"
 
 struct exec_slot {
@@ -321,62 +321,5 @@ int fork_done(void *ctx)
 	set_identity(&fork.header, id);
 	fork.header.time_ns = ktime_get_ns();
 	send_priority(ctx, &fork, sizeof(fork));
-	return 0;
-}
-
-/* Whether no thread of the process is left, of those that have not begun to end.
- *
- * `live` follows `sigcnt` in struct signal_struct from 2.6 to today (linux
- * include/linux/sched/signal.h), and is counted down before the tracepoint. Two threads
- * that end at once may both find it 0: user space takes the first. */
-INLINE int is_group_dead(void *ctx, const struct mote_settings *set, u64 id)
-{
-	const u8 *signal = 0;
-	u32 live = 1;
-	u8 group_dead = 0;
-
-	if (set->exit_group_dead_offset) {
-		probe_read(&group_dead, 1, ctx + set->exit_group_dead_offset);
-		return group_dead;
-	}
-	if (set->task_signal_offset &&
-	    !probe_read(&signal, sizeof(signal), (void *)get_current_task() + set->task_signal_offset) &&
-	    !probe_read(&live, sizeof(live), signal + sizeof(u32)))
-		return live == 0;
-	/* The first thread stands for the process. */
-	return (u32)id == (u32)(id >> 32);
-}
-
-/* sched:sched_process_exit, once a thread. */
-SEC("tracepoint/thread_exit")
-int thread_exit(void *ctx)
-{
-	const struct mote_settings *set = get_settings();
-	u64 id = get_current_pid_tgid();
-	struct call_slot *call = find_call(id);
-	struct exec_slot *exec = find_exec(id);
-	struct mote_exit exit = {};
-
-	/* Killed inside a call: it will not return. */
-	if (call)
-		release(&call->claim);
-	if (exec)
-		release(&exec->claim);
-	unmark_returning();
-	if (!set || is_own(set, id))
-		return 0;
-	if (!is_group_dead(ctx, set, id))
-		return 0;
-	exit.header.kind = MOTE_KIND_EXIT;
-	exit.header.syscall = -1;
-	if (!set->task_exit_code_offset ||
-	    probe_read(&exit.status, sizeof(exit.status),
-		       (void *)get_current_task() + set->task_exit_code_offset))
-		exit.header.flags = MOTE_STATUS_UNKNOWN;
-	set_identity(&exit.header, id);
-	/* The process, not the thread that happened to be last. */
-	exit.header.tid = exit.header.pid;
-	exit.header.time_ns = ktime_get_ns();
-	send_priority(ctx, &exit, sizeof(exit));
 	return 0;
 }

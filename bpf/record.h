@@ -138,6 +138,9 @@ struct mote_settings {
 	/* In struct task_struct, measured at start; 0: not known. */
 	mote_u32 task_exit_code_offset;
 	mote_u32 task_signal_offset;
+	mote_u32 task_leader_offset;
+	mote_u32 task_mm_offset;
+	mote_u32 signal_exit_code_offset; /* of group_exit_code in struct signal_struct */
 	/* In the context of syscalls:* tracepoints; for the object that needs them. */
 	mote_u32 call_number_offset;
 	mote_u32 call_args_offset;
@@ -151,7 +154,6 @@ struct mote_settings {
 	mote_u32 file_path_offset;
 	mote_u32 dentry_parent_offset;
 	mote_u32 mount_offset; /* of the vfsmount in struct mount */
-	mote_u32 reserved;
 	mote_u64 host_mount; /* the vfsmount that all the host's paths begin at */
 };
 

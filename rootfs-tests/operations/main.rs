@@ -8,6 +8,7 @@ mod actors;
 mod call;
 mod connections;
 mod descriptors;
+mod exits;
 mod files;
 mod names;
 mod order;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         ("operations_from_descriptors", || play(descriptors::CASES)),
         ("operations_on_names", || play(names::CASES)),
         ("operations_on_processes", || play(processes::CASES)),
+        ("operations_that_end_processes", || play(exits::CASES)),
         ("operations_on_connections", || play(connections::CASES)),
         ("operations_by_others", || play(actors::CASES)),
         ("events_of_two_cpus_keep_their_order", order::events_of_two_cpus_keep_their_order),

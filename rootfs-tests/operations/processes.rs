@@ -11,7 +11,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-fn program(_: &Place) {
+pub fn program(_: &Place) {
     copy("/bin/true", "prog").unwrap();
 }
 
@@ -20,12 +20,16 @@ fn executable(name: &str, content: &str) {
     set_permissions(name, Permissions::from_mode(0o755)).unwrap();
 }
 
-fn own_executable() -> PathBuf {
+pub fn own_executable() -> PathBuf {
     std::env::current_exe().unwrap()
 }
 
-fn exit_row(pid: u32, code: i64, executable: &Path) -> Row {
+pub fn exit_row(pid: u32, code: i64, executable: &Path) -> Row {
     Row::new("exit", pid).with("process.exit_code", code).executable(executable)
+}
+
+pub fn fork_row(pid: u32) -> Row {
+    Row::new("fork", pid)
 }
 
 /// Forks, lets the child do `act` and end with what it returns; the wait status.
@@ -35,11 +39,11 @@ fn child(made: &mut Made, act: impl FnOnce() -> i32) -> (u32, i32) {
 
 fn waited(made: &mut Made, pid: u32) -> (u32, i32) {
     made.children.push(pid);
-    made.rows.push(Row::new("fork", pid));
+    made.rows.push(fork_row(pid));
     (pid, child::wait(pid))
 }
 
-fn exec_row(pid: u32, executable: &Path, args: &[CString], result: i64) -> Row {
+pub fn exec_row(pid: u32, executable: &Path, args: &[CString], result: i64) -> Row {
     let texts: Vec<String> = args.iter().map(|arg| text(arg.as_bytes())).collect();
     Row::new("exec", pid)
         .executable(executable)
@@ -158,7 +162,8 @@ fn killed(made: &mut Made, signal: i32) {
     assert_eq!(libc::WTERMSIG(status), signal);
     // As a shell has it.
     let row = exit_row(pid, i64::from(128 + signal), &own_executable());
-    made.rows.push(row.with("mote.exit_signal", signal));
+    let row = row.with("mote.exit_signal", signal);
+    made.rows.push(row.with("mote.core_dumped", libc::WCOREDUMP(status)));
 }
 
 pub const CASES: &[Case] = &[

@@ -139,6 +139,7 @@ fn reduce(event: &Value, with_call: bool) -> String {
         keep("network.transport");
         keep("mote.address_family");
         keep("mote.exit_signal");
+        keep("mote.core_dumped");
         for (marks, ignored) in [
             ("mote.truncated", ""),
             // Says when a name was read, which depends on what the kernel has paged in.

@@ -83,18 +83,25 @@ impl RunCommand {
 
 fn announce(sensor: &Sensor, target: &Target) {
     let provider = sensor.provider();
-    if !provider.exit_status_known() {
+    let known = provider.known();
+    if !known.exit_status {
         warn(format_args!(
             "this kernel's task_struct could not be measured: exit events have no status"
         ));
     }
-    if !provider.last_thread_known() {
+    if !known.last_thread {
         warn(format_args!(
             "this kernel's task_struct could not be measured: a process whose first thread ends \
              before others is reported as ended then"
         ));
     }
-    if !provider.descriptors_known() {
+    if known.last_thread && !known.group_status {
+        warn(format_args!(
+            "this kernel's signal_struct could not be measured: a process whose threads end with \
+             different statuses may be reported with another one than its parent gets"
+        ));
+    }
+    if !known.descriptors {
         warn(format_args!(
             "this kernel's open files could not be measured: names that start at a descriptor \
              are looked up in /proc, late, and marked"

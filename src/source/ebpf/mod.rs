@@ -2,18 +2,22 @@
 
 pub mod abi;
 pub mod btf;
+mod child;
 pub mod counters;
 pub mod cpus;
 pub mod decode;
 mod error;
+pub mod exits;
 pub mod files;
 pub mod hooks;
+mod known;
 pub mod kprobe;
 mod libbpf_log;
 pub mod load_error;
 pub mod losses;
 pub mod measure;
 pub mod object;
+mod peek;
 pub mod perf;
 mod preempt;
 pub mod ring;
@@ -29,12 +33,11 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use crate::event::{Class, Loss, LossPlace};
 use crate::limits;
 pub use error::StartError;
+pub use known::Known;
 
-use abi::record::mote_settings;
 use hooks::{FormatError, Hook};
 use kprobe::{Definition, Kprobe};
 use losses::Losses;
-use measure::Offsets;
 use object::{CallContext, Kernel, Object};
 use ring::{Entry, Ring};
 use rings::{Origin, Rings};
@@ -58,9 +61,7 @@ pub struct Ebpf {
     hooks: usize,
     attached: Vec<Attached>,
     missing: Vec<String>,
-    status_known: bool,
-    last_thread_known: bool,
-    descriptors_known: bool,
+    known: Known,
     rings: Rings,
     /// CPUs whose rings take nothing: the kernel closes them when their CPU goes offline,
     /// and does not open them when it comes back.
@@ -101,9 +102,7 @@ impl Ebpf {
             hooks: 0,
             attached: Vec::new(),
             missing: Vec::new(),
-            status_known: false,
-            last_thread_known: false,
-            descriptors_known: false,
+            known: Known::default(),
             rings: Rings::new(),
             dead_cpus: Vec::with_capacity(limits::CPUS),
             losses: Losses::new(possible_cpus, &object),
@@ -113,12 +112,7 @@ impl Ebpf {
         provider.sync_cpus(&online)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.measure_calls(&tracefs, &mut settings)?;
-        let offsets = provider.measure(&tracefs, &settings)?;
-        settings.task_exit_code_offset = offsets.exit_code.unwrap_or(0);
-        settings.task_signal_offset = offsets.signal.unwrap_or(0);
-        provider.status_known = offsets.exit_code.is_some();
-        provider.last_thread_known =
-            settings.exit_group_dead_offset != 0 || offsets.signal.is_some();
+        provider.measure_exits(&tracefs, &mut settings)?;
         provider.measure_files(&tracefs, &mut settings)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.attach_all(&tracefs)?;
@@ -135,19 +129,9 @@ impl Ebpf {
         &self.missing
     }
 
-    /// Whether the status of a process that ends can be read.
-    pub fn exit_status_known(&self) -> bool {
-        self.status_known
-    }
-
-    /// Whether the end of a process is told from that of its first thread.
-    pub fn last_thread_known(&self) -> bool {
-        self.last_thread_known
-    }
-
-    /// Whether the kernel part finds out where a descriptor leads.
-    pub fn descriptors_known(&self) -> bool {
-        self.descriptors_known
+    /// What could be measured of this kernel.
+    pub fn known(&self) -> Known {
+        self.known
     }
 
     /// The descriptors to poll.
@@ -192,63 +176,6 @@ impl Ebpf {
             let ring = Ring::open(cpu, bytes, watermark).map_err(failed)?;
             self.object.set_ring(map, index, ring.as_fd()).map_err(failed)?;
             self.rings.add(ring, class, index);
-        }
-        Ok(())
-    }
-
-    /// Finds out what a call's context is like, where tracefs does not tell.
-    fn measure_calls(
-        &self,
-        tracefs: &Tracefs,
-        settings: &mut mote_settings,
-    ) -> Result<(), StartError> {
-        if self.kernel.context == CallContext::Usual {
-            return Ok(());
-        }
-        let attached = self.attach(tracefs, hooks::TRIAL)?;
-        let offsets = match attached {
-            Some(_) => measure::call_offsets(&self.object, settings).unwrap_or(None),
-            None => None,
-        };
-        let unknown = FormatError::Layout(hooks::TRIAL.event, "args");
-        let offsets = offsets.ok_or(StartError::Format(unknown))?;
-        settings.call_number_offset = offsets.number;
-        settings.call_args_offset = offsets.args;
-        self.object.set_settings(settings).map_err(StartError::Settings)
-    }
-
-    fn measure(&self, tracefs: &Tracefs, settings: &mote_settings) -> Result<Offsets, StartError> {
-        const EVENT: &str = "sched_process_exit";
-        let hook = Hook { category: "sched", event: EVENT, program: "probe_exit" };
-        let attached = self.attach(tracefs, hook)?;
-        if attached.is_none() {
-            return Ok(Offsets::default());
-        }
-        // What is not known is said at the start.
-        Ok(measure::offsets(&self.object, settings).unwrap_or_default())
-    }
-
-    /// Finds out how a descriptor is followed. What is not known is said at the start.
-    fn measure_files(
-        &mut self,
-        tracefs: &Tracefs,
-        settings: &mut mote_settings,
-    ) -> Result<(), StartError> {
-        if settings.task_signal_offset == 0 {
-            return Ok(());
-        }
-        let attached = self.attach(tracefs, hooks::PEEK)?;
-        if attached.is_none() {
-            return Ok(());
-        }
-        if let Ok(Some(files)) = files::files(&self.object, settings) {
-            settings.task_files_offset = files.offsets.task_files;
-            settings.files_fdt_offset = files.offsets.files_fdt;
-            settings.file_path_offset = files.offsets.file_path;
-            settings.dentry_parent_offset = files.offsets.dentry_parent;
-            settings.mount_offset = files.offsets.mount;
-            settings.host_mount = files.host_mount;
-            self.descriptors_known = true;
         }
         Ok(())
     }
