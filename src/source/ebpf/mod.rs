@@ -201,8 +201,12 @@ impl Ebpf {
                     self.hooks += 1;
                     self.attached.push(attached);
                 }
-                Err(error) => {
-                    self.missing.push(format!("kprobe:{} ({error})", kprobe.function));
+                // One that the kernel does not have is missed once, though two programs want it.
+                Err(_) => {
+                    let name = format!("kprobe:{}", kprobe.function);
+                    if !self.missing.contains(&name) {
+                        self.missing.push(name);
+                    }
                 }
             }
         }
