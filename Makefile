@@ -1,27 +1,39 @@
 # mote: `make` lists what can be made.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench fuzz kernels qemu harness clean
+.PHONY: help build run test bench fuzz kernels qemu initramfs harness clean
 
-TARGET := x86_64-unknown-linux-gnu
+HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,amd64)
+# amd64 or arm64; not from the environment, where it may stand for a kernel build.
+ARCH := $(HOST_ARCH)
+$(if $(filter amd64 arm64,$(ARCH)),,$(error ARCH is amd64 or arm64, not $(ARCH)))
+TARGET := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
+CROSS := $(filter-out $(HOST_ARCH),$(ARCH))
+BINARY := dist/mote$(addprefix -,$(CROSS))
 FUZZ_SECONDS ?= 60
 
 # clang compiles bpf/, libclang reads bpf/record.h, libelf and zlib are libbpf's.
 BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pkg-config git
+# For arm64 from x86-64. The rest is unpacked by cross/fetch.
+CROSS_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
 # The live tests: a real syslog daemon, a second opinion on loaded programs.
 TEST_PACKAGES := rsyslog bpftool util-linux
 # What the sensor is compared with.
 BENCH_PACKAGES := auditd
 # Guests. An .rpm is unpacked by rpm2cpio and cpio.
-QEMU_PACKAGES := python3 qemu-system-x86 busybox-static rpm2cpio cpio
+QEMU_PACKAGES := python3 rpm2cpio cpio
+QEMU_PACKAGES += $(if $(filter arm64,$(ARCH)),qemu-system-arm,qemu-system-x86)
+QEMU_PACKAGES += $(if $(CROSS),,busybox-static)
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-build: ## dist/mote, the static release binary
-	@scripts/packages $(BUILD_PACKAGES)
-	cargo build --release --locked --bin mote --config cross/$(TARGET).toml
+build: ## dist/mote, the static release binary; ARCH=arm64: dist/mote-arm64, for another machine
+	@scripts/packages $(BUILD_PACKAGES) $(if $(CROSS),$(CROSS_PACKAGES))
+	@$(if $(CROSS),cross/fetch)
+	cargo build --release --locked --bin mote --config cross/$(TARGET).toml \
+		$(if $(CROSS),--config target/cross/$(ARCH)/cargo.toml)
 	@mkdir -p dist
-	@cp -f target/$(TARGET)/release/mote dist/mote
+	@cp -f target/$(TARGET)/release/mote $(BINARY)
 
 run: build ## start the sensor and show live events (root)
 	@scripts/run
@@ -38,16 +50,23 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolcha
 	@scripts/packages $(BUILD_PACKAGES)
 	@scripts/fuzz $(FUZZ_SECONDS)
 
-kernels: ## the kernels that this machine's package sources have, to target/kernels
+kernels: ## the kernels that this machine's package sources have, to target/kernels; ROW=names
 	@scripts/packages python3
-	@qemu/fetch
+	@qemu/fetch $(ROW)
 
 # ROW: rows of qemu/kernels.toml. KERNEL: an image for one of them. JOBS: guests at a time.
-qemu: build ## boot every kernel at hand with the live tests; KERNEL=image ROW=name for one
+MATRIX := qemu/matrix $(foreach row,$(ROW),--row $(row)) $(if $(KERNEL),--kernel $(KERNEL)) \
+	$(if $(JOBS),--jobs $(JOBS)) $(QEMU_FLAGS)
+
+qemu: ## boot every kernel at hand with the live tests; KERNEL=image ROW=name for one
+	@scripts/packages python3
+	@set -e; for arch in $$($(MATRIX) --architectures); do \
+		$(MAKE) --no-print-directory initramfs ARCH=$$arch; done
+	@$(MATRIX)
+
+initramfs: build
 	@scripts/packages $(QEMU_PACKAGES)
-	@qemu/initramfs
-	@qemu/matrix $(foreach row,$(ROW),--row $(row)) $(if $(KERNEL),--kernel $(KERNEL)) \
-		$(if $(JOBS),--jobs $(JOBS)) $(QEMU_FLAGS)
+	@qemu/initramfs --arch $(ARCH)
 
 harness: ## tests of the QEMU harness itself; is docs/kernels.md up to date
 	@scripts/packages python3

@@ -55,6 +55,8 @@ fn compile_bpf(definitions: &[&str], object: &Path) {
         .arg(object)
         .args(definitions)
         .args(["-Wall", "-Wextra", "-Werror", "-Wpadded"])
+        // MAX_BPF_STACK (linux include/linux/filter.h).
+        .arg("-Wframe-larger-than=512")
         .args(["-Wno-unused-parameter", "-Wno-initializer-overrides"])
         // Old verifiers know no loops: that of the arguments has to be unrolled, however long.
         .args(["-mllvm", "-pragma-unroll-threshold=65536"])

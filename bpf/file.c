@@ -17,7 +17,7 @@ INLINE int can_change(u64 flags)
 /* unlink, rmdir, chdir, chroot: (name); pivot_root: (new root, place of the old one) */
 CALL_PROGRAM(enter_name)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0));
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = address(ctx, 0));
 
 	enter_call(ctx, &request, 1);
 }
@@ -25,7 +25,7 @@ CALL_PROGRAM(enter_name)
 /* mkdir, chmod: (name, mode) */
 CALL_PROGRAM(enter_name_mode)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0),
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = address(ctx, 0),
 					 .mode = argument(ctx, 1));
 
 	enter_call(ctx, &request, 1);
@@ -35,7 +35,7 @@ CALL_PROGRAM(enter_name_mode)
 CALL_PROGRAM(enter_at_mode)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
-					 .path = (void *)argument(ctx, 1), .mode = argument(ctx, 2));
+					 .path = address(ctx, 1), .mode = argument(ctx, 2));
 
 	enter_call(ctx, &request, 1);
 }
@@ -44,7 +44,7 @@ CALL_PROGRAM(enter_at_mode)
 CALL_PROGRAM(enter_at_mode_flags)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
-					 .path = (void *)argument(ctx, 1),
+					 .path = address(ctx, 1),
 					 .mode = argument(ctx, 2), .call_flags = argument(ctx, 3));
 
 	enter_call(ctx, &request, 1);
@@ -54,7 +54,7 @@ CALL_PROGRAM(enter_at_mode_flags)
 CALL_PROGRAM(enter_at_flags)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
-					 .path = (void *)argument(ctx, 1),
+					 .path = address(ctx, 1),
 					 .call_flags = argument(ctx, 2));
 
 	enter_call(ctx, &request, 1);
@@ -104,7 +104,7 @@ CALL_PROGRAM(enter_fd_mode)
 /* creat: (name, mode) */
 CALL_PROGRAM(enter_creat)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0),
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = address(ctx, 0),
 					 .call_flags = O_CREAT | O_WRONLY | O_TRUNC,
 					 .mode = argument(ctx, 1));
 
@@ -114,7 +114,7 @@ CALL_PROGRAM(enter_creat)
 /* open: (name, flags, mode) */
 CALL_PROGRAM(enter_open)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = (void *)argument(ctx, 0),
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = address(ctx, 0),
 					 .call_flags = argument(ctx, 1), .mode = argument(ctx, 2));
 
 	if (!can_change(argument(ctx, 1)))
@@ -126,7 +126,7 @@ CALL_PROGRAM(enter_open)
 CALL_PROGRAM(enter_openat)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
-					 .path = (void *)argument(ctx, 1),
+					 .path = address(ctx, 1),
 					 .call_flags = argument(ctx, 2), .mode = argument(ctx, 3));
 
 	if (!can_change(argument(ctx, 2)))
@@ -145,11 +145,11 @@ CALL_PROGRAM(enter_openat2)
 		u64 resolve;
 	} how = {};
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
-					 .path = (void *)argument(ctx, 1));
+					 .path = address(ctx, 1));
 
 	/* Not resident: whether it can write is not known, so it is reported. */
-	if (!is_user((void *)argument(ctx, 2)) ||
-	    probe_read(&how, sizeof(how), (void *)argument(ctx, 2)))
+	if (!is_user(address(ctx, 2)) ||
+	    probe_read(&how, sizeof(how), address(ctx, 2)))
 		request.flags |= MOTE_FLAGS_UNREAD;
 	else if (!can_change(how.flags))
 		return;
@@ -163,8 +163,8 @@ CALL_PROGRAM(enter_openat2)
 /* rename: (old, new) */
 CALL_PROGRAM(enter_rename)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from = (void *)argument(ctx, 0),
-					 .path = (void *)argument(ctx, 1));
+	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from = address(ctx, 0),
+					 .path = address(ctx, 1));
 
 	enter_call(ctx, &request, 1);
 }
@@ -173,8 +173,8 @@ CALL_PROGRAM(enter_rename)
 CALL_PROGRAM(enter_renameat)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = argument(ctx, 0),
-					 .from = (void *)argument(ctx, 1), .dirfd = argument(ctx, 2),
-					 .path = (void *)argument(ctx, 3));
+					 .from = address(ctx, 1), .dirfd = argument(ctx, 2),
+					 .path = address(ctx, 3));
 
 	enter_call(ctx, &request, 1);
 }
@@ -183,8 +183,8 @@ CALL_PROGRAM(enter_renameat)
 CALL_PROGRAM(enter_renameat2)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = argument(ctx, 0),
-					 .from = (void *)argument(ctx, 1), .dirfd = argument(ctx, 2),
-					 .path = (void *)argument(ctx, 3),
+					 .from = address(ctx, 1), .dirfd = argument(ctx, 2),
+					 .path = address(ctx, 3),
 					 .call_flags = argument(ctx, 4));
 
 	enter_call(ctx, &request, 1);

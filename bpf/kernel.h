@@ -163,6 +163,24 @@ INLINE u64 argument(void *ctx, u32 n)
 }
 #endif
 
+/* The address that a user's program means. arm64 leaves the top byte to programs, which may put
+ * a tag there (linux Documentation/arch/arm64/tagged-address-abi.rst): bit 55 stands for all
+ * of it, as in untagged_addr() (arch/arm64/include/asm/memory.h). The helpers take no tag. */
+INLINE const void *untagged(const void *address)
+{
+#ifdef MOTE_ARM64
+	return (void *)((s64)((u64)address << 8) >> 8);
+#else
+	return address;
+#endif
+}
+
+/* An argument that is an address. */
+INLINE const void *address(void *ctx, u32 n)
+{
+	return untagged((void *)argument(ctx, n));
+}
+
 /* The result stands where the first argument does. */
 INLINE s64 call_result(void *ctx)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* The one object: every hook family, and what is measured at the start. */
 #include "process.c"
+#include "exit.c"
 #include "file.c"
 #include "network.c"
 #include "measure.c"

@@ -6,7 +6,7 @@
 CALL_PROGRAM(enter_connect)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_CONNECT, .dirfd = argument(ctx, 0),
-					 .path = (void *)argument(ctx, 1), .mode = argument(ctx, 2));
+					 .path = address(ctx, 1), .mode = argument(ctx, 2));
 
 	enter_call(ctx, &request, 1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Processes: exec, fork, exit. */
-#include "names.h"
+/* Processes: exec, fork. */
+#include "args.h"
 
 struct exec_slot {
 	struct claim claim;
@@ -41,63 +41,6 @@ INLINE struct exec_slot *claim_exec_overflow(void)
 		return 0;
 	}
 	return slot;
-}
-
-/* Reads the next argument. Returns whether there may be another one.
- *
- * What is known so far is kept in the record and not in registers: so every turn begins
- * alike for the verifier, which else walks each way through all turns (3.10.el7 gives up
- * after 131,072 instructions). */
-INLINE int read_arg(struct mote_exec *exec, const void *const *from)
-{
-	const void *arg = 0;
-	u64 used;
-	long bytes;
-
-	if (!is_user(from) || probe_read(&arg, sizeof(arg), from)) {
-		exec->header.flags |= MOTE_ARGS_UNREAD;
-		return 0;
-	}
-	if (!arg)
-		return 0;
-	used = exec->args_bytes;
-	if (exec->args_count >= MOTE_ARGS_MAX || used >= MOTE_ARGS_BYTES) {
-		exec->header.flags |= MOTE_ARGS_CUT;
-		return 0;
-	}
-	/* What it is by now: said to the verifier in a way that is not optimized away. */
-	KEEP_IN_REGISTER(used);
-	used &= MOTE_ARGS_BYTES;
-	bytes = is_user(arg) ? probe_read_str(exec->data + used, MOTE_ARGS_BYTES, arg) : -1;
-	if (bytes < 0)
-		exec->header.flags |= MOTE_ARGS_UNREAD;
-	if (bytes <= 0) {
-		/* Keeps its place, empty; it is, where the helper says 0 (read_name). */
-		exec->data[used] = 0;
-		bytes = 1;
-	}
-	if (bytes >= MOTE_ARGS_BYTES) {
-		exec->header.flags |= MOTE_ARGS_CUT;
-		bytes = MOTE_ARGS_BYTES;
-	}
-	exec->args_bytes = used + bytes;
-	exec->args_count += 1;
-	return 1;
-}
-
-INLINE void read_args(struct mote_exec *exec, const void *const *argv)
-{
-	exec->args_bytes = 0;
-	exec->args_count = 0;
-	exec->header.flags = 0;
-#pragma clang loop unroll(full)
-	for (int i = 0; i <= MOTE_ARGS_MAX; i++)
-		if (!read_arg(exec, argv + i))
-			break;
-	if (exec->args_bytes > MOTE_ARGS_BYTES) {
-		exec->header.flags |= MOTE_ARGS_CUT;
-		exec->args_bytes = MOTE_ARGS_BYTES;
-	}
 }
 
 /* Reads the executed path behind the arguments. */
@@ -189,14 +132,12 @@ INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const 
 
 CALL_PROGRAM(enter_execve)
 {
-	enter_exec(ctx, call_number(ctx), AT_FDCWD, (void *)argument(ctx, 0),
-			  (void *)argument(ctx, 1));
+	enter_exec(ctx, call_number(ctx), AT_FDCWD, address(ctx, 0), address(ctx, 1));
 }
 
 CALL_PROGRAM(enter_execveat)
 {
-	enter_exec(ctx, call_number(ctx), argument(ctx, 0), (void *)argument(ctx, 1),
-			  (void *)argument(ctx, 2));
+	enter_exec(ctx, call_number(ctx), argument(ctx, 0), address(ctx, 1), address(ctx, 2));
 }
 
 /* execve and execveat return only when they fail, or after exec_done was run. */
@@ -283,6 +224,8 @@ int exec_done(void *ctx)
 		slot->exec.args_count = 0;
 		slot->exec.dirfd = AT_FDCWD;
 		slot->entered_ns = ktime_get_ns();
+	} else {
+		copy_args(&slot->exec, set);
 	}
 	/* __data_loc: the low half is an offset from the record (include/trace/trace_events.h). */
 	probe_read(&location, sizeof(location), ctx + set->exec_filename_offset);
@@ -321,62 +264,5 @@ int fork_done(void *ctx)
 	set_identity(&fork.header, id);
 	fork.header.time_ns = ktime_get_ns();
 	send_priority(ctx, &fork, sizeof(fork));
-	return 0;
-}
-
-/* Whether no thread of the process is left, of those that have not begun to end.
- *
- * `live` follows `sigcnt` in struct signal_struct from 2.6 to today (linux
- * include/linux/sched/signal.h), and is counted down before the tracepoint. Two threads
- * that end at once may both find it 0: user space takes the first. */
-INLINE int is_group_dead(void *ctx, const struct mote_settings *set, u64 id)
-{
-	const u8 *signal = 0;
-	u32 live = 1;
-	u8 group_dead = 0;
-
-	if (set->exit_group_dead_offset) {
-		probe_read(&group_dead, 1, ctx + set->exit_group_dead_offset);
-		return group_dead;
-	}
-	if (set->task_signal_offset &&
-	    !probe_read(&signal, sizeof(signal), (void *)get_current_task() + set->task_signal_offset) &&
-	    !probe_read(&live, sizeof(live), signal + sizeof(u32)))
-		return live == 0;
-	/* The first thread stands for the process. */
-	return (u32)id == (u32)(id >> 32);
-}
-
-/* sched:sched_process_exit, once a thread. */
-SEC("tracepoint/thread_exit")
-int thread_exit(void *ctx)
-{
-	const struct mote_settings *set = get_settings();
-	u64 id = get_current_pid_tgid();
-	struct call_slot *call = find_call(id);
-	struct exec_slot *exec = find_exec(id);
-	struct mote_exit exit = {};
-
-	/* Killed inside a call: it will not return. */
-	if (call)
-		release(&call->claim);
-	if (exec)
-		release(&exec->claim);
-	unmark_returning();
-	if (!set || is_own(set, id))
-		return 0;
-	if (!is_group_dead(ctx, set, id))
-		return 0;
-	exit.header.kind = MOTE_KIND_EXIT;
-	exit.header.syscall = -1;
-	if (!set->task_exit_code_offset ||
-	    probe_read(&exit.status, sizeof(exit.status),
-		       (void *)get_current_task() + set->task_exit_code_offset))
-		exit.header.flags = MOTE_STATUS_UNKNOWN;
-	set_identity(&exit.header, id);
-	/* The process, not the thread that happened to be last. */
-	exit.header.tid = exit.header.pid;
-	exit.header.time_ns = ktime_get_ns();
-	send_priority(ctx, &exit, sizeof(exit));
 	return 0;
 }

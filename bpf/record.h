@@ -138,6 +138,10 @@ struct mote_settings {
 	/* In struct task_struct, measured at start; 0: not known. */
 	mote_u32 task_exit_code_offset;
 	mote_u32 task_signal_offset;
+	mote_u32 task_leader_offset;
+	mote_u32 task_mm_offset;
+	mote_u32 mm_arg_start_offset; /* known if that of mm is */
+	mote_u32 signal_exit_code_offset; /* of group_exit_code in struct signal_struct */
 	/* In the context of syscalls:* tracepoints; for the object that needs them. */
 	mote_u32 call_number_offset;
 	mote_u32 call_args_offset;

@@ -69,8 +69,8 @@ fn sigterm_delivers_the_last_events() {
     let row = rename(&dir, "a", "b");
     sensor.stop();
     let events = decode(&Sensor::records(&dir));
-    assert_same(&[row], &own_renames(&events), false);
     assert_complete(&events);
+    assert_same(&[row], &own_renames(&events), false);
 }
 
 fn sigint_ends_like_sigterm() {
@@ -96,8 +96,8 @@ fn sighup_does_no_harm() {
     assert!(sensor.is_running(), "SIGHUP ended the sensor: {}", sensor.log());
     sensor.stop();
     let events = decode(&Sensor::records(&dir));
-    assert_same(&[before, after], &own_renames(&events), false);
     assert_complete(&events);
+    assert_same(&[before, after], &own_renames(&events), false);
 }
 
 fn sensor_has_one_thread() {
@@ -157,8 +157,8 @@ fn sensor_does_not_report_itself() {
     assert!(sensor.wait().success(), "{}", sensor.log());
     fs::write(dir.join("lines"), &lines).unwrap();
     let events = decode(&dir.join("lines"));
-    assert_same(&[before, after], &own_renames(&events), false);
     assert_complete(&events);
+    assert_same(&[before, after], &own_renames(&events), false);
     let connects = |by: u32| {
         let connects = events.iter().filter(|event| at(event, "event.action") == "connect");
         let to_it = connects.filter(|event| at(event, "process.pid") == by);

@@ -20,6 +20,7 @@ class Apt:
 
     def __init__(self, folder, sources, arch):
         self.folder = Path(folder).resolve()
+        self.arch = arch
         for name in ("lists/partial", "cache/archives/partial", "sources"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "status").touch()
@@ -98,6 +99,20 @@ class Apt:
                 break
             package = further[1]
         return package, fields["Version"]
+
+    def dependency(self, package, pattern):
+        """The package that `package` depends on, by what its name is like."""
+        depends = self.show(package).get("Depends", "")
+        found = re.search(rf"(?<![\w.+-])({pattern})(?![\w.+-])", depends)
+        if not found:
+            raise AptError(f"{package} depends on no {pattern}: {depends}")
+        return found[1]
+
+    def unpack(self, package, root):
+        """Unpacks its files below `root`, and installs nothing."""
+        deb = self.download(package, self.folder / "packages" / package)
+        Path(root).mkdir(parents=True, exist_ok=True)
+        self._run("dpkg-deb", "-x", str(deb), str(root))
 
     def download(self, package, folder):
         """Downloads it to `folder`, in place of what is there; the file."""

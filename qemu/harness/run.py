@@ -51,10 +51,10 @@ def run(
     whole_limit = limit_seconds + (boot_seconds or BOOT_SECONDS[machine.accel])
     serial = Path(serial)
     serial.parent.mkdir(parents=True, exist_ok=True)
-    console = verdict.Console()
     booted = None
     start = time.monotonic()
     with open(serial, "wb") as log, open(f"{serial}.qemu", "wb+") as said:
+        console = verdict.Console(log)
         process = subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
         )
@@ -65,8 +65,6 @@ def run(
                 if data is None:
                     ending = verdict.STAYED_ON if console.verdicts else verdict.TIMED_OUT
                     break
-                log.write(data)
-                log.flush()
                 spoke = bool(console.verdicts)
                 for key, value in console.feed(data):
                     if key == "init" and booted is None:
@@ -83,6 +81,8 @@ def run(
             process.wait()
             process.stdout.close()
         console.close()
+        for name, content in console.files().items():
+            keep(Path(f"{serial}.{name}"), content)
         said.seek(0)
         words = said.read().decode("utf-8", "replace").strip()
     if ending is None:
@@ -96,6 +96,14 @@ def run(
         serial=serial,
         accel=machine.accel,
     )
+
+
+def keep(path, content):
+    """Writes a file of the guest's beside its console; a damaged one is not kept."""
+    if content is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.write_bytes(content)
 
 
 def chunks(pipe, deadline):

@@ -29,6 +29,8 @@ class Kernel:
     provider: str
     suites: tuple = ()
     lacks: tuple | None = None
+    skips: tuple = ()
+    small_mib: int | None = None
 
     @property
     def folder(self):
@@ -44,7 +46,7 @@ def load(path=TABLE):
     """Every row, in order."""
     rows = []
     for entry in tomllib.loads(Path(path).read_text())["kernel"]:
-        lists = {key: tuple(entry[key]) for key in ("suites", "lacks") if key in entry}
+        lists = {key: tuple(entry[key]) for key in ("suites", "lacks", "skips") if key in entry}
         try:
             rows.append(Kernel(**{**entry, **lists}))
         except TypeError as error:

@@ -5,14 +5,19 @@ The guest prints `mote-fact: KEY=VALUE` lines, then exactly one of
     mote-verdict: pass
     mote-verdict: fail REASON
 
-and powers off. Whatever else happens is a failure with a name.
+and powers off. Whatever else happens is a failure with a name. Files come before the verdict,
+compressed, in lines `mote-data: NAME BASE64`.
 """
+import base64
+import gzip
 import re
+import zlib
 from dataclasses import dataclass, field
 
 # Where a line of ours or of the kernel's begins: after the time stamp, where there is one.
 # A printk that is interrupted leaves no newline, so it is looked for in the whole line.
 FACT = re.compile(r"mote-fact: ([a-z_]+)=(.*)$")
+DATA = re.compile(r"mote-data: ([a-z.]+) ([A-Za-z0-9+/=]+)$")
 VERDICT = re.compile(r"mote-verdict: (pass|fail\b.*)$")
 
 # The kernel's own words, from kernel/panic.c, kernel/watchdog.c, kernel/hung_task.c,
@@ -29,12 +34,15 @@ TROUBLE = (
 
 @dataclass
 class Console:
-    """Reads the console as it comes."""
+    """Reads the console as it comes; what people read of it goes to `log`."""
 
+    log: object = None
     facts: list = field(default_factory=list)
     verdicts: list = field(default_factory=list)
     # (name, the kernel's line), the first of each name.
     trouble: list = field(default_factory=list)
+    # By name, in base64.
+    data: dict = field(default_factory=dict)
     lines: int = 0
     rest: str = ""
 
@@ -51,8 +59,24 @@ class Console:
         if self.rest:
             self.feed(b"\n")
 
+    def files(self):
+        """The guest's files by name; None for one that was damaged on its way."""
+        files = {}
+        for name, lines in self.data.items():
+            try:
+                files[name] = gzip.decompress(base64.b64decode("".join(lines)))
+            except (ValueError, OSError, EOFError, zlib.error):
+                files[name] = None
+        return files
+
     def _line(self, line):
         self.lines += bool(line.strip())
+        if match := DATA.search(line):
+            self.data.setdefault(match[1], []).append(match[2])
+            return
+        if self.log:
+            self.log.write(f"{line}\n".encode())
+            self.log.flush()
         if match := FACT.search(line):
             self.facts.append((match[1], match[2].strip()))
         elif match := VERDICT.search(line):

@@ -54,6 +54,12 @@ class Table(unittest.TestCase):
         record = judge.record(kernel(), guest(skipped="lifecycle/a bpftool is not installed"), "1")
         self.assertEqual(record.result, "passed")
 
+    def test_what_a_kernel_lacks_may_be_skipped(self):
+        skipped = guest(skipped="hostile/a this kernel has no openat2")
+        self.assertEqual(judge.record(kernel(), skipped, "1").result, "failed")
+        record = judge.record(kernel(skips=("hostile/a",)), skipped, "1")
+        self.assertEqual(record.result, "passed")
+
     def test_page(self):
         rows = [kernel(), kernel(row="other")]
         text = page.render(rows, {"test": judge.record(kernel(), guest(), "1")})

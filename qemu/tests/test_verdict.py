@@ -1,4 +1,7 @@
 """What the harness makes of a console."""
+import base64
+import gzip
+import io
 import unittest
 
 from harness.verdict import BROKE, EXITED, STAYED_ON, TIMED_OUT, Console, problems
@@ -11,6 +14,33 @@ def judged(text, ending=EXITED, said=""):
     console.feed(text)
     console.close()
     return problems(console, ending, 60, said)
+
+
+class Files(unittest.TestCase):
+    def console(self, lines):
+        self.log = io.BytesIO()
+        console = Console(self.log)
+        console.feed(b"".join(line + b"\r\n" for line in lines))
+        console.close()
+        return console
+
+    def lines(self, content):
+        text = base64.b64encode(gzip.compress(content))
+        parts = [text[i : i + 76] for i in range(0, len(text), 76)]
+        return [b"mote-data: verifier.log " + part for part in parts]
+
+    def test_a_file_comes_whole_and_stays_out_of_the_console(self):
+        content = bytes(range(256)) * 40
+        console = self.console([b"before", *self.lines(content), b"mote-verdict: pass"])
+        self.assertEqual(console.files(), {"verifier.log": content})
+        self.assertEqual(console.verdicts, ["pass"])
+        self.assertEqual(self.log.getvalue(), b"before\nmote-verdict: pass\n")
+
+    def test_a_damaged_file_is_not_kept(self):
+        lines = self.lines(bytes(range(256)) * 40)
+        self.assertEqual(self.console(lines[1:]).files(), {"verifier.log": None})
+        self.assertEqual(self.console(lines[:-1]).files(), {"verifier.log": None})
+        self.assertEqual(self.console([b"mote-data: a.log x"]).files(), {"a.log": None})
 
 
 class Verdict(unittest.TestCase):

@@ -1,6 +1,7 @@
 //! Attempts to keep events from being seen.
 
 use crate::support::expect::{assert_complete, assert_numbered, at};
+use crate::support::programs_are_skipped;
 use crate::support::runner::{Test, skip};
 use crate::support::sensor::decode_where;
 use crate::support::sys::{c, sys};
@@ -84,9 +85,10 @@ fn blocked_execs_hide_no_arguments() {
     let file = OpenOptions::new().read(true).write(true).open(&leased).unwrap();
     child::ignore_sigio();
     let lease = sys!(SYS_fcntl, file.as_raw_fd(), libc::F_SETLEASE, libc::F_WRLCK);
-    // A file of ramfs counts as used by somebody on 3.10 (generic_add_lease, fs/locks.c).
+    // A file of tmpfs counts as used by somebody before 5.3 or so (generic_add_lease,
+    // fs/locks.c).
     if lease.value == -i64::from(libc::EAGAIN) {
-        skip("this file system gives no lease for writing");
+        skip("this kernel gives no lease for writing on tmpfs");
     }
     lease.check(0);
     let blocked: Vec<u32> =
@@ -183,12 +185,6 @@ fn blocked_calls_hide_no_other_calls() {
 fn skipped(events: &[Value]) -> usize {
     let records = events.iter().filter(|e| at(e, "mote.lost.where") == "program_skipped");
     records.map(|e| at(e, "mote.lost.count").as_u64().unwrap() as usize).sum()
-}
-
-/// From 7.x on a program that is preempted is skipped for others.
-fn programs_are_skipped() -> bool {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    release.split('.').next().unwrap().parse::<u32>().unwrap() >= 7
 }
 
 /// All were seen. Where programs are skipped, what is missing has to be counted, and to be

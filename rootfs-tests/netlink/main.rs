@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         ("bpf_refused", choice::bpf_refused),
         ("no_tracefs", choice::no_tracefs),
         ("no_list_of_cpus", choice::no_list_of_cpus),
+        ("system_below_the_minimum", choice::system_below_the_minimum),
     ])
 }
 
@@ -74,6 +75,7 @@ impl Child {
     }
 
     fn killed(&self, signal: i32) -> Row {
-        self.exit(i64::from(128 + signal)).with("mote.exit_signal", signal)
+        let exit = self.exit(i64::from(128 + signal)).with("mote.exit_signal", signal);
+        exit.with("mote.core_dumped", false)
     }
 }

@@ -110,6 +110,11 @@ pub const CASES: &[Case] = &[
         m.open.extend([returned(call.value), e]);
         m.rows.push(call.event("open", 0).path(&p.path("d/a")));
     }),
+    case!("openat that truncates", file, |p, m| {
+        let call = sys!(SYS_openat, AT_FDCWD, c"a".as_ptr(), O_RDONLY | O_TRUNC, 0);
+        m.open.push(returned(call.value));
+        m.rows.push(call.event("open", 0).path(&p.path("a")));
+    }),
     case!("openat in vain", file, |p, m| {
         m.rows.push(
             sys!(SYS_openat, AT_FDCWD, c"a".as_ptr(), O_CREAT | O_EXCL | O_WRONLY, 0o600)
@@ -160,6 +165,10 @@ pub const CASES: &[Case] = &[
         m.open.extend([d, e]);
         m.rows.push(call.event("rename", 0).from(&p.path("d/a")).path(&p.path("e/b")));
     }),
+    case!("renameat, absolute to relative", file, |p, m| {
+        let call = sys!(SYS_renameat, AT_FDCWD, c(p.path("a")).as_ptr(), AT_FDCWD, c"b".as_ptr());
+        m.rows.push(call.event("rename", 0).from(&p.path("a")).path(&p.path("b")));
+    }),
     case!("renameat in vain", nothing, |p, m| {
         let call = sys!(SYS_renameat, AT_FDCWD, c"absent".as_ptr(), AT_FDCWD, c(p.path("b")).as_ptr());
         m.rows.push(call.event("rename", ENOENT).from(&p.path("absent")).path(&p.path("b")));
@@ -186,6 +195,11 @@ pub const CASES: &[Case] = &[
         m.rows.push(sys!(SYS_unlinkat, d.as_raw_fd(), c"a".as_ptr(), 0).event("unlink", 0).path(&p.path("d/a")));
         m.rows.push(sys!(SYS_unlinkat, AT_FDCWD, c"d".as_ptr(), 0).event("unlink", EISDIR).path(&p.path("d")));
         m.open.push(d);
+    }),
+    case!("unlinkat, absolute and absent", file, |p, m| {
+        let a = c(p.path("a"));
+        m.rows.push(sys!(SYS_unlinkat, AT_FDCWD, a.as_ptr(), 0).event("unlink", 0).path(&p.path("a")));
+        m.rows.push(sys!(SYS_unlinkat, AT_FDCWD, a.as_ptr(), 0).event("unlink", ENOENT).path(&p.path("a")));
     }),
     case!("unlinkat of a directory", two_directories, |p, m| {
         m.rows.push(sys!(SYS_unlinkat, AT_FDCWD, c"e".as_ptr(), AT_REMOVEDIR).event("rmdir", 0).path(&p.path("e")));

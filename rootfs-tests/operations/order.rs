@@ -13,7 +13,7 @@ pub fn events_of_two_cpus_keep_their_order() {
     const FILES: usize = 2000;
     let allowed = sched_getaffinity(None).unwrap();
     let cpus: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
-    let [first, second, ..] = cpus[..] else { skip("this machine has one CPU") };
+    let [first, second, ..] = cpus[..] else { skip("this machine has no second CPU") };
     let (_guard, dir) = scratch();
     let sensor = Sensor::start_to_file(&dir);
     let made = child::fork(|| {

@@ -1,7 +1,8 @@
 //! Programs that are started with less than they need.
 
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
-use rustix::mount::{mount, mount_change, unmount};
+use rustix::mount::{mount, mount_bind, mount_change, unmount};
 use rustix::thread::{CapabilitySet, UnshareFlags, remove_capability_from_bounding_set};
 use std::ffi::CString;
 use std::fs;
@@ -21,9 +22,14 @@ pub fn without(
     unsafe {
         command.pre_exec(move || {
             before()?;
-            // root gets at exec what its bounding set has.
+            // root gets at exec what its bounding set has. Those that came with 5.8 are not known
+            // before, and not needed.
             for capability in capabilities {
-                remove_capability_from_bounding_set(*capability)?;
+                match remove_capability_from_bounding_set(*capability) {
+                    Err(Errno::INVAL)
+                        if [CapabilitySet::BPF, CapabilitySet::PERFMON].contains(capability) => {}
+                    result => result?,
+                }
             }
             Ok(())
         });
@@ -50,15 +56,18 @@ pub fn private_mounts() -> io::Result<()> {
 
 /// With tracefs in place, so that BPF is all that is missing.
 pub fn without_bpf(command: &mut Command) {
-    let place =
-        ["/sys/kernel/tracing", "/sys/kernel/debug"].into_iter().find(|p| Path::new(p).exists());
-    let place = place.expect("a place for tracefs");
+    // 3.10 has it in debugfs only.
+    let places = [("/sys/kernel/tracing", "tracefs"), ("/sys/kernel/debug", "debugfs")];
+    let (place, kind) = places
+        .into_iter()
+        .find(|(place, _)| Path::new(place).exists())
+        .expect("a place for tracefs");
     without(
         command,
         &[CapabilitySet::BPF, CapabilitySet::SYS_ADMIN, CapabilitySet::PERFMON],
         move || {
             private_mounts()?;
-            Ok(mount("tracefs", place, "tracefs", MountFlags::empty(), None)?)
+            Ok(mount(kind, place, kind, MountFlags::empty(), None)?)
         },
     );
 }
@@ -91,5 +100,14 @@ pub fn without_list_of_cpus(command: &mut Command, own: UnshareFlags) {
         // SAFETY: no descriptor table is unshared.
         unsafe { rustix::thread::unshare_unsafe(own)? };
         Ok(mount("none", "/sys/devices/system/cpu", "tmpfs", MountFlags::empty(), None)?)
+    });
+}
+
+/// On a system that says of itself what `file` says.
+pub fn with_os_release(command: &mut Command, file: &Path) {
+    let file = file.to_owned();
+    without(command, &[], move || {
+        private_mounts()?;
+        Ok(mount_bind(&file, "/etc/os-release")?)
     });
 }

@@ -14,7 +14,7 @@ pub mod sensor;
 pub mod sys;
 pub mod workload;
 
-pub use runner::skip;
+pub use runner::{again, skip};
 pub use sensor::{Sensor, decode};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -85,6 +85,13 @@ fn bpf_allowed() -> bool {
     // SAFETY: `fd` was just opened and nothing else has it.
     unsafe { libc::close(fd as i32) };
     true
+}
+
+/// Whether this kernel skips programs while another one is preempted (from 7.x on). It counts
+/// the runs, also those that had no event to tell.
+pub fn programs_are_skipped() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    release.split('.').next().unwrap().parse::<u32>().unwrap() >= 7
 }
 
 /// Waits until `done` answers, and says what it waited for when it never does.

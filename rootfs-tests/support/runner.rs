@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -9,10 +10,36 @@ use std::time::Instant;
 pub type Test = (&'static str, fn());
 
 struct Skipped(String);
+struct Again(String);
+
+/// How often a test is played before it fails, if each time something came between that is
+/// no fault of what is tested.
+const ATTEMPTS: usize = 3;
 
 /// Ends the running test as neither passed nor failed.
 pub fn skip(reason: &str) -> ! {
     resume_unwind(Box::new(Skipped(reason.into())))
+}
+
+/// Ends the running test, to be played once more: this attempt says nothing.
+pub fn again(reason: &str) -> ! {
+    resume_unwind(Box::new(Again(reason.into())))
+}
+
+/// Plays a test until an attempt says something.
+fn play(name: &str, test: fn(), home: &Path) -> std::thread::Result<()> {
+    let attempt = || {
+        std::env::set_current_dir(home).unwrap();
+        catch_unwind(AssertUnwindSafe(test))
+    };
+    let mut result = attempt();
+    for _ in 1..ATTEMPTS {
+        let Err(payload) = &result else { break };
+        let Some(Again(reason)) = payload.downcast_ref() else { break };
+        println!("again: {name} {reason}");
+        result = attempt();
+    }
+    result
 }
 
 /// Runs every test whose name contains one of the arguments, or all.
@@ -27,23 +54,24 @@ pub fn run(tests: &[Test]) -> ExitCode {
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     let home = std::env::current_dir().unwrap();
     for (name, test) in &chosen {
-        std::env::set_current_dir(&home).unwrap();
-        let verdict = match catch_unwind(AssertUnwindSafe(test)) {
+        let verdict = match play(name, *test, &home) {
             Ok(()) => {
                 passed += 1;
                 "ok"
             }
-            Err(payload) => match payload.downcast_ref::<Skipped>() {
-                Some(Skipped(reason)) => {
+            Err(payload) => {
+                if let Some(Skipped(reason)) = payload.downcast_ref() {
                     skipped += 1;
                     println!("skipped: {name} {reason}");
                     "ignored"
-                }
-                None => {
+                } else {
+                    if let Some(Again(reason)) = payload.downcast_ref() {
+                        println!("{name}: {reason}, in each of {ATTEMPTS} attempts");
+                    }
                     failed += 1;
                     "FAILED"
                 }
-            },
+            }
         };
         println!("test {name} ... {verdict}");
         std::io::stdout().flush().unwrap();

@@ -23,13 +23,23 @@ impl Returned {
     }
 }
 
+/// The numbers of system calls.
+pub mod numbers {
+    pub use libc::*;
+
+    /// Which the libc crate does not have for arm64. From 424 on a number is the same on every
+    /// architecture (linux `scripts/syscall.tbl`).
+    #[allow(non_upper_case_globals)]
+    pub const SYS_fchmodat2: c_long = 452;
+}
+
 /// Makes a system call past the C library, which would choose another form of it.
 macro_rules! sys {
     ($number:ident $(, $arg:expr)* $(,)?) => {{
         // SAFETY: every pointer among the arguments is valid for the call, or is meant
         // to be refused by the kernel.
         #[allow(unsafe_code)]
-        let value = unsafe { libc::syscall(libc::$number $(, $arg)*) };
+        let value = unsafe { libc::syscall($crate::support::sys::numbers::$number $(, $arg)*) };
         let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
         $crate::support::sys::Returned {
             name: stringify!($number).strip_prefix("SYS_").unwrap(),

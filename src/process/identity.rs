@@ -89,14 +89,15 @@ impl Proc {
     pub fn others_live(&self, pid: u32, ending: u32, leader_ended: bool) -> bool {
         let mut buffer = [0; 512];
         let Some(stat) = self.read(pid, "stat", &mut buffer) else { return false };
-        let Some((leader_is_dead, threads)) = parse_threads(stat) else { return false };
-        if !leader_ended && !leader_is_dead {
+        let Some(threads) = parse_threads(stat) else { return false };
+        // Whoever executes becomes the leader, and the one that it was before it has ended.
+        if !threads.leader_ends || !leader_ended && !threads.leader_is_dead {
             return true;
         }
         // The leader is counted until the last thread is gone. One that ends is counted until
         // it is buried: before it is told of, but in 3.10 after (`do_exit` of linux
         // `kernel/exit.c`).
-        threads > 1 + u32::from(ending != pid && self.has_thread(pid, ending))
+        threads.count > 1 + u32::from(ending != pid && self.has_thread(pid, ending))
     }
 
     fn has_thread(&self, pid: u32, tid: u32) -> bool {
@@ -141,13 +142,28 @@ fn parse_status(status: &[u8]) -> Option<(u32, u32, u32)> {
     Some((field("Uid:")?, field("Gid:")?, field("PPid:")?))
 }
 
-/// Whether the leader is a zombie or gone, and how many threads are counted
-/// (proc_pid_stat(5): the 3rd and the 20th field).
-fn parse_threads(stat: &[u8]) -> Option<(bool, u32)> {
+/// The threads of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Threads {
+    /// The leader is on its way out, or was: the kernel says so before it tells of the end.
+    leader_ends: bool,
+    /// It is a zombie or gone.
+    leader_is_dead: bool,
+    /// How many are counted.
+    count: u32,
+}
+
+/// `PF_EXITING` of linux `include/linux/sched.h`.
+const PF_EXITING: u32 = 4;
+
+/// The 3rd, the 9th and the 20th field, proc_pid_stat(5).
+fn parse_threads(stat: &[u8]) -> Option<Threads> {
     let behind_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
     let mut fields = core::str::from_utf8(&stat[behind_name..]).ok()?.split_ascii_whitespace();
-    let state = fields.next()?;
-    Some((matches!(state, "Z" | "X" | "x"), fields.nth(16)?.parse().ok()?))
+    let leader_is_dead = matches!(fields.next()?, "Z" | "X" | "x");
+    let flags: u32 = fields.nth(5)?.parse().ok()?;
+    let leader_ends = leader_is_dead || flags & PF_EXITING != 0;
+    Some(Threads { leader_ends, leader_is_dead, count: fields.nth(10)?.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -165,10 +181,15 @@ mod tests {
 
     #[test]
     fn threads_are_the_twentieth_field() {
-        let stat = b"42 (a) b) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 12345 1 2";
-        assert_eq!(parse_threads(stat), Some((false, 3)));
-        let zombie = b"42 (sh) Z 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 1 2";
-        assert_eq!(parse_threads(zombie), Some((true, 1)));
+        let stat = |state, flags| {
+            let stat = format!("42 (a) b) {state} 7 42 42 0 -1 {flags} 1 2 3 4 5 6 7 8 20 0 3 0 9");
+            parse_threads(stat.as_bytes())
+        };
+        let threads = Threads { leader_ends: false, leader_is_dead: false, count: 3 };
+        assert_eq!(stat("S", 4_194_560), Some(threads));
+        assert_eq!(stat("R", 4_194_564), Some(Threads { leader_ends: true, ..threads }));
+        let dead = Threads { leader_ends: true, leader_is_dead: true, count: 3 };
+        assert_eq!(stat("Z", 4_194_564), Some(dead));
         assert_eq!(parse_threads(b"42 (sh) Z"), None);
     }
 

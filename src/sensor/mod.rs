@@ -69,9 +69,7 @@ impl SensorError {
             SensorError::Ebpf(error) | SensorError::NoProvider(Fallback::Failed(error), _) => {
                 error.errno()
             }
-            SensorError::Netlink(error) | SensorError::NoProvider(Fallback::Disabled, error) => {
-                error.errno()
-            }
+            SensorError::Netlink(error) | SensorError::NoProvider(_, error) => error.errno(),
             SensorError::Sink(SinkError::Output(error)) | SensorError::NoReceiver(error) => {
                 Some(error.raw_os_error())
             }
@@ -90,6 +88,7 @@ impl fmt::Display for SensorError {
             SensorError::Ebpf(error) | SensorError::NoProvider(Fallback::Failed(error), _) => {
                 error.fmt(f)
             }
+            SensorError::NoProvider(Fallback::Unsupported(refusal), _) => refusal.fmt(f),
             SensorError::Netlink(error) | SensorError::NoProvider(Fallback::Disabled, error) => {
                 error.fmt(f)
             }

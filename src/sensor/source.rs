@@ -1,13 +1,16 @@
 //! The provider that runs, as the loop sees it.
 
 use std::io;
+use std::path::Path;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
 use super::SensorError;
 use super::pipeline::{Output, Pipeline, monotonic_ns};
+use crate::host::distribution::Distribution;
 use crate::host::provider::{self, Choice, Facts, Failure, Wanted, choose};
+use crate::host::support::{Refusal, SAP, support};
 use crate::limits::{MESSAGES_PER_TURN, RECORDS_PER_TURN};
 use crate::record::Provider;
 use crate::say::warn;
@@ -34,6 +37,8 @@ pub enum Source {
 pub enum Fallback {
     /// The configuration disables it.
     Disabled,
+    /// It is not for this kernel.
+    Unsupported(Refusal),
     /// It does not run.
     Failed(ebpf::StartError),
 }
@@ -52,9 +57,18 @@ pub enum Turn {
 impl Source {
     /// Starts the provider that is to be started.
     pub fn start(wanted: Wanted) -> Result<Source, SensorError> {
-        let facts = |ebpf| Facts { wanted, ebpf };
+        let distribution = Distribution::read();
+        let uname = rustix::system::uname();
+        let release = uname.release().to_string_lossy();
+        let support = support(&distribution, &release, Path::new(SAP).exists());
+        let facts = |ebpf| Facts { wanted, support, ebpf };
         let fallback = match choose(facts(provider::Ebpf::Untried)) {
-            Choice::Netlink(_) | Choice::Nothing => Fallback::Disabled,
+            Choice::Netlink(_) | Choice::Nothing => {
+                match support.refusal(&distribution, &release).filter(|_| wanted == Wanted::Ebpf) {
+                    Some(refusal) => Fallback::Unsupported(refusal),
+                    None => Fallback::Disabled,
+                }
+            }
             Choice::Ebpf => match Ebpf::start() {
                 Ok(ebpf) => return Ok(Source::Ebpf(Box::new(ebpf))),
                 Err(error) => match choose(facts(provider::Ebpf::Failed(failure(&error)))) {

@@ -16,6 +16,9 @@ pub(super) fn announce(source: &Source, target: &Target) {
                     "eBPF is disabled in the configuration \
                      (features.ebpfSupplementaryEventProvider)"
                 )),
+                Fallback::Unsupported(refusal) => {
+                    warn(format_args!("eBPF is not run here: {refusal}; {}", refusal.remedy))
+                }
                 Fallback::Failed(error) => {
                     explain::show_log(error);
                     let advice = explain::advice(error, explain::Host::read());
@@ -29,18 +32,25 @@ pub(super) fn announce(source: &Source, target: &Target) {
 }
 
 fn announce_ebpf(ebpf: &Ebpf, target: &Target) {
-    if !ebpf.exit_status_known() {
+    let known = ebpf.known();
+    if !known.exit_status {
         warn(format_args!(
             "this kernel's task_struct could not be measured: exit events have no status"
         ));
     }
-    if !ebpf.last_thread_known() {
+    if !known.last_thread {
         warn(format_args!(
             "this kernel's task_struct could not be measured: a process whose first thread ends \
              before others is reported as ended then"
         ));
     }
-    if !ebpf.descriptors_known() {
+    if known.last_thread && !known.group_status {
+        warn(format_args!(
+            "this kernel's signal_struct could not be measured: a process whose threads end with \
+             different statuses may be reported with another one than its parent gets"
+        ));
+    }
+    if !known.descriptors {
         warn(format_args!(
             "this kernel's open files could not be measured: names that start at a descriptor \
              are looked up in /proc, late, and marked"

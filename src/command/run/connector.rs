@@ -13,11 +13,16 @@ pub(super) fn or(sentence: String, ebpf: &ebpf::StartError, error: &StartError) 
     match (ebpf, error) {
         // The same, with the same remedy.
         (ebpf::StartError::PidNamespace, StartError::PidNamespace) => sentence,
-        _ => format!(
-            "{sentence}. The netlink process connector does not run either: {error}; {}",
-            remedy(error)
-        ),
+        _ => nor(sentence, error),
     }
+}
+
+/// Adds why the connector does not run either.
+pub(super) fn nor(sentence: String, error: &StartError) -> String {
+    format!(
+        "{sentence}. The netlink process connector does not run either: {error}; {}",
+        remedy(error)
+    )
 }
 
 /// What to do.

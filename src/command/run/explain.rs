@@ -68,6 +68,10 @@ fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
             let sentence = format!("{error}; {}", advice(ebpf, host));
             (exit::UNAVAILABLE, connector::or(sentence, ebpf, netlink))
         }
+        SensorError::NoProvider(Fallback::Unsupported(refusal), netlink) => {
+            let sentence = format!("eBPF is not run here: {refusal}; {}", refusal.remedy);
+            (exit::UNAVAILABLE, connector::nor(sentence, netlink))
+        }
         SensorError::NoProvider(Fallback::Disabled, netlink) => (
             exit::UNAVAILABLE,
             format!(

@@ -20,8 +20,8 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 
 use super::abi::record::*;
-use super::measure::is_kernel;
 use super::object::Object;
+use super::peek::{Kernel, Memory, PEEK_BYTES, word};
 
 /// What was measured, all in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub fn files(object: &Object, settings: &mote_settings) -> io::Result<Option<Fil
         known.iter().map(|(file, path)| Known { fd: file.as_raw_fd(), path }).collect();
     let Some(host) = HOST.iter().find_map(|path| File::open(path).ok()) else { return Ok(None) };
     object.set_settings(&mote_settings { probe_pid: std::process::id(), ..*settings })?;
-    let mut memory = Kernel(object);
+    let mut memory = Kernel::new(object);
     let found = memory.task().and_then(|task| {
         let offsets = find(&mut memory, task, settings.task_signal_offset, &known)?;
         let (mount, dentry) = offsets.open(&mut memory, task, host.as_raw_fd())?;
@@ -83,48 +83,6 @@ pub fn files(object: &Object, settings: &mote_settings) -> io::Result<Option<Fil
 struct Known<'a> {
     fd: RawFd,
     path: &'a [u8],
-}
-
-const PEEK_BYTES: usize = (MOTE_PEEK_CHUNKS * MOTE_PEEK_CHUNK_BYTES) as usize;
-
-/// Bytes of the kernel's memory; those that cannot be read are 0.
-trait Memory {
-    fn read(&mut self, address: u64) -> Option<[u8; PEEK_BYTES]>;
-
-    /// The pointers at an address.
-    fn pointers<const N: usize>(&mut self, address: u64) -> Option<[u64; N]> {
-        let bytes = self.read(address)?;
-        let mut pointers = [0; N];
-        for (n, pointer) in pointers.iter_mut().enumerate() {
-            *pointer = word(&bytes, n * 8).filter(|value| is_kernel(*value))?;
-        }
-        Some(pointers)
-    }
-}
-
-struct Kernel<'a>(&'a Object);
-
-impl Kernel<'_> {
-    fn ask(&self, address: u64) -> Option<mote_peek> {
-        self.0.set_peek(&mote_peek { address, ..mote_peek::default() }).ok()?;
-        // SAFETY: takes integers; there is no such descriptor.
-        unsafe { libc::syscall(libc::SYS_fchmod, -1, 0) };
-        self.0.peek().ok().filter(|peek| peek.done != 0)
-    }
-
-    fn task(&self) -> Option<u64> {
-        Some(self.ask(0)?.task)
-    }
-}
-
-impl Memory for Kernel<'_> {
-    fn read(&mut self, address: u64) -> Option<[u8; PEEK_BYTES]> {
-        Some(self.ask(address)?.bytes)
-    }
-}
-
-fn word(bytes: &[u8], offset: usize) -> Option<u64> {
-    Some(u64::from_ne_bytes(bytes.get(offset..offset + 8)?.try_into().ok()?))
 }
 
 /// Tries every place of every field.

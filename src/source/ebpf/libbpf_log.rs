@@ -13,7 +13,13 @@ thread_local! {
     /// Of the last load of this thread: libbpf calls back in the thread that calls it.
     static LOG: RefCell<Tail> = const { RefCell::new(Tail::new()) };
     static PROGRAM_ERRNO: Cell<Option<i32>> = const { Cell::new(None) };
+    /// What the verifier said of each program that it took, if that is asked for.
+    static VERIFIED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
+
+/// How libbpf hands on what the verifier said of a program that it took, in the order in
+/// which they are loaded (`load_program` of `libbpf.c`).
+const PROGRAM_VERIFIED: &[u8] = b"libbpf: verifier log:\n";
 
 /// How libbpf begins to tell of a program that the kernel did not take (`load_program` of
 /// `libbpf.c`). The kernel's error number is only in `errno` then.
@@ -30,6 +36,16 @@ pub fn start() {
 /// The log so far, lines with their ends.
 pub fn read() -> String {
     LOG.with_borrow(Tail::text)
+}
+
+/// Keeps what the verifier says of the programs that are loaded from now on.
+pub fn keep_verified() {
+    VERIFIED.set(Some(Vec::new()));
+}
+
+/// What was kept, a text for each program that was loaded; nothing is kept any more.
+pub fn take_verified() -> Vec<String> {
+    VERIFIED.take().unwrap_or_default()
 }
 
 /// The kernel's error number for the program that it did not take.
@@ -76,22 +92,29 @@ impl Tail {
     }
 }
 
+/// A `va_list` as a function takes it: on x86-64 an array, which decays.
+#[cfg(target_arch = "x86_64")]
+type Arguments = *mut bpf_sys::__va_list_tag;
+/// On arm64 a struct, which bindgen makes an array of its size; either goes by the address of
+/// a copy, as all that has more than 16 bytes (AAPCS64, stage B of parameter passing).
+#[cfg(target_arch = "aarch64")]
+type Arguments = bpf_sys::va_list;
+
 unsafe extern "C" {
     /// GNU and BSD: allocates what the text needs.
-    fn vasprintf(
-        to: *mut *mut c_char,
-        format: *const c_char,
-        arguments: *mut bpf_sys::__va_list_tag,
-    ) -> c_int;
+    #[cfg_attr(target_arch = "aarch64", expect(improper_ctypes, reason = "see Arguments"))]
+    fn vasprintf(to: *mut *mut c_char, format: *const c_char, arguments: Arguments) -> c_int;
 }
 
+#[cfg_attr(target_arch = "aarch64", expect(improper_ctypes_definitions, reason = "see Arguments"))]
 unsafe extern "C" fn on_message(
     level: bpf_sys::libbpf_print_level,
     format: *const c_char,
-    arguments: *mut bpf_sys::__va_list_tag,
+    arguments: Arguments,
 ) -> c_int {
     let errno = io::Error::last_os_error().raw_os_error();
-    if level > bpf_sys::libbpf_print_level_LIBBPF_INFO {
+    let is_detail = level > bpf_sys::libbpf_print_level_LIBBPF_INFO;
+    if is_detail && VERIFIED.with_borrow(Option::is_none) {
         return 0;
     }
     let mut text = std::ptr::null_mut();
@@ -103,7 +126,12 @@ unsafe extern "C" fn on_message(
     }
     // SAFETY: a success gives a string that ends with NUL.
     let message = unsafe { CStr::from_ptr(text) }.to_bytes();
-    LOG.with_borrow_mut(|log| log.push(message));
+    if !is_detail {
+        LOG.with_borrow_mut(|log| log.push(message));
+    } else if let Some(said) = message.strip_prefix(PROGRAM_VERIFIED) {
+        let said = String::from_utf8_lossy(said).into_owned();
+        VERIFIED.with_borrow_mut(|kept| kept.as_mut().map(|kept| kept.push(said)));
+    }
     if message.starts_with(PROGRAM_FAILED) {
         PROGRAM_ERRNO.set(errno);
     }

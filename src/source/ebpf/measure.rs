@@ -22,9 +22,9 @@
 
 use std::io;
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 
 use super::abi::record::*;
+use super::child::{CHILDREN, DEATH_SIGNAL, probe};
 use super::object::Object;
 
 /// What was measured. `None`: the children were not seen, or the place is not certain.
@@ -72,24 +72,6 @@ fn find_call(context: &[u8]) -> Option<CallOffsets> {
     Some(CallOffsets { number: (behind_pointer + number_at) as u32, args: args_at as u32 })
 }
 
-/// What a child ends with.
-#[derive(Clone, Copy, Debug)]
-struct Child {
-    /// A status with no small or round number in it.
-    status: u8,
-    /// Threads that it leaves behind. No reference count is such a number by chance.
-    threads: u8,
-}
-
-const CHILDREN: [Child; 2] =
-    [Child { status: 0xa7, threads: 11 }, Child { status: 0x5d, threads: 7 }];
-
-/// A real-time signal: nothing else sets it as a death signal.
-const DEATH_SIGNAL: i32 = 43;
-
-/// The end of a child that was let go comes within microseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 const TARGET_BYTES: usize = MOTE_PROBE_TARGET_BYTES as usize;
 const POINTER_BYTES: u32 = 8;
 
@@ -127,10 +109,10 @@ pub fn offsets(object: &Object, settings: &mote_settings) -> io::Result<Offsets>
 
 /// Offsets on which all children so far agree.
 #[derive(Debug, Default)]
-struct Candidates(Option<Vec<u32>>);
+pub(super) struct Candidates(Option<Vec<u32>>);
 
 impl Candidates {
-    fn narrow(&mut self, found: Vec<u32>) {
+    pub(super) fn narrow(&mut self, found: Vec<u32>) {
         self.0 = Some(match self.0.take() {
             None => found,
             Some(earlier) => earlier.into_iter().filter(|at| found.contains(at)).collect(),
@@ -142,7 +124,7 @@ impl Candidates {
         self.0.as_deref().unwrap_or(all).to_vec()
     }
 
-    fn only(&self) -> Option<u32> {
+    pub(super) fn only(&self) -> Option<u32> {
         match self.0.as_deref() {
             Some([one]) => Some(*one),
             _ => None,
@@ -178,7 +160,7 @@ fn first_of_each_pointer(task: &[u8], places: &[u32]) -> Vec<u32> {
     places.iter().filter(is_first).copied().collect()
 }
 
-fn row<const N: usize>(values: [i32; N]) -> Vec<u8> {
+pub(super) fn row<const N: usize>(values: [i32; N]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_ne_bytes()).collect()
 }
 
@@ -210,79 +192,6 @@ pub(super) fn is_kernel(address: u64) -> bool {
         }
     });
     (*LOWEST..0xffff_ffff_ffff_f000).contains(&address)
-}
-
-/// Lets a child end and takes what the program copied then. `None`: it copied nothing.
-fn probe(
-    object: &Object,
-    settings: &mote_settings,
-    child: Child,
-    pointers: &[u32],
-) -> io::Result<Option<Box<mote_probe>>> {
-    let mut wanted = Object::empty_probe();
-    wanted.pointers = pointers.len() as u32;
-    wanted.pointer_offsets[..pointers.len()].copy_from_slice(pointers);
-    object.set_probe(&wanted)?;
-    let mut copied = None;
-    end_child(
-        child,
-        |pid| object.set_settings(&mote_settings { probe_pid: pid, ..*settings }),
-        || {
-            let start = Instant::now();
-            while copied.is_none() && start.elapsed() < PATIENCE {
-                std::thread::sleep(Duration::from_micros(200));
-                copied = object.probe().ok().filter(|probe| probe.done != 0);
-            }
-        },
-    )?;
-    Ok(copied)
-}
-
-/// Forks a child that waits until `prepare` has been told its pid, and whose first thread
-/// then ends. After `watch` nothing of it is left.
-fn end_child(
-    child: Child,
-    prepare: impl FnOnce(u32) -> io::Result<()>,
-    watch: impl FnOnce(),
-) -> io::Result<()> {
-    let (read, write) = io::pipe()?;
-    // SAFETY: there is one thread, so the child is a whole process.
-    let pid = unsafe { libc::fork() };
-    match pid {
-        -1 => Err(io::Error::last_os_error()),
-        0 => {
-            drop(write);
-            let threads = (0..child.threads).filter(|_| {
-                let builder = std::thread::Builder::new().stack_size(64 << 10);
-                let forever = || std::thread::sleep(Duration::MAX);
-                builder.spawn(forever).is_ok()
-            });
-            // A thread that could not be made is a measurement that finds nothing.
-            threads.count();
-            let mut byte = [0];
-            let _ = io::Read::read(&mut &read, &mut byte);
-            // SAFETY: take integers; the second ends this thread, and nothing of the
-            // process runs any more but threads that sleep.
-            unsafe {
-                libc::prctl(libc::PR_SET_PDEATHSIG, DEATH_SIGNAL);
-                libc::syscall(libc::SYS_exit, i32::from(child.status));
-            }
-            unreachable!("a thread that has ended")
-        }
-        pid => {
-            let prepared = prepare(pid as u32);
-            drop(write);
-            if prepared.is_ok() {
-                watch();
-            }
-            // SAFETY: our own child, which is not waited for yet.
-            unsafe {
-                libc::kill(pid, libc::SIGKILL);
-                libc::waitpid(pid, std::ptr::null_mut(), 0);
-            }
-            prepared
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,18 +2,23 @@
 
 pub mod abi;
 pub mod btf;
+mod child;
 pub mod counters;
 pub mod cpus;
 pub mod decode;
 mod error;
+pub mod exits;
 pub mod files;
 pub mod hooks;
+mod known;
 pub mod kprobe;
 mod libbpf_log;
 pub mod load_error;
 pub mod losses;
 pub mod measure;
+pub mod mm;
 pub mod object;
+mod peek;
 pub mod perf;
 mod preempt;
 pub mod ring;
@@ -30,12 +35,11 @@ use super::namespace;
 use crate::event::{Class, Loss, LossPlace};
 use crate::limits;
 pub use error::StartError;
+pub use known::Known;
 
-use abi::record::mote_settings;
 use hooks::{FormatError, Hook};
 use kprobe::{Definition, Kprobe};
 use losses::Losses;
-use measure::Offsets;
 use object::{CallContext, Kernel, Object};
 use ring::{Entry, Ring};
 use rings::{Origin, Rings};
@@ -59,9 +63,7 @@ pub struct Ebpf {
     hooks: usize,
     attached: Vec<Attached>,
     missing: Vec<String>,
-    status_known: bool,
-    last_thread_known: bool,
-    descriptors_known: bool,
+    known: Known,
     rings: Rings,
     /// CPUs whose rings take nothing: the kernel closes them when their CPU goes offline,
     /// and does not open them when it comes back.
@@ -89,12 +91,7 @@ impl Ebpf {
         if possible_cpus > limits::CPUS {
             return Err(StartError::Cpus(possible_cpus));
         }
-        let usual = hooks::calls_are_usual(&tracefs).map_err(StartError::Format)?;
-        let kernel = Kernel {
-            context: if usual { CallContext::Usual } else { CallContext::Measured },
-            exec_kprobes: !hooks::has_execve(&tracefs).map_err(StartError::Format)?,
-            calls_run_twice: hooks::calls_are_preemptible(&tracefs).map_err(StartError::Format)?,
-        };
+        let kernel = Kernel::from_tracefs(&tracefs).map_err(StartError::Format)?;
         let object = Object::load(kernel, possible_cpus as u32).map_err(StartError::Load)?;
         settings.calls_run_twice = kernel.calls_run_twice.into();
         let mut provider = Ebpf {
@@ -102,9 +99,7 @@ impl Ebpf {
             hooks: 0,
             attached: Vec::new(),
             missing: Vec::new(),
-            status_known: false,
-            last_thread_known: false,
-            descriptors_known: false,
+            known: Known::default(),
             rings: Rings::new(),
             dead_cpus: Vec::with_capacity(limits::CPUS),
             losses: Losses::new(possible_cpus, &object),
@@ -114,12 +109,8 @@ impl Ebpf {
         provider.sync_cpus(&online)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.measure_calls(&tracefs, &mut settings)?;
-        let offsets = provider.measure(&tracefs, &settings)?;
-        settings.task_exit_code_offset = offsets.exit_code.unwrap_or(0);
-        settings.task_signal_offset = offsets.signal.unwrap_or(0);
-        provider.status_known = offsets.exit_code.is_some();
-        provider.last_thread_known =
-            settings.exit_group_dead_offset != 0 || offsets.signal.is_some();
+        provider.measure_memory(&tracefs, &mut settings)?;
+        provider.measure_exits(&tracefs, &mut settings)?;
         provider.measure_files(&tracefs, &mut settings)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.attach_all(&tracefs)?;
@@ -136,19 +127,9 @@ impl Ebpf {
         &self.missing
     }
 
-    /// Whether the status of a process that ends can be read.
-    pub fn exit_status_known(&self) -> bool {
-        self.status_known
-    }
-
-    /// Whether the end of a process is told from that of its first thread.
-    pub fn last_thread_known(&self) -> bool {
-        self.last_thread_known
-    }
-
-    /// Whether the kernel part finds out where a descriptor leads.
-    pub fn descriptors_known(&self) -> bool {
-        self.descriptors_known
+    /// What could be measured of this kernel.
+    pub fn known(&self) -> Known {
+        self.known
     }
 
     /// The descriptors to poll.
@@ -197,63 +178,6 @@ impl Ebpf {
         Ok(())
     }
 
-    /// Finds out what a call's context is like, where tracefs does not tell.
-    fn measure_calls(
-        &self,
-        tracefs: &Tracefs,
-        settings: &mut mote_settings,
-    ) -> Result<(), StartError> {
-        if self.kernel.context == CallContext::Usual {
-            return Ok(());
-        }
-        let attached = self.attach(tracefs, hooks::TRIAL)?;
-        let offsets = match attached {
-            Some(_) => measure::call_offsets(&self.object, settings).unwrap_or(None),
-            None => None,
-        };
-        let unknown = FormatError::Layout(hooks::TRIAL.event, "args");
-        let offsets = offsets.ok_or(StartError::Format(unknown))?;
-        settings.call_number_offset = offsets.number;
-        settings.call_args_offset = offsets.args;
-        self.object.set_settings(settings).map_err(StartError::Settings)
-    }
-
-    fn measure(&self, tracefs: &Tracefs, settings: &mote_settings) -> Result<Offsets, StartError> {
-        const EVENT: &str = "sched_process_exit";
-        let hook = Hook { category: "sched", event: EVENT, program: "probe_exit" };
-        let attached = self.attach(tracefs, hook)?;
-        if attached.is_none() {
-            return Ok(Offsets::default());
-        }
-        // What is not known is said at the start.
-        Ok(measure::offsets(&self.object, settings).unwrap_or_default())
-    }
-
-    /// Finds out how a descriptor is followed. What is not known is said at the start.
-    fn measure_files(
-        &mut self,
-        tracefs: &Tracefs,
-        settings: &mut mote_settings,
-    ) -> Result<(), StartError> {
-        if settings.task_signal_offset == 0 {
-            return Ok(());
-        }
-        let attached = self.attach(tracefs, hooks::PEEK)?;
-        if attached.is_none() {
-            return Ok(());
-        }
-        if let Ok(Some(files)) = files::files(&self.object, settings) {
-            settings.task_files_offset = files.offsets.task_files;
-            settings.files_fdt_offset = files.offsets.files_fdt;
-            settings.file_path_offset = files.offsets.file_path;
-            settings.dentry_parent_offset = files.offsets.dentry_parent;
-            settings.mount_offset = files.offsets.mount;
-            settings.host_mount = files.host_mount;
-            self.descriptors_known = true;
-        }
-        Ok(())
-    }
-
     fn attach_all(&mut self, tracefs: &Tracefs) -> Result<(), StartError> {
         for hook in hooks::PROCESS {
             self.attach_or_note(tracefs, hook)?;
@@ -278,8 +202,12 @@ impl Ebpf {
                     self.hooks += 1;
                     self.attached.push(attached);
                 }
-                Err(error) => {
-                    self.missing.push(format!("kprobe:{} ({error})", kprobe.function));
+                // One that the kernel does not have is missed once, though two programs want it.
+                Err(_) => {
+                    let name = format!("kprobe:{}", kprobe.function);
+                    if !self.missing.contains(&name) {
+                        self.missing.push(name);
+                    }
                 }
             }
         }

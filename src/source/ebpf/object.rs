@@ -10,7 +10,9 @@ use std::ptr::NonNull;
 
 use super::abi::record::{mote_losses, mote_peek, mote_probe, mote_settings};
 use super::counters::Counters;
+use super::hooks::FormatError;
 use super::load_error::{Failure, LoadError};
+use super::tracefs::Tracefs;
 use super::{hooks, kprobe, libbpf_log, preempt, version_code};
 
 /// Compiled from `bpf/` by `build.rs`.
@@ -37,6 +39,18 @@ pub struct Kernel {
     pub calls_run_twice: bool,
 }
 
+impl Kernel {
+    /// What the running kernel needs.
+    pub fn from_tracefs(tracefs: &Tracefs) -> Result<Kernel, FormatError> {
+        let usual = hooks::calls_are_usual(tracefs)?;
+        Ok(Kernel {
+            context: if usual { CallContext::Usual } else { CallContext::Measured },
+            exec_kprobes: !hooks::has_execve(tracefs)?,
+            calls_run_twice: hooks::calls_are_preemptible(tracefs)?,
+        })
+    }
+}
+
 /// A loaded object. Its programs and maps live until it is dropped and nothing that is
 /// attached holds them.
 #[derive(Debug)]
@@ -49,12 +63,41 @@ impl Object {
     pub fn load(kernel: Kernel, possible_cpus: u32) -> Result<Object, LoadError> {
         let object = Object::open(kernel.context)?;
         object.prepare(kernel, possible_cpus)?;
-        // SAFETY: an open object that is not loaded yet.
-        let error = unsafe { bpf_sys::bpf_object__load(object.raw.as_ptr()) };
-        if error != 0 {
-            return Err(failed("load the BPF object", error));
-        }
+        object.verify(NO_LOG)?;
         Ok(object)
+    }
+
+    /// The same, and what the verifier said of each program. A program that is loaded twice
+    /// is there twice.
+    pub fn load_with_log(
+        kernel: Kernel,
+        possible_cpus: u32,
+    ) -> Result<(Object, Vec<(String, String)>), LoadError> {
+        let object = Object::open(kernel.context)?;
+        object.prepare(kernel, possible_cpus)?;
+        libbpf_log::keep_verified();
+        let result = object.verify(WHOLE_LOG);
+        let said = libbpf_log::take_verified();
+        result?;
+        let programs = object.programs().into_iter().map(|(name, _)| name);
+        let names: Vec<String> = programs
+            .flat_map(|name| std::iter::repeat_n(name.clone(), object.runs(&name).count()))
+            .collect();
+        Ok((object, names.into_iter().zip(said).collect()))
+    }
+
+    /// Hands every program to the kernel.
+    fn verify(&self, log_level: c_int) -> Result<(), LoadError> {
+        let mut load = bpf_sys::bpf_object_load_attr {
+            obj: self.raw.as_ptr(),
+            log_level,
+            target_btf_path: std::ptr::null(),
+        };
+        // SAFETY: an open object that is not loaded yet; libbpf only reads the attributes.
+        match unsafe { bpf_sys::bpf_object__load_xattr(&mut load) } {
+            0 => Ok(()),
+            error => Err(failed("load the BPF object", error)),
+        }
     }
 
     /// Parses the object; nothing is asked of the kernel.
@@ -278,6 +321,12 @@ impl Drop for Object {
     }
 }
 
+/// Levels of the verifier's log (`BPF_LOG_LEVEL1` and `BPF_LOG_STATS` of linux
+/// `include/linux/bpf_verifier.h`; before 5.2 either is all): libbpf asks for it once more
+/// if a program is refused.
+const NO_LOG: c_int = 0;
+const WHOLE_LOG: c_int = 1 | 4;
+
 /// How often a program is loaded, where once is not enough.
 const MOST_RUNS: c_int = 2;
 
@@ -316,39 +365,5 @@ fn failed(step: &'static str, error: c_int) -> LoadError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `BPF_MAXINSNS` before 5.2 (linux `include/uapi/linux/bpf_common.h`).
-    const MOST_INSTRUCTIONS: usize = 4096;
-
-    /// clang itself refuses more than 512 bytes of stack.
-    #[test]
-    fn every_program_is_short_enough_for_the_oldest_kernels() {
-        for context in [CallContext::Usual, CallContext::Measured] {
-            let programs = Object::open(context).unwrap().programs();
-            assert!(programs.len() > 20, "{programs:?}");
-            for (name, instructions) in programs {
-                assert!(instructions <= MOST_INSTRUCTIONS, "{name}: {instructions} ({context:?})");
-            }
-        }
-    }
-
-    #[test]
-    fn what_libbpf_says_is_kept_and_its_error_told() {
-        let error = Object::open_elf(b"no object").unwrap_err();
-        assert!(matches!(error.failure, Failure::Object(_)), "{error}");
-        assert!(error.log.starts_with("libbpf: ") && error.log.ends_with('\n'), "{}", error.log);
-    }
-
-    /// A hook without a program could never be attached.
-    #[test]
-    fn every_hook_has_its_program() {
-        let programs = Object::open(CallContext::Usual).unwrap().programs();
-        let calls = super::super::hooks::SYSCALLS.into_iter().flat_map(|(a, b)| [a, b]);
-        let hooks = super::super::hooks::PROCESS.into_iter().chain(calls).map(|hook| hook.program);
-        for program in hooks.chain(kprobe::EXEC.map(|kprobe| kprobe.program)) {
-            assert!(programs.iter().any(|(name, _)| name == program), "{program}");
-        }
-    }
-}
+#[path = "object_tests.rs"]
+mod tests;

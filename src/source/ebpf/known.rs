@@ -1,0 +1,119 @@
+//! What is measured before the hooks are attached, and what that makes known.
+
+use super::abi::record::mote_settings;
+use super::hooks::{self, FormatError, Hook};
+use super::object::CallContext;
+use super::tracefs::Tracefs;
+use super::{Ebpf, StartError, exits, files, measure, mm};
+
+/// What could be measured of this kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The status of a process that ends.
+    pub exit_status: bool,
+    /// The end of a process from that of its first thread.
+    pub last_thread: bool,
+    /// The status that wait(2) reports, whichever thread ends last.
+    pub group_status: bool,
+    /// Where a descriptor leads, in the kernel part.
+    pub descriptors: bool,
+}
+
+impl Ebpf {
+    /// Finds out what a call's context is like, where tracefs does not tell.
+    pub(super) fn measure_calls(
+        &self,
+        tracefs: &Tracefs,
+        settings: &mut mote_settings,
+    ) -> Result<(), StartError> {
+        if self.kernel.context == CallContext::Usual {
+            return Ok(());
+        }
+        let attached = self.attach(tracefs, hooks::TRIAL)?;
+        let offsets = match attached {
+            Some(_) => measure::call_offsets(&self.object, settings).unwrap_or(None),
+            None => None,
+        };
+        let unknown = FormatError::Layout(hooks::TRIAL.event, "args");
+        let offsets = offsets.ok_or(StartError::Format(unknown))?;
+        settings.call_number_offset = offsets.number;
+        settings.call_args_offset = offsets.args;
+        self.object.set_settings(settings).map_err(StartError::Settings)
+    }
+
+    /// Finds out where a process has its memory, and its arguments there.
+    pub(super) fn measure_memory(
+        &self,
+        tracefs: &Tracefs,
+        settings: &mut mote_settings,
+    ) -> Result<(), StartError> {
+        let attached = self.attach(tracefs, hooks::PEEK)?;
+        if attached.is_none() {
+            return Ok(());
+        }
+        if let Ok(Some(offsets)) = mm::offsets(&self.object, settings) {
+            settings.task_mm_offset = offsets.task_mm;
+            settings.mm_arg_start_offset = offsets.mm_arg_start;
+        }
+        Ok(())
+    }
+
+    /// Finds out how processes end, for which the memory is needed. What is not known is said at the start.
+    pub(super) fn measure_exits(
+        &mut self,
+        tracefs: &Tracefs,
+        settings: &mut mote_settings,
+    ) -> Result<(), StartError> {
+        const EVENT: &str = "sched_process_exit";
+        let hook = Hook { category: "sched", event: EVENT, program: "probe_exit" };
+        let exit = self.attach(tracefs, hook)?;
+        let offsets = match exit {
+            Some(_) => measure::offsets(&self.object, settings).unwrap_or_default(),
+            None => measure::Offsets::default(),
+        };
+        settings.task_exit_code_offset = offsets.exit_code.unwrap_or(0);
+        settings.task_signal_offset = offsets.signal.unwrap_or(0);
+        self.known.exit_status = offsets.exit_code.is_some();
+        self.known.last_thread = settings.exit_group_dead_offset != 0 || offsets.signal.is_some();
+        if offsets.signal.is_none() {
+            return Ok(());
+        }
+        let peek = self.attach(tracefs, hooks::PEEK)?;
+        let offsets = match peek {
+            Some(_) => exits::offsets(&self.object, settings).unwrap_or_default(),
+            None => exits::Offsets::default(),
+        };
+        settings.signal_exit_code_offset = offsets.group_exit_code.unwrap_or(0);
+        if settings.task_mm_offset != 0 {
+            settings.task_leader_offset = offsets.leader.unwrap_or(0);
+        }
+        self.known.group_status =
+            settings.signal_exit_code_offset != 0 && settings.task_leader_offset != 0;
+        Ok(())
+    }
+
+    /// Finds out how a descriptor is followed. What is not known is said at the start.
+    pub(super) fn measure_files(
+        &mut self,
+        tracefs: &Tracefs,
+        settings: &mut mote_settings,
+    ) -> Result<(), StartError> {
+        if settings.task_signal_offset == 0 {
+            return Ok(());
+        }
+        let attached = self.attach(tracefs, hooks::PEEK)?;
+        if attached.is_none() {
+            return Ok(());
+        }
+        if let Ok(Some(files)) = files::files(&self.object, settings) {
+            settings.task_files_offset = files.offsets.task_files;
+            settings.files_fdt_offset = files.offsets.files_fdt;
+            settings.file_path_offset = files.offsets.file_path;
+            settings.dentry_parent_offset = files.offsets.dentry_parent;
+            settings.mount_offset = files.offsets.mount;
+            settings.host_mount = files.host_mount;
+            self.known.descriptors = true;
+        }
+        Ok(())
+    }
+}
