@@ -1,5 +1,7 @@
 //! What is measured before the hooks are attached, and what that makes known.
 
+use std::io;
+
 use super::abi::record::mote_settings;
 use super::hooks::{self, FormatError, Hook};
 use super::object::CallContext;
@@ -17,6 +19,26 @@ pub struct Known {
     pub group_status: bool,
     /// Where a descriptor leads, in the kernel part.
     pub descriptors: bool,
+}
+
+/// A measurement needs dozens of children and calls to be seen, each of them. On 6.18, two of
+/// some seventy starts among the hostile tests missed one, for no reason that was found, and
+/// would have lacked it for good.
+const ATTEMPTS: usize = 3;
+
+/// Measures until it is complete. The last result counts.
+fn attempt<T: Default>(
+    mut measure: impl FnMut() -> io::Result<T>,
+    is_complete: impl Fn(&T) -> bool,
+) -> T {
+    let mut found = T::default();
+    for _ in 0..ATTEMPTS {
+        found = measure().unwrap_or_default();
+        if is_complete(&found) {
+            break;
+        }
+    }
+    found
 }
 
 impl Ebpf {
@@ -67,8 +89,11 @@ impl Ebpf {
         const EVENT: &str = "sched_process_exit";
         let hook = Hook { category: "sched", event: EVENT, program: "probe_exit" };
         let exit = self.attach(tracefs, hook)?;
-        let offsets = match exit {
-            Some(_) => measure::offsets(&self.object, settings).unwrap_or_default(),
+        let offsets: measure::Offsets = match exit {
+            Some(_) => attempt(
+                || measure::offsets(&self.object, settings),
+                |found| found.exit_code.is_some() && found.signal.is_some(),
+            ),
             None => measure::Offsets::default(),
         };
         settings.task_exit_code_offset = offsets.exit_code.unwrap_or(0);
@@ -79,8 +104,11 @@ impl Ebpf {
             return Ok(());
         }
         let peek = self.attach(tracefs, hooks::PEEK)?;
-        let offsets = match peek {
-            Some(_) => exits::offsets(&self.object, settings).unwrap_or_default(),
+        let offsets: exits::Offsets = match peek {
+            Some(_) => attempt(
+                || exits::offsets(&self.object, settings),
+                |found| found.group_exit_code.is_some() && found.leader.is_some(),
+            ),
             None => exits::Offsets::default(),
         };
         settings.signal_exit_code_offset = offsets.group_exit_code.unwrap_or(0);
@@ -115,5 +143,26 @@ impl Ebpf {
             self.known.descriptors = true;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measurement_is_made_until_it_is_complete() {
+        for (complete_at, made) in [(1, 1), (2, 2), (9, ATTEMPTS)] {
+            let mut count = 0;
+            let measure = || {
+                count += 1;
+                if count == 1 && complete_at > 1 {
+                    Err(io::ErrorKind::Other.into())
+                } else {
+                    Ok(count)
+                }
+            };
+            assert_eq!(attempt(measure, |found| *found >= complete_at), made);
+        }
     }
 }
