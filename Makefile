@@ -60,8 +60,11 @@ MATRIX := qemu/matrix $(foreach row,$(ROW),--row $(row)) $(if $(KERNEL),--kernel
 
 qemu: ## boot every kernel at hand with the live tests; KERNEL=image ROW=name for one
 	@scripts/packages python3
-	@set -e; for arch in $$($(MATRIX) --architectures); do \
-		$(MAKE) --no-print-directory initramfs ARCH=$$arch; done
+	@$(if $(KERNEL)$(wildcard target/kernels/*/*.deb),,qemu/fetch $(ROW) || true)
+	@architectures=$$($(MATRIX) --architectures) || exit; for arch in $$architectures; do \
+		$(MAKE) --no-print-directory initramfs ARCH=$$arch || \
+			{ rm -f target/qemu/$$arch*.initramfs; echo "mote: nothing for $$arch was made" >&2; }; \
+	done
 	@$(MATRIX)
 
 initramfs: build

@@ -42,8 +42,9 @@ class Record:
         return asdict(self)
 
 
-def record(kernel, result, mote):
-    """The record of `result`, judged by the row `kernel`."""
+def record(kernel, result, mote, programs=()):
+    """The record of `result`, judged by the row `kernel`: of each of `programs` there has to be
+    a check."""
     checks = [check.rsplit(" ", 1) for check in result.all_facts("check")]
     skipped = [fact.partition(" ")[::2] for fact in result.all_facts("skipped")]
     repeated = [fact.partition(" ")[::2] for fact in result.all_facts("again")]
@@ -67,6 +68,10 @@ def record(kernel, result, mote):
     )
     made.problems = result.problems + unexpected(kernel, made)
     made.problems += [f"failed: {name}" for name in made.failed]
+    made.problems += [f"panicked: {fact}" for fact in result.all_facts("panic")]
+    seen = {name.split("/")[0] for name, _ in checks}
+    if made.kernel and (silent := [name for name in programs if name not in seen]):
+        made.problems.append(f"no check of: {' '.join(silent)}")
     made.problems += [f"failed program: {fact}" for fact in result.all_facts("failed_program")]
     if error := result.fact("error"):
         made.problems.append(f"sensor: {error}")
@@ -77,13 +82,14 @@ def record(kernel, result, mote):
 def summary(made):
     """The result, and how many runs failed before it."""
     before = f" at attempt {made.failed_before + 1}" if made.failed_before else ""
-    return made.result + before
+    aborted = f", after {made.aborted} boots that ended before init" if made.aborted else ""
+    return made.result + before + aborted
 
 
 def add_small(made, kernel, result):
     """Adds the run in the guest with little memory, which has only the sensor's own checks."""
     small = record(kernel, result, made.mote)
-    made.small_mib = kernel.small_mib
+    made.small_mib = 0 if small.problems else kernel.small_mib
     made.small_memory_kib = small.memory_kib
     made.problems += [f"with {kernel.small_mib} MiB: {problem}" for problem in small.problems]
     if small.problems:
@@ -107,9 +113,12 @@ def unexpected(kernel, made):
     # In a guest everything is there but what cannot be static, and a second CPU unless asked
     # for; who skips for another reason, that the row does not name, did not look.
     for name, why in made.skipped:
-        expected = why.endswith("is not installed") or "no second CPU" in why
+        missing = why in ("bpftool is not installed", "bash is not installed")
+        expected = missing or "no second CPU" in why
         if not expected and name not in kernel.skips:
             found.append(f"skipped without need: {name}: {why}")
+    if made.memory_kib == 0 and made.provider:
+        found.append("the sensor's memory is not known")
     if made.passed == 0:
         found.append("no check passed")
     return found

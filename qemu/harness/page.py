@@ -91,8 +91,8 @@ def _notes(rows, records):
         notes += [f"`{name}` skipped: {why}" for name, why in record.skipped]
         notes += [f"`{name}` played once more: {why}" for name, why in record.repeated]
         notes += [f"`{name}` failed" for name in record.failed]
-        if record.result != PASSED and not record.failed:
-            notes += record.problems
+        if record.result != PASSED:
+            notes += [problem for problem in record.problems if not problem.startswith("failed")]
         lines += [f"- {kernel.row} ({record.kernel}, mote {record.mote})"] if notes else []
         lines += [f"  - {note}" for note in notes]
     return "\n".join(lines) + "\n" if lines else ""

@@ -53,6 +53,8 @@ def run(
     serial.parent.mkdir(parents=True, exist_ok=True)
     booted = None
     start = time.monotonic()
+    for stale in serial.parent.glob(f"{serial.name}.*.log"):
+        stale.unlink()
     with open(serial, "wb") as log, open(f"{serial}.qemu", "wb+") as said:
         console = verdict.Console(log)
         process = subprocess.Popen(

@@ -30,6 +30,7 @@ class Kernel:
     suites: tuple = ()
     lacks: tuple | None = None
     skips: tuple = ()
+    aborts: bool = False
     small_mib: int | None = None
 
     @property

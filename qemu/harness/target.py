@@ -1,7 +1,13 @@
 """The architectures that are built for: where what is made for one of them is, and what cargo
 is told."""
 import os
+import tomllib
 from pathlib import Path
+
+from . import ROOT
+
+# It needs rsyslogd, which is not static.
+NOT_IN_A_GUEST = ("syslog_chain",)
 
 TRIPLES = {"amd64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
 COMPILERS = {"amd64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}
@@ -41,3 +47,10 @@ def busybox(arch):
     start = Path("/") if arch == HOST else root(arch)
     places = [start / "bin/busybox", start / "usr/bin/busybox"]
     return next((place for place in places if place.is_file()), places[0])
+
+
+def live_tests():
+    """The names of the tests below rootfs-tests/ that run in a guest, from Cargo.toml."""
+    tests = tomllib.loads((ROOT / "Cargo.toml").read_text())["test"]
+    names = [test["name"] for test in tests if test["path"].startswith("rootfs-tests/")]
+    return [name for name in names if name not in NOT_IN_A_GUEST]

@@ -26,6 +26,7 @@ TROUBLE = (
     ("kernel panic", re.compile(r"Kernel panic - not syncing")),
     ("lockup", re.compile(r"soft lockup - CPU|hard LOCKUP|Hard LOCKUP|NMI watchdog: Watchdog detected")),
     ("RCU stall", re.compile(r"rcu[a-z_]*:? .*(detected stall|self-detected stall|detected expedited stalls)", re.I)),
+    ("out of memory", re.compile(r"Out of memory: Kill|invoked oom-killer")),
     ("hung task", re.compile(r"blocked for more than \d+ seconds")),
     ("kernel BUG", re.compile(r"(^|\] |watchdog: )(BUG: |kernel BUG at )")),
     ("kernel oops", re.compile(r"(^|\] )(Oops[: ]|Internal error: |Unable to handle kernel |general protection fault)")),

@@ -22,23 +22,26 @@ class Attempts(unittest.TestCase):
         Path("target/qemu").mkdir(parents=True)
         Path("target/qemu/amd64.initramfs").touch()
 
-    def boot(self, row, results, attempts=1):
+    def boot(self, row, results, attempts=1, only=()):
         """The record of `row` after guests that ended with these results."""
         self.guests = []
 
-        def run(machine, serial, *_):
+        def run(machine, serial, seconds, command="", *_):
             self.guests.append((machine.memory_mib, machine.initramfs))
-            Path(serial).touch()
+            self.command = command
+            Path(serial).write_text(f"guest {len(self.guests)}")
             return results[len(self.guests) - 1]
 
         asked = argparse.Namespace(
-            row=[], arch=None, kernel="image", accel="tcg", cpus=1, seconds=9, attempts=attempts
+            row=[], arch=None, kernel="image", accel="tcg", cpus=1, seconds=9, attempts=attempts,
+            only=only,
         )
         with (
             mock.patch.object(matrix.table, "load", lambda: [row]),
             mock.patch.object(matrix, "mote_version", lambda: "1"),
             mock.patch.object(matrix.images, "kernel_of", lambda path, folder: path),
             mock.patch.object(matrix.kvm, "accelerator", lambda guest, asked: asked),
+            mock.patch.object(matrix.target, "live_tests", lambda: ["operations"]),
             mock.patch.object(matrix.run, "run", run),
             redirect_stdout(io.StringIO()) as said,
         ):
@@ -66,21 +69,30 @@ class Attempts(unittest.TestCase):
     def test_row_that_fails_needs_no_second_guest(self):
         self.assertEqual(self.boot(kernel(small_mib=64), [FAILED]).result, "failed")
         self.assertEqual(len(self.guests), 1)
-        self.assertIn("again: qemu/matrix --no-record --row test", self.said)
+        self.assertIn("again: make qemu ROW=test KERNEL=image 'QEMU_FLAGS=--no-record", self.said)
         self.assertIn("-- /tests/operations files", self.said)
 
     def test_failed_attempts_are_told(self):
         record = self.boot(kernel(), [FAILED, guest()], attempts=2)
         self.assertEqual(matrix.judge.summary(record), "passed at attempt 2")
         self.assertIn("again: ", self.said)
+        self.assertIn("console: target/qemu/test.serial.failed", self.said)
+        self.assertEqual(Path("target/qemu/test.serial.failed").read_text(), "guest 1")
         record = self.boot(kernel(), [FAILED, FAILED], attempts=2)
         self.assertEqual(matrix.judge.summary(record), "failed at attempt 2")
 
+    def test_some_programs(self):
+        record = self.boot(kernel(small_mib=64), [FAILED], only=["operations", "verifier"])
+        self.assertIn("no check of: verifier", record.problems)
+        self.assertEqual(self.command, "/guest/checks operations verifier")
+        self.assertIn("--only operations --only verifier", self.said)
+
     def test_boot_that_ends_before_init(self):
         ended = matrix.run.Result(["kernel panic: x"], [])
-        record = self.boot(kernel(), [ended, guest()])
+        record = self.boot(kernel(aborts=True), [ended, guest()])
         self.assertEqual((record.result, record.aborted), ("passed", 1))
         self.assertIn("ended before init, once more", self.said)
+        self.assertEqual(self.boot(kernel(), [ended]).result, "failed")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,14 @@
 
 use std::io;
 
-/// In this order, by os-release(5).
-const FILES: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
+/// In this order, by os-release(5): first the host's, should the sensor have a root of its own,
+/// as in a container.
+const FILES: [&str; 4] = [
+    "/proc/1/root/etc/os-release",
+    "/proc/1/root/usr/lib/os-release",
+    "/etc/os-release",
+    "/usr/lib/os-release",
+];
 
 /// What os-release says, as far as it is used. What it does not say is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +30,15 @@ impl Distribution {
             .flat_map(io::Result::ok)
             .next()
             .map_or_else(Distribution::default, |text| Distribution::parse(&text))
+    }
+
+    /// For people: the name, or what else is said.
+    pub fn title(&self) -> String {
+        if self.name.is_empty() {
+            format!("{} {}", self.id, self.version)
+        } else {
+            self.name.clone()
+        }
     }
 
     /// Reads the file's text.

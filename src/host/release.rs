@@ -1,7 +1,5 @@
 //! Versions: of a kernel as `uname -r` has it, of a distribution as os-release has it.
 
-use std::cmp::Ordering;
-
 use heapless::Vec;
 
 /// More numbers than any release has: `5.15.0-0.30.20.1.el8uek` has seven.
@@ -28,10 +26,9 @@ impl Numbers {
         Numbers(numbers)
     }
 
-    /// Compares as far as the shorter one goes: 7 is as good as 7.6 where only 7 is told.
-    pub fn compare_common(&self, other: &Numbers) -> Ordering {
-        let common = self.0.len().min(other.0.len());
-        self.0[..common].cmp(&other.0[..common])
+    /// Whether it is a build of `other`, or `other` itself.
+    pub fn begins_with(&self, other: &Numbers) -> bool {
+        self.0.starts_with(&other.0)
     }
 
     /// The first number.

@@ -77,8 +77,9 @@ const ORACLE_8_8_RELEASES: [&str; 2] =
 /// Kernels of RHEL 8.1 have these numbers: 8.0 has 80, 8.2 has 193.
 const RHEL_8_1: &str = "4.18.0-147";
 
-/// Where SAP's programs are installed, whatever the product.
-pub const SAP: &str = "/usr/sap";
+/// Where SAP's programs are installed, whatever the product: on the host, and as the sensor
+/// itself sees it.
+pub const SAP: [&str; 2] = ["/proc/1/root/usr/sap", "/usr/sap"];
 
 /// What the table says of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,8 +102,7 @@ pub fn support(distribution: &Distribution, release: &str, has_sap: bool) -> Sup
         return Support::KnownBad(&ORACLE_8_8);
     }
     let kernel = Numbers::of(release);
-    if distribution.id == "rhel" && has_sap && kernel.compare_common(&Numbers::of(RHEL_8_1)).is_eq()
-    {
+    if distribution.id == "rhel" && has_sap && kernel.begins_with(&Numbers::of(RHEL_8_1)) {
         return Support::KnownBad(&RHEL_8_1_SAP);
     }
     let flavour = if release.contains(UEK) { UEK } else { "" };
@@ -145,7 +145,7 @@ impl Support {
             Support::Listed(_) | Support::Unlisted => return None,
             Support::OldVersion(row) => {
                 let Row { name, version, .. } = row;
-                let own = &distribution.name;
+                let own = distribution.title();
                 let what =
                     format!("{own} is older than {name} {version}, the oldest that it is for");
                 (what, "update the system")

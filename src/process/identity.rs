@@ -62,9 +62,10 @@ impl Proc {
 
     /// `/proc/PID/cmdline`: the arguments as they are now, each closed by a NUL.
     ///
-    /// The kernel reads them from the process's memory, and waits for nobody's server that
-    /// may be behind it: only anonymous memory is read (`FOLL_ANON` of linux
-    /// `fs/proc/base.c`, from 4.17 and 3.10.0-957 on).
+    /// The kernel reads them from the process's memory, and waits for no server that may be
+    /// behind that memory: only anonymous memory is read (`FOLL_ANON` of linux
+    /// `fs/proc/base.c`, from 4.17 and 3.10.0-957 on). It waits for the lock of the mappings,
+    /// which a thread that waits for such a server holds up to 5.0 or so.
     pub fn arguments(&self, pid: u32, args: &mut Bytes<ARGS_BYTES>) -> Arguments {
         args.clear();
         let mut buffer = [0; ARGS_BYTES + 1];

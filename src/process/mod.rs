@@ -105,6 +105,8 @@ impl Processes {
         while let Some((&pid, _)) = self.table.first() {
             self.remove(pid);
         }
+        // Their ids may be others' by now.
+        self.ended = Ended::default();
     }
 
     /// Forgets where every process is: relocations may have been lost.

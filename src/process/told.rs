@@ -69,7 +69,7 @@ impl Processes {
         tell(parent.identity, event);
         self.copy_executable(ppid, parent, event);
         // What /proc said of the parent may have become so after the fork.
-        let known_too_late = event.time_ns < parent.executable_look.began_ns;
+        let known_too_late = event.time_ns < parent.executable_look.ended_ns;
         let child = Process {
             ppid: event.ppid,
             executable: self.strings.hold_again(parent.executable),
@@ -82,6 +82,7 @@ impl Processes {
     }
 
     fn told_exec(&mut self, event: &mut Event) {
+        self.ended.remove(event.pid);
         let before = self.identified(event.pid);
         event.ppid = before.and_then(|process| process.ppid);
         // Everything below is of now, not of then.

@@ -69,7 +69,11 @@ impl SensorError {
             SensorError::Ebpf(error) | SensorError::NoProvider(Fallback::Failed(error), _) => {
                 error.errno()
             }
-            SensorError::Netlink(error) | SensorError::NoProvider(_, error) => error.errno(),
+            SensorError::Netlink(error) | SensorError::NoProvider(Fallback::Disabled, error) => {
+                error.errno()
+            }
+            // Both have their reasons, and the first is no error number.
+            SensorError::NoProvider(Fallback::Unsupported(_), _) => None,
             SensorError::Sink(SinkError::Output(error)) | SensorError::NoReceiver(error) => {
                 Some(error.raw_os_error())
             }

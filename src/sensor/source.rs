@@ -60,7 +60,8 @@ impl Source {
         let distribution = Distribution::read();
         let uname = rustix::system::uname();
         let release = uname.release().to_string_lossy();
-        let support = support(&distribution, &release, Path::new(SAP).exists());
+        let support =
+            support(&distribution, &release, SAP.iter().any(|place| Path::new(place).exists()));
         let facts = |ebpf| Facts { wanted, support, ebpf };
         let fallback = match choose(facts(provider::Ebpf::Untried)) {
             Choice::Netlink(_) | Choice::Nothing => {

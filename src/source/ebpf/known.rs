@@ -73,7 +73,7 @@ impl Ebpf {
         if attached.is_none() {
             return Ok(());
         }
-        if let Ok(Some(offsets)) = mm::offsets(&self.object, settings) {
+        if let Some(offsets) = attempt(|| mm::offsets(&self.object, settings), Option::is_some) {
             settings.task_mm_offset = offsets.task_mm;
             settings.mm_arg_start_offset = offsets.mm_arg_start;
         }
@@ -133,7 +133,7 @@ impl Ebpf {
         if attached.is_none() {
             return Ok(());
         }
-        if let Ok(Some(files)) = files::files(&self.object, settings) {
+        if let Some(files) = attempt(|| files::files(&self.object, settings), Option::is_some) {
             settings.task_files_offset = files.offsets.task_files;
             settings.files_fdt_offset = files.offsets.files_fdt;
             settings.file_path_offset = files.offsets.file_path;
