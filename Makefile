@@ -5,6 +5,7 @@
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,amd64)
 # amd64 or arm64; not from the environment, where it may stand for a kernel build.
 ARCH := $(HOST_ARCH)
+$(if $(filter amd64 arm64,$(ARCH)),,$(error ARCH is amd64 or arm64, not $(ARCH)))
 TARGET := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 CROSS := $(filter-out $(HOST_ARCH),$(ARCH))
 BINARY := dist/mote$(addprefix -,$(CROSS))

@@ -78,7 +78,8 @@ fn find(memory: &mut impl Memory, task: u64, exit_code: u32, own: Bounds) -> Opt
 mod tests {
     use super::*;
 
-    const START: u64 = 0xffff_0000_c000_0000;
+    /// Of the kernel on every architecture.
+    const START: u64 = 0xffff_8881_0000_0000;
     const OWN: Bounds = [0x7fe0, 0x7ff0, 0x7ff0, 0x7fff];
 
     struct Made(Vec<u8>);
