@@ -93,6 +93,10 @@ pub const CONNECTOR_DATAGRAM_BYTES: usize = 4096;
 /// (`NR_CPUS`).
 pub const CONNECTOR_CPUS: usize = 8192;
 
+/// Gaps in the numbers of the process connector's messages that may still be filled. Those
+/// of 3.10 are, by one message each, from every CPU that was interrupted.
+pub const CONNECTOR_GAPS: usize = 64;
+
 /// Messages of the process connector handled before signals and the sink get their turn.
 pub const MESSAGES_PER_TURN: usize = 512;
 

@@ -5,7 +5,7 @@ use crate::support::confine::{
 };
 use crate::support::expect::{assert_complete, assert_same};
 use crate::support::{Sensor, child, decode, mote, require_connector, require_live, scratch};
-use crate::{Child, of, start};
+use crate::{Child, of, start, stop};
 use rustix::process::Signal;
 use rustix::thread::UnshareFlags;
 use std::process::Command;
@@ -25,7 +25,7 @@ fn falls_back(confine: impl FnOnce(&mut Command), why: &str, words: &[&str]) {
     let log = sensor.log();
     let pid = child::fork(|| 5);
     child::ends_with(pid, 5);
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&dir));
     let told = Child(pid);
     assert_same(&[told.fork(), told.exit(5)], &of(&events, &[pid]), true);
@@ -78,7 +78,7 @@ pub fn killed_sensor_starts_again() {
     let sensor = start(&second);
     let pid = child::fork(|| 6);
     child::ends_with(pid, 6);
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&second));
     let told = Child(pid);
     assert_same(&[told.fork(), told.exit(6)], &of(&events, &[pid]), true);

@@ -3,7 +3,7 @@
 use crate::support::expect::{assert_complete, assert_numbered, assert_same, at};
 use crate::support::sensor::decode_until;
 use crate::support::{Sensor, child, decode, require_connector, scratch, wait_for};
-use crate::{Child, of, start};
+use crate::{Child, of, start, stop};
 use rustix::net::netlink::{CONNECTOR, SocketAddrNetlink};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto, socket_with,
@@ -50,7 +50,7 @@ pub fn messages_of_others_are_refused() {
     assert!(to_group.is_ok() || to_sensor.is_ok(), "{to_group:?} {to_sensor:?}");
     let pid = child::fork(|| 1);
     child::ends_with(pid, 1);
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&dir));
     assert_eq!(of(&events, &[NOBODY]), [&Value::Null; 0]);
     let told = Child(pid);
@@ -82,7 +82,7 @@ pub fn overruns_are_counted() {
     // It still listens.
     let pid = child::fork(|| 2);
     child::ends_with(pid, 2);
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&dir));
     let count = |action: &str| {
         let of_action = events.iter().filter(|event| at(event, "event.action") == action);
@@ -133,7 +133,7 @@ pub fn a_kernel_that_stops_to_send() {
     });
     let pid = child::fork(|| 3);
     child::ends_with(pid, 3);
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&dir));
     let told = Child(pid);
     assert_same(&[told.fork(), told.exit(3)], &of(&events, &[pid]), false);

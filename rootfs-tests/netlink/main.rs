@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 use support::Sensor;
 use support::expect::{Row, at};
 
@@ -42,6 +43,13 @@ fn start(dir: &Path) -> Sensor {
     assert!(log.contains("mote: ready: netlink process connector"), "{log}");
     assert!(log.contains("eBPF is disabled in the configuration"), "{log}");
     sensor
+}
+
+/// Ends it when it has been told of everything: by 4.15 of the end of a process only after
+/// its parent may have waited for it (`do_exit` of linux `kernel/exit.c`).
+fn stop(sensor: Sensor) {
+    std::thread::sleep(Duration::from_millis(100));
+    sensor.stop();
 }
 
 /// The events of these processes.

@@ -5,7 +5,7 @@ use crate::support::expect::{Row, assert_complete, assert_same, at};
 use crate::support::sensor::decode_until;
 use crate::support::sys::sys;
 use crate::support::{Sensor, decode, require_connector, scratch};
-use crate::{Child, of, start};
+use crate::{Child, of, start, stop};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -60,7 +60,7 @@ pub fn programs_are_seen() {
         writeln!(child.stdin.take().unwrap(), "{number}").unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(number));
     }
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&dir));
     assert_same(&rows, &of(&events, &pids), true);
     assert_complete(&events);
@@ -85,7 +85,7 @@ pub fn users_are_those_of_then() {
     });
     child::ends_with(other, 4);
     sensor.signal(Signal::CONT);
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&dir));
     let [plain, other] = [plain, other].map(Child);
     let rows = [
@@ -144,7 +144,7 @@ pub fn ends_have_their_status() {
         rows_of(&mut rows, &child, child.killed(signal));
         pids.push(child.0);
     }
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&dir));
     assert_same(&rows, &of(&events, &pids), true);
     assert_complete(&events);
@@ -188,7 +188,7 @@ pub fn threads_are_no_processes() {
         });
         ends(many, 8);
     }
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&dir));
     assert_same(&rows, &of(&events, &pids), true);
     assert_complete(&events);
@@ -229,7 +229,7 @@ pub fn older_processes_are_known() {
     for (pid, code) in [(plain, 7), (threads, 9), (executes, 2)] {
         child::ends_with(pid, code);
     }
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&dir));
     let [plain, threads, executes] = [plain, threads, executes].map(Child);
     let rows = [
@@ -254,7 +254,7 @@ pub fn programs_that_are_gone() {
     });
     child::ends_with(pid, 0);
     sensor.signal(Signal::CONT);
-    sensor.stop();
+    stop(sensor);
     let events = decode(&Sensor::records(&dir));
     let child = Child(pid);
     let gid = rustix::process::getgid().as_raw();

@@ -2,8 +2,9 @@
 //! of each thread's.
 
 /// Threads that end this close to each other may have been ended together. A thread that is
-/// joined is still on its way out then, and may be told of after the one that joined it.
-const TOGETHER_NS: u64 = 20_000_000;
+/// joined is still on its way out then, and is told of after the one that joined it, if that
+/// gets the CPU first: on a slow machine 20 ms were not enough.
+const TOGETHER_NS: u64 = 250_000_000;
 
 /// The threads of a process.
 #[derive(Clone, Copy, Debug, Default)]

@@ -82,6 +82,7 @@ impl Processes {
     }
 
     fn told_exec(&mut self, event: &mut Event) {
+        // Whoever had its id has ended; it lives.
         self.ended.remove(event.pid);
         let before = self.identified(event.pid);
         event.ppid = before.and_then(|process| process.ppid);

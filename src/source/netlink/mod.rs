@@ -33,6 +33,10 @@ const ATTEMPTS: u32 = 8;
 /// failed: no trial while there are messages.
 const SILENCE_NS: u64 = 3_000_000_000;
 
+/// For how long after an overrun it is the reason of any gap: until every CPU has sent
+/// something since (see [`Netlink::count_overrun`]).
+const OVERRUN_NS: u64 = 3_000_000_000;
+
 /// The running provider. The death of the process ends it: nothing of it stays.
 #[derive(Debug)]
 pub struct Netlink {
@@ -48,6 +52,8 @@ pub struct Netlink {
     malformed: u64,
     /// The socket has overrun; how much is missing, the next message of each CPU tells.
     overrun: bool,
+    /// When it last has.
+    overrun_ns: u64,
     /// When the last message came, and when a trial was made since.
     heard_ns: u64,
     tried_ns: Option<u64>,
@@ -98,6 +104,7 @@ impl Netlink {
             lost: 0,
             malformed: 0,
             overrun: false,
+            overrun_ns: 0,
             heard_ns: now_ns,
             tried_ns: None,
             answer: None,
@@ -108,9 +115,9 @@ impl Netlink {
 
     /// Asks again, with new sockets, until the kernel sends.
     ///
-    /// It counts its listeners, and its count may be too low: from 6.6 on, a program that
-    /// says that it listens no more is subtracted even if the count was set to 0 before.
-    /// Every socket that asks for the first time adds one.
+    /// It counts its listeners, and its count may be too low: whoever says that he listens no
+    /// more is subtracted, whether he was counted or not (`cn_proc_mcast_ctl`). Every socket
+    /// that asks for the first time adds one.
     fn listen(&mut self, now_ns: u64) -> Result<(), StartError> {
         for _ in 0..ATTEMPTS {
             if self.hears(now_ns)? {
@@ -158,7 +165,7 @@ impl Netlink {
             match self.socket.receive()? {
                 Received::Nothing => break,
                 Received::Refused => {}
-                Received::Overrun => self.overrun = true,
+                Received::Overrun => (self.overrun, self.overrun_ns) = (true, now_ns),
                 Received::Datagram(datagram) => {
                     (self.heard_ns, self.tried_ns) = (now_ns, None);
                     for message in decode::messages(datagram) {
@@ -205,13 +212,29 @@ impl Netlink {
             let Some(message) = self.waiting.pop_front() else { break };
             taken += 1;
             if let Some(cpu) = message.cpu {
-                self.lost += u64::from(self.sequences.missing(cpu, message.sequence));
+                self.lost += self.sequences.note(cpu, message.sequence, message.time_ns);
             }
+            // What a full socket did not take does not come later.
+            self.lost += if self.has_overrun(now_ns) {
+                self.sequences.give_up_all()
+            } else {
+                self.sequences.give_up(message.time_ns)
+            };
             self.tell_losses(&mut each);
             each(Taken::Message(&message));
         }
+        self.lost += if end_ns == u64::MAX && !self.has_overrun(now_ns) {
+            self.sequences.give_up(now_ns)
+        } else {
+            self.sequences.give_up_all()
+        };
         self.tell_losses(&mut each);
         Ok(taken)
+    }
+
+    /// Whether the socket was full a short time ago.
+    fn has_overrun(&self, now_ns: u64) -> bool {
+        self.overrun || now_ns.saturating_sub(self.overrun_ns) < OVERRUN_NS
     }
 
     fn tell_losses(&mut self, each: &mut impl FnMut(Taken<'_>)) {

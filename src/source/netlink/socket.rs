@@ -108,11 +108,11 @@ impl AsFd for Socket {
     }
 }
 
-/// From 6.6 on a message that reaches nobody, because every socket is full, makes the kernel
-/// believe that nobody listens, and no more are made until another program asks for them
-/// (`send_msg` of linux `drivers/connector/cn_proc.c`: `-ESRCH`). With this option the kernel
-/// is told that there was a socket, and that it was full (`do_one_broadcast` of
-/// `net/netlink/af_netlink.c`: `-ENOBUFS`). Kernels before do not care.
+/// In the source from 6.6 on, a message that reaches nobody because every socket is full counts
+/// as one to which nobody listens, and may make the kernel send no more (`send_msg` of linux
+/// `drivers/connector/cn_proc.c`: `-ESRCH`). With this option it is told that there was a
+/// socket, and that it was full (`do_one_broadcast` of `net/netlink/af_netlink.c`: `-ENOBUFS`).
+/// It was never needed on the kernels tried (3.10, 6.12, 6.18, 7.2), and does no harm.
 #[allow(unsafe_code)]
 fn report_overruns_to_the_kernel(fd: BorrowedFd<'_>) -> io::Result<()> {
     let on: libc::c_int = 1;
@@ -132,8 +132,8 @@ fn report_overruns_to_the_kernel(fd: BorrowedFd<'_>) -> io::Result<()> {
 /// A `struct nlmsghdr`, a `struct cn_msg` and what is asked for: all events.
 ///
 /// Kernels from 6.6 on also take a set of kinds. What it leaves out is missing in the numbers
-/// of the messages just like what is lost, and if nobody else wants it, it makes the kernel
-/// believe that nobody listens (see above): so it is not used.
+/// of the messages just like what is lost, and what nobody else wants counts as sent to nobody
+/// (see above): so it is not used.
 fn request(ack: u32) -> [u8; 40] {
     const CONNECTOR_BYTES: u16 = 20;
     const OPERATION_BYTES: u16 = 4;
