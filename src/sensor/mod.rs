@@ -133,6 +133,9 @@ impl Output for Sink {
 impl Sensor {
     /// Attaches, learns what runs already, and begins to connect to the receiver.
     pub fn start(config: Config, target: &Target) -> Result<Sensor, SensorError> {
+        // The first look at the clock opens /proc/self/auxv before 6.4 (rustix's vDSO), and
+        // panics where that fails: so before descriptors can run out.
+        let _ = monotonic_ns();
         let os = |what| move |error: io::Error| SensorError::Os(what, error);
         let poll = Poll::new().map_err(os("wait for events (epoll)"))?;
         // Signals first: one that comes while the programs are loaded is not missed.
