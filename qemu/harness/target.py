@@ -24,9 +24,9 @@ def folder(arch):
     return Path("target/cross") / arch
 
 
-def root(arch):
+def sysroot(arch):
     """Where packages of that architecture are unpacked."""
-    return folder(arch) / "root"
+    return folder(arch) / "sysroot"
 
 
 def configuration(arch):
@@ -44,7 +44,7 @@ def cargo_options(arch):
 
 def busybox(arch):
     """A static one. Debian has it in /usr/bin from 13 on."""
-    start = Path("/") if arch == HOST else root(arch)
+    start = Path("/") if arch == HOST else sysroot(arch)
     places = [start / "bin/busybox", start / "usr/bin/busybox"]
     return next((place for place in places if place.is_file()), places[0])
 

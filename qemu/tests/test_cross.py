@@ -65,8 +65,8 @@ class Cross(unittest.TestCase):
     def test_busybox_of_every_debian(self):
         self.enterContext(chdir(self.folder))
         with mock.patch.object(target, "HOST", "amd64"):
-            self.assertEqual(target.busybox("arm64"), Path("target/cross/arm64/root/bin/busybox"))
-            newer = Path("target/cross/arm64/root/usr/bin/busybox")
+            self.assertEqual(target.busybox("arm64"), Path("target/cross/arm64/sysroot/bin/busybox"))
+            newer = Path("target/cross/arm64/sysroot/usr/bin/busybox")
             newer.parent.mkdir(parents=True)
             newer.touch()
             self.assertEqual(target.busybox("arm64"), newer)

@@ -93,7 +93,3 @@ class Attempts(unittest.TestCase):
         self.assertEqual((record.result, record.aborted), ("passed", 1))
         self.assertIn("ended before init, once more", self.said)
         self.assertEqual(self.boot(kernel(), [ended]).result, "failed")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -3,9 +3,8 @@
 use crate::support::confine::{
     require_mounts, with_os_release, without_bpf, without_list_of_cpus, without_tracefs,
 };
-use crate::support::expect::{assert_complete, assert_same};
-use crate::support::{Sensor, child, decode, mote, require_connector, require_live, scratch};
-use crate::{Child, of, start, stop};
+use crate::support::{Sensor, child, mote, require_connector, require_live, scratch};
+use crate::{sees_an_end, start};
 use rustix::process::Signal;
 use rustix::thread::UnshareFlags;
 use std::process::Command;
@@ -23,13 +22,7 @@ fn falls_back(confine: impl FnOnce(&mut Command), why: &str, words: &[&str]) {
     confine(&mut command);
     let sensor = Sensor::start_command(&dir, command);
     let log = sensor.log();
-    let pid = child::fork(|| 5);
-    child::ends_with(pid, 5);
-    stop(sensor);
-    let events = decode(&Sensor::records(&dir));
-    let told = Child(pid);
-    assert_same(&[told.fork(), told.exit(5)], &of(&events, &[pid]), true);
-    assert_complete(&events);
+    sees_an_end(sensor, &dir, 5);
     for word in ["not files", "mote: ready: netlink", why].iter().chain(words) {
         assert!(log.contains(word), "`{word}` in {log}");
     }
@@ -75,12 +68,5 @@ pub fn killed_sensor_starts_again() {
     sensor.wait();
     // What nobody listens to.
     child::ends_with(child::fork(|| 1), 1);
-    let sensor = start(&second);
-    let pid = child::fork(|| 6);
-    child::ends_with(pid, 6);
-    stop(sensor);
-    let events = decode(&Sensor::records(&second));
-    let told = Child(pid);
-    assert_same(&[told.fork(), told.exit(6)], &of(&events, &[pid]), true);
-    assert_complete(&events);
+    sees_an_end(start(&second), &second, 6);
 }

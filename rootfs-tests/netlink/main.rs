@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use support::Sensor;
-use support::expect::{Row, at};
+use support::expect::{Row, assert_complete, assert_same, at};
+use support::{Sensor, child, decode};
 
 fn main() -> ExitCode {
     support::runner::run(&[
@@ -50,6 +50,17 @@ fn start(dir: &Path) -> Sensor {
 fn stop(sensor: Sensor) {
     std::thread::sleep(Duration::from_millis(100));
     sensor.stop();
+}
+
+/// Lets a child end with `code` and the sensor after it: that is seen, and nothing is missing.
+fn sees_an_end(sensor: Sensor, dir: &Path, code: i32) {
+    let pid = child::fork(|| code);
+    child::ends_with(pid, code);
+    stop(sensor);
+    let events = decode(&Sensor::records(dir));
+    let told = Child(pid);
+    assert_same(&[told.fork(), told.exit(code.into())], &of(&events, &[pid]), true);
+    assert_complete(&events);
 }
 
 /// The events of these processes.

@@ -131,14 +131,7 @@ pub fn ends_have_their_status() {
     }
     for signal in [libc::SIGTERM, libc::SIGKILL, libc::SIGSEGV, libc::SIGUSR1] {
         let child = ended(|| {
-            #[allow(unsafe_code)]
-            // SAFETY: a core file is none of the test's business; then the child ends itself.
-            unsafe {
-                let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-                libc::setrlimit(libc::RLIMIT_CORE, &none);
-                libc::signal(signal, libc::SIG_DFL);
-                libc::raise(signal);
-            }
+            child::dies_of(signal);
             0
         });
         rows_of(&mut rows, &child, child.killed(signal));

@@ -171,14 +171,7 @@ fn vfork_that_exits_with_9() -> i64 {
 
 fn killed(made: &mut Made, signal: i32) {
     let (pid, status) = child(made, || {
-        #[allow(unsafe_code)]
-        // SAFETY: a core file is none of the test's business; then the child ends itself.
-        unsafe {
-            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            libc::setrlimit(libc::RLIMIT_CORE, &none);
-            libc::signal(signal, libc::SIG_DFL);
-            libc::raise(signal);
-        }
+        crate::support::child::dies_of(signal);
         0
     });
     assert_eq!(libc::WTERMSIG(status), signal);

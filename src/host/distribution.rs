@@ -1,15 +1,11 @@
 //! Which distribution this is, by os-release(5).
 
-use std::io;
+use std::path::Path;
 
-/// In this order, by os-release(5): first the host's, should the sensor have a root of its own,
-/// as in a container.
-const FILES: [&str; 4] = [
-    "/proc/1/root/etc/os-release",
-    "/proc/1/root/usr/lib/os-release",
-    "/etc/os-release",
-    "/usr/lib/os-release",
-];
+use super::ROOTS;
+
+/// In this order, by os-release(5).
+const FILES: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
 
 /// What os-release says, as far as it is used. What it does not say is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,11 +21,9 @@ pub struct Distribution {
 impl Distribution {
     /// This machine's; an unknown one if there is no such file.
     pub fn read() -> Distribution {
-        let texts = FILES.iter().map(std::fs::read_to_string);
-        texts
-            .flat_map(io::Result::ok)
-            .next()
-            .map_or_else(Distribution::default, |text| Distribution::parse(&text))
+        let places = ROOTS.iter().flat_map(|root| FILES.map(|file| Path::new(root).join(file)));
+        let text = places.flat_map(std::fs::read_to_string).next();
+        text.map_or_else(Distribution::default, |text| Distribution::parse(&text))
     }
 
     /// For people: the name, or what else is said.

@@ -1,7 +1,5 @@
 //! Which provider runs: a pure function of facts.
 
-use super::support::Support;
-
 /// `features.ebpfSupplementaryEventProvider` of the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
@@ -38,8 +36,8 @@ pub enum Failure {
 pub struct Facts {
     /// What the configuration says.
     pub wanted: Wanted,
-    /// What the support table says.
-    pub support: Support,
+    /// Whether the support table lets it be tried.
+    pub supported: bool,
     /// What became of eBPF.
     pub ebpf: Ebpf,
 }
@@ -68,10 +66,9 @@ pub enum Reason {
 
 /// Chooses.
 pub fn choose(facts: Facts) -> Choice {
-    let supported = matches!(facts.support, Support::Listed(_) | Support::Unlisted);
     match (facts.wanted, facts.ebpf) {
         (Wanted::Netlink, _) => Choice::Netlink(Reason::Disabled),
-        (Wanted::Ebpf, _) if !supported => Choice::Netlink(Reason::Unsupported),
+        (Wanted::Ebpf, _) if !facts.supported => Choice::Netlink(Reason::Unsupported),
         (Wanted::Ebpf, Ebpf::Untried) => Choice::Ebpf,
         (Wanted::Ebpf, Ebpf::Failed(Failure::Host)) => Choice::Netlink(Reason::Failed),
         (Wanted::Ebpf, Ebpf::Failed(Failure::Shortage | Failure::User)) => Choice::Nothing,
@@ -80,7 +77,6 @@ pub fn choose(facts: Facts) -> Choice {
 
 #[cfg(test)]
 mod tests {
-    use super::super::support::{ORACLE_8_8, ROWS};
     use super::*;
 
     #[test]
@@ -93,19 +89,14 @@ mod tests {
             (Wanted::Netlink, Ebpf::Untried, Choice::Netlink(Reason::Disabled)),
             (Wanted::Netlink, Ebpf::Failed(Failure::Host), Choice::Netlink(Reason::Disabled)),
         ] {
-            for support in [Support::Unlisted, Support::Listed(&ROWS[0])] {
-                let facts = Facts { wanted, support, ebpf };
-                assert_eq!(choose(facts), choice, "{facts:?}");
-            }
-            let old = [Support::OldKernel(&ROWS[0]), Support::OldVersion(&ROWS[0])];
-            for support in [old[0], old[1], Support::KnownBad(&ORACLE_8_8)] {
-                let facts = Facts { wanted, support, ebpf };
-                let reason = match wanted {
-                    Wanted::Netlink => Reason::Disabled,
-                    Wanted::Ebpf => Reason::Unsupported,
-                };
-                assert_eq!(choose(facts), Choice::Netlink(reason), "{facts:?}");
-            }
+            let facts = Facts { wanted, supported: true, ebpf };
+            assert_eq!(choose(facts), choice, "{facts:?}");
+            let facts = Facts { supported: false, ..facts };
+            let reason = match wanted {
+                Wanted::Netlink => Reason::Disabled,
+                Wanted::Ebpf => Reason::Unsupported,
+            };
+            assert_eq!(choose(facts), Choice::Netlink(reason), "{facts:?}");
         }
     }
 

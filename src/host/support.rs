@@ -2,7 +2,9 @@
 //! never is.
 
 use std::fmt;
+use std::path::Path;
 
+use super::ROOTS;
 use super::distribution::Distribution;
 use super::release::Numbers;
 
@@ -77,9 +79,13 @@ const ORACLE_8_8_RELEASES: [&str; 2] =
 /// Kernels of RHEL 8.1 have these numbers: 8.0 has 80, 8.2 has 193.
 const RHEL_8_1: &str = "4.18.0-147";
 
-/// Where SAP's programs are installed, whatever the product: on the host, and as the sensor
-/// itself sees it.
-pub const SAP: [&str; 2] = ["/proc/1/root/usr/sap", "/usr/sap"];
+/// Where SAP's programs are installed, whatever the product.
+const SAP: &str = "usr/sap";
+
+/// Whether they are on this machine.
+pub fn has_sap() -> bool {
+    ROOTS.iter().any(|root| Path::new(root).join(SAP).exists())
+}
 
 /// What the table says of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +102,7 @@ pub enum Support {
     Unlisted,
 }
 
-/// Looks a machine up. `release` is `uname -r`, `has_sap` whether [`SAP`] is there.
+/// Looks a machine up. `release` is `uname -r`.
 pub fn support(distribution: &Distribution, release: &str, has_sap: bool) -> Support {
     if ORACLE_8_8_RELEASES.contains(&release) {
         return Support::KnownBad(&ORACLE_8_8);

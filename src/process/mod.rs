@@ -23,7 +23,7 @@ use crate::limits::{PATH_BYTES, PROCESSES};
 use ended::Ended;
 use identity::Identity;
 use life::Life;
-use place::{HostNamespaces, Look, Place, Sharing, Spelling, View};
+use place::{HostNamespaces, Look, Place, Sharing, View};
 use proc::Proc;
 use strings::{StringId, Strings};
 
@@ -291,30 +291,13 @@ impl Processes {
         }
         let began_ns = (self.now_ns)();
         let ppid = self.proc.ppid(pid)?;
-        let executable = match self.proc.link(pid, format_args!("exe"), &mut self.link) {
-            Some(path) => hold(&mut self.strings, &mut self.unplaced, proc::without_deleted(path)),
-            None => None,
-        };
+        let executable = self.read_executable(pid);
         // A zombie has no place any more.
-        let place = self.read_place(pid).unwrap_or(Place {
-            directory: None,
-            spelling: Spelling::Doubtful,
-            look: Look::NEVER,
-            changed_ns: 0,
-            changed_by: 0,
-            view: View::UserNamespace,
-            epoch: self.epoch,
-        });
-        // There any file can be mounted at any path.
-        let certain = place.view != View::UserNamespace;
+        let place = self.read_place(pid).unwrap_or(Place::unknown(self.epoch));
         let process = Process {
             ppid: Some(ppid),
             executable,
-            executable_look: if certain {
-                Look { began_ns, ended_ns: (self.now_ns)() }
-            } else {
-                Look::NEVER
-            },
+            executable_look: self.look(began_ns, place.view),
             place,
             sharing: Sharing::Own,
             identity: None,
@@ -322,6 +305,21 @@ impl Processes {
         };
         self.insert(pid, process);
         self.table.get(&pid).copied()
+    }
+
+    /// What it executes now.
+    fn read_executable(&mut self, pid: u32) -> Option<StringId> {
+        let path = self.proc.link(pid, format_args!("exe"), &mut self.link)?;
+        hold(&mut self.strings, &mut self.unplaced, proc::without_deleted(path))
+    }
+
+    /// A look at what a process executes that ends now. Where any file can be mounted at any
+    /// path, its name is never certain.
+    fn look(&self, began_ns: u64, view: View) -> Look {
+        match view {
+            View::UserNamespace => Look::NEVER,
+            _ => Look { began_ns, ended_ns: (self.now_ns)() },
+        }
     }
 
     /// Holds a string in the table, and counts one that finds no room.

@@ -87,6 +87,21 @@ pub struct Place {
     pub epoch: u32,
 }
 
+impl Place {
+    /// One of which nothing is known.
+    pub fn unknown(epoch: u32) -> Place {
+        Place {
+            directory: None,
+            spelling: Spelling::Doubtful,
+            look: Look::NEVER,
+            changed_ns: 0,
+            changed_by: 0,
+            view: View::UserNamespace,
+            epoch,
+        }
+    }
+}
+
 /// The namespaces of the host: those of process 1, since the sensor may have a mount
 /// namespace of its own (a systemd unit's); its own where process 1 cannot be asked.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 mod descriptors;
 
+use super::place::Spelling;
 use super::*;
 use crate::event::Endpoint;
 

@@ -5,7 +5,7 @@
 
 use super::identity::{Arguments, Identity, comm};
 use super::life::{End, Life};
-use super::place::{Look, Place, Sharing, Spelling, View};
+use super::place::{Look, Place, Sharing, View};
 use super::{Process, Processes, proc};
 use crate::event::{Action, Change, Event, Flags, Truncated};
 
@@ -100,9 +100,10 @@ impl Processes {
         }
         let now = self.proc.identity(event.pid).map(|(identity, _)| identity);
         let view = self.host.view(&self.proc, event.pid, &mut self.link);
+        let view = view.unwrap_or(View::UserNamespace);
         let known = !event.path.is_empty();
         if known {
-            view.unwrap_or(View::UserNamespace).mark(event);
+            view.mark(event);
         } else {
             // Gone, or ended and not waited for.
             event.flags.insert(Flags::PATH_UNREAD);
@@ -114,12 +115,7 @@ impl Processes {
         };
         identity.tell(event);
         let executable = if known { self.hold(&event.path) } else { None };
-        let look = match view {
-            // There any file can be at any path.
-            None | Some(View::UserNamespace) => Look::NEVER,
-            _ if !known => Look::NEVER,
-            _ => Look { began_ns, ended_ns: (self.now_ns)() },
-        };
+        let look = if known { self.look(began_ns, view) } else { Look::NEVER };
         let Some(process) = self.table.get_mut(&event.pid) else {
             let mut life = Life::default();
             life.executes();
@@ -186,22 +182,12 @@ impl Processes {
             process.identity = Some(identity);
             return Some(*process);
         }
-        let executable = match self.proc.link(pid, format_args!("exe"), &mut self.link) {
-            Some(path) => {
-                super::hold(&mut self.strings, &mut self.unplaced, proc::without_deleted(path))
-            }
-            None => None,
-        };
+        let executable = self.read_executable(pid);
         let view = self.host.view(&self.proc, pid, &mut self.link);
-        let certain = view.is_some_and(|view| view != View::UserNamespace);
         let process = Process {
             ppid: Some(ppid),
             executable,
-            executable_look: if certain {
-                Look { began_ns, ended_ns: (self.now_ns)() }
-            } else {
-                Look::NEVER
-            },
+            executable_look: self.look(began_ns, view.unwrap_or(View::UserNamespace)),
             identity: Some(identity),
             ..self.nowhere()
         };
@@ -222,15 +208,7 @@ impl Processes {
             ppid: None,
             executable: None,
             executable_look: Look::NEVER,
-            place: Place {
-                directory: None,
-                spelling: Spelling::Doubtful,
-                look: Look::NEVER,
-                changed_ns: 0,
-                changed_by: 0,
-                view: View::UserNamespace,
-                epoch: self.epoch,
-            },
+            place: Place::unknown(self.epoch),
             sharing: Sharing::Own,
             identity: None,
             life: Life::default(),

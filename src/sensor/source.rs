@@ -1,7 +1,6 @@
 //! The provider that runs, as the loop sees it.
 
 use std::io;
-use std::path::Path;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -9,8 +8,8 @@ use mio::{Interest, Registry, Token};
 use super::SensorError;
 use super::pipeline::{Output, Pipeline, monotonic_ns};
 use crate::host::distribution::Distribution;
-use crate::host::provider::{self, Choice, Facts, Failure, Wanted, choose};
-use crate::host::support::{Refusal, SAP, support};
+use crate::host::provider::{self, Choice, Facts, Failure, Reason, Wanted, choose};
+use crate::host::support::{Refusal, has_sap, support};
 use crate::limits::{MESSAGES_PER_TURN, RECORDS_PER_TURN};
 use crate::record::Provider;
 use crate::say::warn;
@@ -60,17 +59,12 @@ impl Source {
         let distribution = Distribution::read();
         let uname = rustix::system::uname();
         let release = uname.release().to_string_lossy();
-        let support =
-            support(&distribution, &release, SAP.iter().any(|place| Path::new(place).exists()));
-        let facts = |ebpf| Facts { wanted, support, ebpf };
-        let fallback = match choose(facts(provider::Ebpf::Untried)) {
-            Choice::Netlink(_) | Choice::Nothing => {
-                match support.refusal(&distribution, &release).filter(|_| wanted == Wanted::Ebpf) {
-                    Some(refusal) => Fallback::Unsupported(refusal),
-                    None => Fallback::Disabled,
-                }
-            }
-            Choice::Ebpf => match Ebpf::start() {
+        let refusal = support(&distribution, &release, has_sap()).refusal(&distribution, &release);
+        let facts = |ebpf| Facts { wanted, supported: refusal.is_none(), ebpf };
+        let fallback = match (choose(facts(provider::Ebpf::Untried)), refusal.clone()) {
+            (Choice::Netlink(Reason::Unsupported), Some(refusal)) => Fallback::Unsupported(refusal),
+            (Choice::Netlink(_) | Choice::Nothing, _) => Fallback::Disabled,
+            (Choice::Ebpf, _) => match Ebpf::start() {
                 Ok(ebpf) => return Ok(Source::Ebpf(Box::new(ebpf))),
                 Err(error) => match choose(facts(provider::Ebpf::Failed(failure(&error)))) {
                     Choice::Netlink(_) => Fallback::Failed(error),

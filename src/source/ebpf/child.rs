@@ -91,11 +91,20 @@ fn fork(
     // SAFETY: takes integers; there is no handler that could be lost.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     let (read, write) = io::pipe()?;
+    let sensor = std::process::id();
     // SAFETY: there is one thread, so the child is a whole process.
     let pid = unsafe { libc::fork() };
     match pid {
         -1 => Err(io::Error::last_os_error()),
         0 => {
+            // A sensor that is killed while it measures leaves no child behind.
+            // SAFETY: take integers.
+            unsafe {
+                libc::prctl(libc::PR_SET_PDEATHSIG, DEATH_SIGNAL);
+                if libc::getppid() as u32 != sensor {
+                    libc::_exit(0);
+                }
+            }
             drop(write);
             let threads = (0..child.threads).filter(|_| {
                 let builder = std::thread::Builder::new().stack_size(64 << 10);
@@ -106,12 +115,9 @@ fn fork(
             threads.count();
             let mut byte = [0];
             let _ = io::Read::read(&mut &read, &mut byte);
-            // SAFETY: take integers; the second ends this thread or all, and nothing of the
-            // process runs any more but threads that sleep.
-            unsafe {
-                libc::prctl(libc::PR_SET_PDEATHSIG, DEATH_SIGNAL);
-                libc::syscall(call, i32::from(child.status));
-            }
+            // SAFETY: takes integers, and ends this thread or all: nothing of the process runs any
+            // more but threads that sleep.
+            unsafe { libc::syscall(call, i32::from(child.status)) };
             unreachable!("a thread that has ended")
         }
         pid => {

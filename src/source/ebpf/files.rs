@@ -22,6 +22,7 @@ use std::os::unix::ffi::OsStringExt;
 use super::abi::record::*;
 use super::object::Object;
 use super::peek::{Kernel, Memory, PEEK_BYTES, word};
+use crate::host::ROOTS;
 
 /// What was measured, all in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +52,6 @@ pub struct Offsets {
 /// everywhere where /proc is.
 const KNOWN: [&str; 2] = ["/proc/sys/kernel", "/proc/self/fd"];
 
-/// The host's root directory, as far as it can be asked for: that of process 1, since the
-/// sensor may have mounts of its own.
-const HOST: [&str; 2] = ["/proc/1/root", "/"];
-
 /// Measures with the program `probe_memory` attached to fchmod(2), from
 /// `task_struct.signal`, which has to be known. `None`: not seen, or not certain.
 pub fn files(object: &Object, settings: &mote_settings) -> io::Result<Option<Files>> {
@@ -66,7 +63,7 @@ pub fn files(object: &Object, settings: &mote_settings) -> io::Result<Option<Fil
     }
     let known: Vec<Known> =
         known.iter().map(|(file, path)| Known { fd: file.as_raw_fd(), path }).collect();
-    let Some(host) = HOST.iter().find_map(|path| File::open(path).ok()) else { return Ok(None) };
+    let Some(host) = ROOTS.iter().find_map(|path| File::open(path).ok()) else { return Ok(None) };
     object.set_settings(&mote_settings { probe_pid: std::process::id(), ..*settings })?;
     let mut memory = Kernel::new(object);
     let found = memory.task().and_then(|task| {
