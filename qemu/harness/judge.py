@@ -30,8 +30,6 @@ class Record:
     boot_seconds: float = 0.0
     seconds: float = 0.0
     accel: str = ""
-    # Boots that ended before init.
-    aborted: int = 0
     # Runs that failed before the one that is recorded.
     failed_before: int = 0
     # Memory of the second guest, and what the sensor took there.
@@ -82,8 +80,7 @@ def record(kernel, result, mote, programs=()):
 def summary(made):
     """The result, and how many runs failed before it."""
     before = f" at attempt {made.failed_before + 1}" if made.failed_before else ""
-    aborted = f", after {made.aborted} boots that ended before init" if made.aborted else ""
-    return made.result + before + aborted
+    return made.result + before
 
 
 def add_small(made, kernel, result):

@@ -30,7 +30,6 @@ class Kernel:
     suites: tuple = ()
     lacks: tuple | None = None
     skips: tuple = ()
-    aborts: bool = False
     small_mib: int | None = None
 
     @property

@@ -86,10 +86,3 @@ class Attempts(unittest.TestCase):
         self.assertIn("no check of: verifier", record.problems)
         self.assertEqual(self.command, "/guest/checks operations verifier")
         self.assertIn("--only operations --only verifier", self.said)
-
-    def test_boot_that_ends_before_init(self):
-        ended = matrix.run.Result(["kernel panic: x"], [])
-        record = self.boot(kernel(aborts=True), [ended, guest()])
-        self.assertEqual((record.result, record.aborted), ("passed", 1))
-        self.assertIn("ended before init, once more", self.said)
-        self.assertEqual(self.boot(kernel(), [ended]).result, "failed")
