@@ -46,4 +46,5 @@ pub mod format;
 pub mod command;
 pub mod config;
 pub mod exit;
+pub mod explain;
 pub mod say;

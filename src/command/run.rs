@@ -1,8 +1,6 @@
 //! `mote run`: the sensor, in the foreground.
 
 mod announce;
-mod connector;
-mod explain;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,11 +10,11 @@ use argh::FromArgs;
 
 use crate::config::{self, Config, ConfigError};
 use crate::exit;
+use crate::explain::explain;
 use crate::say::say;
 use crate::sensor::Sensor;
 use crate::sink::Target;
 use announce::announce;
-use explain::explain;
 
 /// Watch this host and write what was seen to syslog, until SIGTERM.
 #[derive(FromArgs)]

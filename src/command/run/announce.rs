@@ -1,6 +1,6 @@
 //! What a sensor that has started says of itself.
 
-use super::{connector, explain};
+use crate::explain::{self, connector};
 use crate::say::{say, warn};
 use crate::sensor::{Fallback, Source};
 use crate::sink::Target;

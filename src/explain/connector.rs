@@ -4,7 +4,7 @@ use crate::source::ebpf;
 use crate::source::netlink::StartError;
 
 /// What it costs that it runs instead of eBPF.
-pub(super) const UNSEEN: &str = "the netlink process connector runs instead: only exec, fork and \
+pub const UNSEEN: &str = "the netlink process connector runs instead: only exec, fork and \
     exit are seen, not files, connections and execs that fail, and what a process executes is \
     looked up in /proc after the event";
 
@@ -26,7 +26,7 @@ pub(super) fn nor(sentence: String, error: &StartError) -> String {
 }
 
 /// What to do.
-pub(super) fn remedy(error: &StartError) -> &'static str {
+pub fn remedy(error: &StartError) -> &'static str {
     match error {
         StartError::PidNamespace => {
             "start it on the host, or with the host's process ids (docker: --pid=host)"
@@ -43,6 +43,6 @@ pub(super) fn remedy(error: &StartError) -> &'static str {
             "end other programs that listen to it (forkstat, atop, cgrulesengd, ...), and start \
              the sensor again"
         }
-        StartError::Call(..) => super::explain::REPORT,
+        StartError::Call(..) => super::REPORT,
     }
 }

@@ -1,8 +1,9 @@
 //! Why the sensor does not run: what happened, why, and what to do about it.
 
+pub mod connector;
+
 use std::process::ExitCode;
 
-use super::connector;
 use crate::exit;
 use crate::limits;
 use crate::say;
@@ -13,11 +14,11 @@ use crate::source::ebpf::hooks::FormatError;
 use crate::source::ebpf::load_error::Failure;
 use rustix::process::{Resource, geteuid, getrlimit};
 
-pub(super) const REPORT: &str = "report it with the kernel's version (uname -a)";
+const REPORT: &str = "report it with the kernel's version (uname -a)";
 const KERNEL_NEEDED: &str = "a kernel from RHEL 7.6's 3.10.0-957 on with BPF is needed";
 
 /// Says it, and gives the exit code.
-pub(super) fn explain(error: &SensorError, target: &Target) -> ExitCode {
+pub fn explain(error: &SensorError, target: &Target) -> ExitCode {
     if let SensorError::Ebpf(ebpf) | SensorError::NoProvider(Fallback::Failed(ebpf), _) = error {
         show_log(ebpf);
     }
@@ -28,14 +29,15 @@ pub(super) fn explain(error: &SensorError, target: &Target) -> ExitCode {
 
 /// What the advice depends on, beside the error.
 #[derive(Clone, Copy)]
-pub(super) struct Host {
+pub struct Host {
     root: bool,
     /// `RLIMIT_MEMLOCK` could not be raised.
     locked_memory_limited: bool,
 }
 
 impl Host {
-    pub(super) fn read() -> Host {
+    /// As it is now.
+    pub fn read() -> Host {
         Host {
             root: geteuid().is_root(),
             locked_memory_limited: getrlimit(Resource::Memlock).current.is_some(),
@@ -44,7 +46,7 @@ impl Host {
 }
 
 /// What the verifier said, if it refused.
-pub(super) fn show_log(error: &StartError) {
+pub fn show_log(error: &StartError) {
     if let StartError::Load(load) = error
         && load.failure == Failure::Verifier
     {
@@ -106,7 +108,7 @@ fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
 }
 
 /// What to do about eBPF.
-pub(super) fn advice(error: &StartError, host: Host) -> String {
+pub fn advice(error: &StartError, host: Host) -> String {
     match error.errno() {
         Some(libc::EPERM | libc::EACCES) => permission(error, host),
         _ => remedy(error),
