@@ -1,9 +1,13 @@
-//! Exit codes, as sysexits.h names them.
+//! Exit codes: those of sysexits.h, and 1 where a question is answered by no.
 
 use std::process::ExitCode;
 
-use crate::say::say;
+use crate::say::error;
 
+/// `mote health`: the sensor runs, and has problems.
+pub const UNHEALTHY: u8 = 1;
+/// `mote exclusion test`: no exclusion matches.
+pub const NO_MATCH: u8 = 1;
 /// `EX_USAGE`: the command line is wrong.
 pub const USAGE: u8 = 64;
 /// `EX_DATAERR`: input data is wrong.
@@ -23,6 +27,6 @@ pub const CONFIG: u8 = 78;
 
 /// Says one sentence on standard error and gives the code.
 pub fn fail(code: u8, message: std::fmt::Arguments<'_>) -> ExitCode {
-    say(message);
+    error(message);
     code.into()
 }

@@ -113,7 +113,7 @@ impl Filter {
     /// doubt may lead out of the folder that it names first, a name read late may have been
     /// changed, and below another root or in a user namespace any file can be anywhere.
     pub fn excludes(&self, event: &Event) -> bool {
-        if event.action == Action::Loss {
+        if event.action.is_own() {
             return false;
         }
         let on_file = event.action.is_on_file();

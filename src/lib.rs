@@ -41,6 +41,9 @@ pub mod sink;
 pub mod sensor;
 pub mod stats;
 
+pub mod control;
+pub mod health;
+
 pub mod format;
 
 pub mod command;

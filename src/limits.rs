@@ -108,6 +108,26 @@ pub const LOSS_KEYS: usize = 2048;
 /// on some.
 pub const CPUS: usize = 256;
 
+/// Lines of its own log that a sensor keeps, for syslog and the support bundle.
+pub const LOG_LINES: usize = 128;
+
+/// The longest of them that is kept, in bytes. The verifier's words are longer, and go to
+/// standard error only.
+pub const LOG_LINE_BYTES: usize = 1024;
+
+/// The longest watch of `mote diagnostic ebpf-statistics`, in seconds.
+pub const STATISTICS_SECONDS: u32 = 3600;
+
+/// The most paths and calls that it tells.
+pub const STATISTICS_TOP: u32 = 512;
+
+/// Clients of the control socket at a time. Further ones wait in the listener's queue.
+pub const CONTROL_CLIENTS: usize = 8;
+
+/// The longest request of a client, in bytes: an exclusion of the longest path, every byte of
+/// it escaped.
+pub const CONTROL_REQUEST_BYTES: usize = 16 << 10;
+
 /// The longest line that `mote decode` reads, in bytes: a relay may have put anything in
 /// front of a record. Longer ones are cut.
 pub const DECODE_LINE_BYTES: usize = 64 * 1024;

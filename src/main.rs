@@ -5,7 +5,12 @@
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use mote::command::config::ConfigCommand;
 use mote::command::decode::DecodeCommand;
+use mote::command::diagnostic::DiagnosticCommand;
+use mote::command::exclusion::ExclusionCommand;
+use mote::command::health::HealthCommand;
+use mote::command::pause::PauseCommand;
 use mote::command::run::RunCommand;
 use mote::{exit, say};
 
@@ -20,6 +25,11 @@ struct Arguments {
 #[argh(subcommand)]
 enum Command {
     Run(RunCommand),
+    Health(HealthCommand),
+    Config(ConfigCommand),
+    Exclusion(ExclusionCommand),
+    Diagnostic(DiagnosticCommand),
+    Pause(PauseCommand),
     Decode(DecodeCommand),
 }
 
@@ -43,6 +53,11 @@ fn main() -> ExitCode {
     match Arguments::from_args(&["mote"], &words) {
         Ok(arguments) => match arguments.command {
             Command::Run(command) => command.run(),
+            Command::Health(command) => command.run(),
+            Command::Config(command) => command.run(),
+            Command::Exclusion(command) => command.run(),
+            Command::Diagnostic(command) => command.run(),
+            Command::Pause(command) => command.run(),
             Command::Decode(command) => command.run(),
         },
         // --help is not an error.

@@ -29,6 +29,12 @@ numbered! {
         Connect = 64, "connect";
         /// Events are missing from here on: how many, and where they were lost.
         Loss = 96, "loss";
+        /// The sensor lives, and what it has counted.
+        Heartbeat = 97, "heartbeat";
+        /// eBPF was detached for the time of a command.
+        Pause = 98, "pause";
+        /// That time is over.
+        Resume = 99, "resume";
     }
 }
 
@@ -50,6 +56,11 @@ impl Action {
             32..=95 => Class::Bulk,
             _ => Class::Priority,
         }
+    }
+
+    /// Whether it is about the sensor itself, not about a process.
+    pub fn is_own(self) -> bool {
+        self as u8 >= Action::Loss as u8
     }
 
     /// Whether it acts on files.

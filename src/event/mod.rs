@@ -9,12 +9,14 @@ mod loss;
 mod marks;
 pub(crate) mod numbered;
 mod opened;
+mod own;
 
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
 pub use change::Change;
 pub use loss::{Loss, LossPlace};
 pub use marks::{Flags, Truncated};
 pub use opened::{Opened, Tree};
+pub use own::{Heartbeat, Pause, Resumption};
 
 use crate::limits::{ARGS_BYTES, COMM_BYTES, PATH_BYTES};
 
@@ -103,6 +105,12 @@ pub struct Event {
     pub transport: Transport,
     /// Loss: what is missing.
     pub loss: Option<Loss>,
+    /// Heartbeat: what was counted.
+    pub heartbeat: Option<Heartbeat>,
+    /// Pause: for how long at most. The process is the one that asked for it.
+    pub pause: Option<Pause>,
+    /// Resume: why.
+    pub resumption: Option<Resumption>,
 }
 
 impl Event {
@@ -139,6 +147,9 @@ impl Event {
             peer: None,
             transport: Transport::Unknown,
             loss: None,
+            heartbeat: None,
+            pause: None,
+            resumption: None,
         }
     }
 
@@ -181,6 +192,9 @@ impl Event {
             peer,
             transport,
             loss,
+            heartbeat,
+            pause,
+            resumption,
         } = self;
         (*sequence, *time_ns, *entered_ns, *action) = (0, 0, 0, Action::Loss);
         (*pid, *tid, *ppid, *uid, *gid) = (0, 0, None, 0, 0);
@@ -188,6 +202,7 @@ impl Event {
         (*args_count, *exit_status, *call_flags, *mode) = (None, None, None, None);
         (*dirfd, *from_dirfd, *by_descriptor) = (AT_FDCWD, AT_FDCWD, false);
         (*peer, *transport, *loss) = (None, Transport::Unknown, None);
+        (*heartbeat, *pause, *resumption) = (None, None, None);
         comm.clear();
         for bytes in [executable, path, from] {
             bytes.clear();
@@ -226,11 +241,15 @@ mod tests {
                 (40, "chmod"),
                 (64, "connect"),
                 (96, "loss"),
+                (97, "heartbeat"),
+                (98, "pause"),
+                (99, "resume"),
             ]
         );
         assert_eq!(Class::ALL.map(|class| class as u8), [0, 1]);
         let places = LossPlace::ALL.map(|p| p as u8);
         assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(Resumption::ALL.map(|why| why as u8), [1, 2, 3]);
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl Processes {
                 self.remove(event.pid);
                 self.ended.insert(event.pid);
             }
-            Action::Loss => {}
+            action if action.is_own() => {}
             _ => {
                 let process = self.identify(event);
                 self.locate(process, event);

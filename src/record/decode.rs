@@ -4,11 +4,13 @@
 use super::error::{DecodeError, Reason};
 use super::reader::Reader;
 use super::wire::{
-    Actor, Blob, Common, Connect, Exec, Exit, File, Head, Header, Joined, Lost, Peer, Rename,
+    Actor, Alive, Blob, Common, Connect, Exec, Exit, File, Head, Header, Joined, Lost, Paused,
+    Peer, Rename, Resumed,
 };
 use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
-    Action, Bytes, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated, append,
+    Action, Bytes, Class, Endpoint, Event, Flags, Heartbeat, Loss, LossPlace, Pause, Resumption,
+    Transport, Truncated, append,
 };
 use crate::limits::{DECODE_LINE_BYTES, HOSTNAME_BYTES};
 use crate::syscalls::Arch;
@@ -267,6 +269,18 @@ impl<'s> Batch<'s> {
                 };
                 event.loss =
                     Some(Loss { place, class: class.flatten(), cpu: body.cpu, count: body.count });
+            }
+            Action::Heartbeat => {
+                let Alive { ebpf, received, excluded, lost, sent } = record.take("a heartbeat")?;
+                event.heartbeat = Some(Heartbeat { ebpf, received, excluded, lost, sent });
+            }
+            Action::Pause => {
+                event.pause = Some(Pause { limit_s: record.take::<Paused>("a pause")?.limit_s });
+            }
+            Action::Resume => {
+                let why = record.take::<Resumed>("a resume")?.why;
+                let Some(why) = Resumption::from_number(why) else { return Ok(false) };
+                event.resumption = Some(why);
             }
         }
         event.truncated.insert(cut);

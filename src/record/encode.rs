@@ -2,11 +2,11 @@
 
 use super::dictionary::{Dictionary, Mark};
 use super::wire::{
-    Actor, Blob, Common, Connect, Exec, Exit, File, HEADER_BYTES, Head, Header, Joined, Lost, Peer,
-    Rename,
+    Actor, Alive, Blob, Common, Connect, Exec, Exit, File, HEADER_BYTES, Head, Header, Joined,
+    Lost, Paused, Peer, Rename, Resumed,
 };
-use super::{Context, PREFIX, VERSION};
-use crate::event::{Action, Bytes, Class, Endpoint, Event};
+use super::{Context, PREFIX, Provider, VERSION};
+use crate::event::{Action, Bytes, Class, Endpoint, Event, Heartbeat};
 use crate::limits::{BATCH_ACTORS, BATCH_BYTES, BATCH_STRINGS, LINE_BYTES};
 use base64ct::{Base64UrlUnpadded, Encoder as Base64};
 use postcard::ser_flavors::Flavor;
@@ -64,6 +64,12 @@ impl Encoder {
             events: Bytes::new(),
             scratch: Bytes::new(),
         }
+    }
+
+    /// From the next batch on events come from this provider. The batch has to be empty.
+    pub fn set_provider(&mut self, provider: Provider) {
+        debug_assert!(self.is_empty(), "a batch has one provider");
+        self.context.provider = provider;
     }
 
     /// How many events are in the batch.
@@ -189,6 +195,18 @@ impl Encoder {
                     }
                 }),
             )?,
+            Action::Heartbeat => {
+                let Heartbeat { ebpf, received, excluded, lost, sent } =
+                    event.heartbeat.unwrap_or_default();
+                append(out, &Alive { ebpf, received, excluded, lost, sent })?;
+            }
+            Action::Pause => {
+                append(out, &Paused { limit_s: event.pause.map_or(0, |pause| pause.limit_s) })?;
+            }
+            // Number 0 is no reason.
+            Action::Resume => {
+                append(out, &Resumed { why: event.resumption.map_or(0, |why| why as u8) })?;
+            }
         }
         append(&mut self.events, &Blob(&self.scratch))?;
         Ok(())

@@ -2,7 +2,8 @@
 //! fields one after the other and nothing between them.
 //!
 //! The fields of an event record are `Head`, `Common` and the one of `Exec`, `Exit`,
-//! `File`, `Rename`, `Connect`, `Lost` that its action has; fork has none.
+//! `File`, `Rename`, `Connect`, `Lost`, `Alive`, `Paused`, `Resumed` that its action has;
+//! fork has none.
 
 use core::fmt;
 use serde::de::{Error, Visitor};
@@ -158,4 +159,23 @@ pub(super) struct Lost {
     pub class: Option<u8>,
     pub cpu: Option<u16>,
     pub count: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Alive {
+    pub ebpf: bool,
+    pub received: u64,
+    pub excluded: u64,
+    pub lost: u64,
+    pub sent: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Paused {
+    pub limit_s: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Resumed {
+    pub why: u8,
 }

@@ -1,6 +1,8 @@
 //! The loop: the only module that names every stage.
 
 mod complaint;
+#[allow(dead_code)]
+mod overlap;
 pub mod pipeline;
 mod source;
 

@@ -34,6 +34,11 @@ pub(super) struct Load {
 }
 
 impl Load {
+    /// No event is in it, and none is missing without it.
+    pub(super) fn of_log() -> Load {
+        Load { class: Class::Bulk, events: 0, if_lost: Lost::default() }
+    }
+
     pub(super) fn new(class: Class, events: u32, if_lost: u64) -> Load {
         let (priority_events, bulk_events) = match class {
             Class::Priority => (if_lost, 0),

@@ -13,8 +13,11 @@ use std::io::{Cursor, Write};
 use syslog::{Facility, Formatter3164, Formatter5424, LogFormat, Severity};
 use time::{OffsetDateTime, UtcOffset};
 
-/// TAG and APP-NAME: what a daemon's rules select by.
+/// TAG and APP-NAME of records: what a daemon's rules select by.
 const APP_NAME: &str = "mote";
+
+/// The same of what the sensor says of itself.
+const LOG_NAME: &str = "mote-log";
 
 /// `Mmm dd hh:mm:ss` (RFC 3164 section 4.1.2).
 const STAMP_BYTES: usize = 15;
@@ -59,20 +62,31 @@ pub(super) enum Framer {
 }
 
 impl Framer {
+    /// For records.
     pub(super) fn new(target: &Target, hostname: &str) -> Framer {
+        Framer::of(target, hostname, Facility::LOG_AUTHPRIV, APP_NAME)
+    }
+
+    /// For the sensor's own log. `None`: standard output has records only.
+    pub(super) fn of_log(target: &Target, hostname: &str) -> Option<Framer> {
+        let framer = || Framer::of(target, hostname, Facility::LOG_DAEMON, LOG_NAME);
+        (*target != Target::Stdout).then(framer)
+    }
+
+    fn of(target: &Target, hostname: &str, facility: Facility, name: &str) -> Framer {
         let remote = || Formatter5424 {
-            facility: Facility::LOG_AUTHPRIV,
+            facility,
             hostname: Some(printable(hostname)),
-            process: APP_NAME.to_owned(),
+            process: name.to_owned(),
             pid: std::process::id(),
         };
         match target {
             Target::Unix(_) => {
                 local_offset(OffsetDateTime::now_utc());
                 Framer::Local(Formatter3164 {
-                    facility: Facility::LOG_AUTHPRIV,
+                    facility,
                     hostname: None,
-                    process: APP_NAME.to_owned(),
+                    process: name.to_owned(),
                     pid: std::process::id(),
                 })
             }
@@ -87,20 +101,21 @@ impl Framer {
         &self,
         queue: &mut Queue,
         load: Load,
+        severity: Severity,
         payload: &[u8],
     ) -> Result<(), FrameError> {
         let mut header = [0; SYSLOG_HEADER_BYTES];
         match self {
             Framer::Local(formatter) => {
-                let header = header_3164(formatter, &mut header)?;
+                let header = header_3164(formatter, severity, &mut header)?;
                 queue.push(load, &[header, payload, b"\0"])?;
             }
             Framer::Datagram(formatter) => {
-                let header = header_5424(formatter, &mut header)?;
+                let header = header_5424(formatter, severity, &mut header)?;
                 queue.push(load, &[header, payload])?;
             }
             Framer::Counted(formatter) => {
-                let header = header_5424(formatter, &mut header)?;
+                let header = header_5424(formatter, severity, &mut header)?;
                 let mut count = [0; 24];
                 let count = written(&mut count, |to| {
                     write!(to, "{} ", header.len() + payload.len()).map_err(|_| FrameError::Header)
@@ -122,11 +137,11 @@ fn printable(hostname: &str) -> String {
 
 fn header_3164<'a>(
     formatter: &Formatter3164,
+    severity: Severity,
     buffer: &'a mut [u8],
 ) -> Result<&'a [u8], FrameError> {
-    let header = written(buffer, |to| {
-        formatter.format(to, Severity::LOG_INFO, "").map_err(|_| FrameError::Header)
-    })?;
+    let header =
+        written(buffer, |to| formatter.format(to, severity, "").map_err(|_| FrameError::Header))?;
     // syslog 7.0.0 writes UTC and a zero-padded day (rust-syslog issue 95); RFC 3164 wants
     // local time and a space. The stamp has a fixed place and length: write it again.
     let now = OffsetDateTime::now_utc();
@@ -156,13 +171,12 @@ fn stamp(to: &mut impl Write, time: OffsetDateTime) {
 
 fn header_5424<'a>(
     formatter: &Formatter5424,
+    severity: Severity,
     buffer: &'a mut [u8],
 ) -> Result<&'a [u8], FrameError> {
     // MSGID is a number in the crate; an empty map is the NILVALUE and allocates nothing.
     written(buffer, |to| {
-        formatter
-            .format(to, Severity::LOG_INFO, (0, BTreeMap::new(), ""))
-            .map_err(|_| FrameError::Header)
+        formatter.format(to, severity, (0, BTreeMap::new(), "")).map_err(|_| FrameError::Header)
     })
     .map(|header| &*header)
 }
@@ -189,7 +203,7 @@ mod tests {
     fn frame(target: &str, hostname: &str, payload: &[u8]) -> Vec<u8> {
         let mut queue = Queue::new(1, 1024);
         let framer = Framer::new(&target.parse().unwrap(), hostname);
-        framer.push(&mut queue, load(), payload).unwrap();
+        framer.push(&mut queue, load(), Severity::LOG_INFO, payload).unwrap();
         queue.head().unwrap().0.to_vec()
     }
 
@@ -225,6 +239,18 @@ mod tests {
     }
 
     #[test]
+    fn r17_the_log_has_a_tag_of_its_own_and_severities() {
+        let mut queue = Queue::new(1, 1024);
+        let framer = Framer::of_log(&"udp:192.0.2.1:514".parse().unwrap(), "web-1").unwrap();
+        framer.push(&mut queue, load(), Severity::LOG_WARNING, b"it is dark").unwrap();
+        let message = text(queue.head().unwrap().0.to_vec());
+        // daemon is 3, warning 4.
+        assert!(message.starts_with("<28>1 "), "{message}");
+        assert!(message.contains(" mote-log ") && message.ends_with(" it is dark"), "{message}");
+        assert!(Framer::of_log(&Target::Stdout, "").is_none());
+    }
+
+    #[test]
     fn stdout_is_a_line() {
         assert_eq!(frame("stdout", "web-1", b"m1:abc"), b"m1:abc\n");
     }
@@ -242,7 +268,7 @@ mod tests {
     fn too_long_a_payload_is_refused() {
         let mut queue = Queue::new(1, 64);
         let framer = Framer::new(&Target::Stdout, "");
-        let result = framer.push(&mut queue, load(), &[b'x'; 64]);
+        let result = framer.push(&mut queue, load(), Severity::LOG_INFO, &[b'x'; 64]);
         assert!(matches!(result, Err(FrameError::TooLong)));
         assert_eq!(queue.backlog(), 0);
     }

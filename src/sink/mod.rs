@@ -28,6 +28,7 @@ pub use target::{Target, TargetError};
 
 use crate::event::Class;
 use crate::limits::{LINE_BYTES, QUEUE_MESSAGES};
+use crate::say::Level;
 use account::Load;
 use core::fmt;
 use frame::Framer;
@@ -37,6 +38,7 @@ use mio::{Registry, Token};
 use queue::Queue;
 use rustix::fd::BorrowedFd;
 use std::time::Instant;
+use syslog::Severity;
 use transport::{Outcome, Socket};
 
 /// Why there is no sink at all. An absent receiver is not a reason: see [`Sink::state`].
@@ -87,6 +89,7 @@ impl Default for Capacity {
 /// The end of the pipeline.
 pub struct Sink {
     framer: Framer,
+    log_framer: Option<Framer>,
     queue: Queue,
     link: Link,
     token: Token,
@@ -144,6 +147,7 @@ impl Sink {
     fn unconnected(target: &Target, hostname: &str, token: Token, capacity: Capacity) -> Sink {
         Sink {
             framer: Framer::new(target, hostname),
+            log_framer: Framer::of_log(target, hostname),
             queue: Queue::new(capacity.messages, capacity.line_bytes),
             link: Link::new(target.clone(), Instant::now()),
             token,
@@ -158,9 +162,24 @@ impl Sink {
     /// than itself. The payload is a line of printable text: it is sent as it is.
     pub fn offer(&mut self, class: Class, events: u32, if_lost: u64, payload: &[u8]) {
         let load = Load::new(class, events, if_lost);
-        if self.framer.push(&mut self.queue, load, payload).is_err() {
+        if self.framer.push(&mut self.queue, load, Severity::LOG_INFO, payload).is_err() {
             self.refused.add(load.if_lost);
         }
+        self.flush();
+    }
+
+    /// Queues a line of the sensor's own log. Nothing is counted if it finds no room: it is
+    /// on standard error too.
+    pub fn offer_log(&mut self, level: Level, line: &str) {
+        let Some(framer) = &self.log_framer else { return };
+        let severity = match level {
+            Level::Error => Severity::LOG_ERR,
+            Level::Warning => Severity::LOG_WARNING,
+            Level::Info => Severity::LOG_INFO,
+            Level::Debug => Severity::LOG_DEBUG,
+        };
+        let load = Load::of_log();
+        let _ = framer.push(&mut self.queue, load, severity, line.as_bytes());
         self.flush();
     }
 

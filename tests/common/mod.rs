@@ -5,7 +5,8 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
 use mote::event::{
-    Action, Bytes, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated,
+    Action, Bytes, Class, Endpoint, Event, Flags, Heartbeat, Loss, LossPlace, Pause, Resumption,
+    Transport, Truncated,
 };
 use mote::limits::LINE_BYTES;
 use mote::record::{Context, Encoder, PREFIX, Provider};
@@ -40,6 +41,16 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
         });
         return event;
     }
+    if action == Action::Heartbeat {
+        event.heartbeat = Some(Heartbeat {
+            ebpf: rng.bool(),
+            received: wide(rng),
+            excluded: wide(rng),
+            lost: wide(rng),
+            sent: wide(rng),
+        });
+        return event;
+    }
     event.pid = wide(rng) as u32;
     event.tid = if rng.u8(..4) > 0 { event.pid } else { wide(rng) as u32 };
     event.ppid = some(rng, |r| wide(r) as u32);
@@ -61,7 +72,11 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             }
             event.args_count = some(rng, |r| wide(r) as u32);
         }
-        Action::Fork | Action::Loss => {}
+        Action::Fork | Action::Loss | Action::Heartbeat => {}
+        Action::Pause => event.pause = Some(Pause { limit_s: wide(rng) as u32 }),
+        Action::Resume => {
+            event.resumption = Some(Resumption::ALL[rng.usize(..Resumption::ALL.len())]);
+        }
         Action::Exit => event.exit_status = some(rng, |r| r.u32(..65536)),
         Action::Open | Action::Unlink | Action::Rmdir | Action::Mkdir | Action::Chmod => {
             event.path = path(rng);

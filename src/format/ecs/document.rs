@@ -7,7 +7,7 @@ use super::shape::{
     Network, Original, Parent, Peer, Process, Thread,
 };
 use super::text::{Args, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid};
-use crate::event::{Action, Class, Endpoint, Event, NO_ID, Transport};
+use crate::event::{Action, Class, Endpoint, Event, NO_ID, Resumption, Transport};
 use crate::record::Origin;
 use crate::syscalls::by_number;
 
@@ -17,7 +17,7 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
         timestamp: Some(Timestamp(event.time_ns)),
         ecs: Some(Ecs { version: Some(super::VERSION) }),
         event: Some(EventSet {
-            kind: Some("event"),
+            kind: Some(if event.action == Action::Heartbeat { "metric" } else { "event" }),
             category: Some([category(event.action)]),
             types: Some(types(event, outcome)),
             action: Some(event.action.name()),
@@ -29,12 +29,17 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
             hostname: text(origin.hostname),
             boot: Some(Boot { id: Some(Uuid(origin.boot_id)) }),
         }),
-        process: (event.action != Action::Loss).then(|| process(event)),
+        process: has_process(event.action).then(|| process(event)),
         file: file(event),
         destination: destination(event),
         network: network(event),
         mote: mote(origin, event),
     }
+}
+
+/// Whether a process did it.
+fn has_process(action: Action) -> bool {
+    !action.is_own() || action == Action::Pause
 }
 
 /// The path that is `file.path`.
@@ -138,6 +143,13 @@ fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
             cpu: loss.cpu,
             count: Some(loss.count),
         }),
+        ebpf_status: event.heartbeat.map(|heartbeat| heartbeat.ebpf),
+        events_received: event.heartbeat.map(|heartbeat| heartbeat.received),
+        events_excluded: event.heartbeat.map(|heartbeat| heartbeat.excluded),
+        events_lost: event.heartbeat.map(|heartbeat| heartbeat.lost),
+        events_sent: event.heartbeat.map(|heartbeat| heartbeat.sent),
+        pause_limit_seconds: event.pause.map(|pause| pause.limit_s),
+        resumed_because: event.resumption.map(Resumption::name),
         bytes: exact(origin, event),
     };
     let says = mote.syscall.is_some()
@@ -148,6 +160,9 @@ fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
         || mote.address_family.is_some()
         || mote.exit_signal.is_some()
         || mote.lost.is_some()
+        || mote.ebpf_status.is_some()
+        || mote.pause_limit_seconds.is_some()
+        || mote.resumed_because.is_some()
         || mote.bytes.is_some();
     says.then_some(mote)
 }

@@ -31,7 +31,8 @@ impl Outcome {
     /// `event.outcome`; nothing for what is no attempt.
     pub fn name(self, action: Action) -> Option<&'static str> {
         match (action, self) {
-            (Action::Exit | Action::Loss, _) => None,
+            (Action::Exit, _) => None,
+            (action, _) if action.is_own() => None,
             (_, Outcome::Success) => Some("success"),
             (_, Outcome::Failure) => Some("failure"),
             (_, Outcome::Unknown) => Some("unknown"),
@@ -49,7 +50,7 @@ pub(super) fn category(action: Action) -> &'static str {
         | Action::Mkdir
         | Action::Chmod => "file",
         Action::Connect => "network",
-        Action::Loss => "host",
+        Action::Loss | Action::Heartbeat | Action::Pause | Action::Resume => "host",
     }
 }
 
@@ -57,7 +58,8 @@ pub(super) fn types(event: &Event, outcome: Outcome) -> &'static [&'static str] 
     let failed = outcome == Outcome::Failure;
     match event.action {
         Action::Exit => &["end"],
-        Action::Loss => &["info"],
+        Action::Loss | Action::Heartbeat => &["info"],
+        Action::Pause | Action::Resume => &["change"],
         Action::Connect if failed => match event.ret.map(i64::wrapping_neg) {
             Some(EPERM | EACCES) => &["connection", "denied"],
             _ => &["connection"],

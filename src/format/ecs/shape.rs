@@ -114,6 +114,15 @@ objects! {
         exit_signal: u32,
         core_dumped: bool,
         lost: Lost,
+        /// As inventories of the model's sensor have it.
+        #[serde(rename = "EBPF STATUS")]
+        ebpf_status: bool,
+        events_received: u64,
+        events_excluded: u64,
+        events_lost: u64,
+        events_sent: u64,
+        pause_limit_seconds: u32,
+        resumed_because: &'static str,
         bytes: Exact<'a>,
     }
     Lost {

@@ -259,7 +259,14 @@ fn call(
             event.by_descriptor =
                 event.path.is_empty() && (call.name == "fchmod" || call_flags & AT_EMPTY_PATH != 0);
         }
-        Action::Exec | Action::Fork | Action::Exit | Action::Connect | Action::Loss => {
+        Action::Exec
+        | Action::Fork
+        | Action::Exit
+        | Action::Connect
+        | Action::Loss
+        | Action::Heartbeat
+        | Action::Pause
+        | Action::Resume => {
             return Err(Malformed::Syscall(syscall));
         }
     }

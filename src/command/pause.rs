@@ -1,0 +1,108 @@
+//! `mote pause`: runs a command while eBPF is detached.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use argh::FromArgs;
+
+use super::asks::{understood, unexpected};
+use crate::control::client::Connection;
+use crate::control::{RUNTIME_DIR, Reply, Request};
+use crate::exit;
+use crate::say::{say, warn};
+
+/// Detaching takes seconds, on slow machines more.
+const DETACH_PATIENCE: Duration = Duration::from_secs(300);
+
+/// Run a command while eBPF is detached, for a live patch of the kernel perhaps, and attach
+/// it again, whatever becomes of the command. Processes are seen meanwhile, files and
+/// connections are not. Exits as the command does.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "pause")]
+pub struct PauseCommand {
+    /// attach again after so many seconds, even if the command still runs (default 600)
+    #[argh(option, default = "600")]
+    limit_seconds: u32,
+
+    /// run the command even if no sensor runs that could be paused
+    #[argh(switch)]
+    if_running: bool,
+
+    /// where the sensor's socket is (default /run/mote)
+    #[argh(option, default = "PathBuf::from(RUNTIME_DIR)")]
+    runtime_dir: PathBuf,
+
+    /// the command and its arguments
+    #[argh(positional, greedy)]
+    command: Vec<String>,
+}
+
+impl PauseCommand {
+    /// Pauses, runs, resumes.
+    pub fn run(mut self) -> ExitCode {
+        if self.command.first().is_some_and(|word| word == "--") {
+            self.command.remove(0);
+        }
+        let Some((program, arguments)) = self.command.split_first() else {
+            return exit::fail(
+                exit::USAGE,
+                format_args!("there is no command; write mote pause -- COMMAND"),
+            );
+        };
+        if self.limit_seconds == 0 {
+            return exit::fail(exit::USAGE, format_args!("--limit-seconds is 1 at least"));
+        }
+        let mut connection = match self.pause() {
+            Ok(connection) => connection,
+            Err(code) => return code,
+        };
+        let status = Command::new(program).args(arguments).status();
+        if let Some(connection) = &mut connection {
+            resume(connection);
+        }
+        match status {
+            // As a shell gives it.
+            Ok(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => ExitCode::from(code as u8),
+                (None, Some(signal)) => ExitCode::from(128u8.wrapping_add(signal as u8)),
+                (None, None) => exit::OSERR.into(),
+            },
+            // Of a shell too: 126 cannot be executed, 127 is not there.
+            Err(error) => exit::fail(
+                if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 },
+                format_args!("{program} could not be run ({error}); look at its path and mode"),
+            ),
+        }
+    }
+
+    /// `None`: no sensor runs, and that is all right.
+    fn pause(&self) -> Result<Option<Connection>, ExitCode> {
+        let mut connection = match Connection::open(&self.runtime_dir) {
+            Ok(connection) => connection,
+            Err(crate::control::client::ClientError::NotRunning(_)) if self.if_running => {
+                return Ok(None);
+            }
+            Err(error) => return Err(exit::fail(error.code(), format_args!("{error}"))),
+        };
+        let request = Request::Pause { limit_seconds: self.limit_seconds };
+        let reply =
+            connection.wait_at_most(DETACH_PATIENCE).and_then(|()| connection.ask(&request));
+        match understood(reply)? {
+            Reply::Done(notes) => notes.iter().for_each(|note| say(format_args!("{note}"))),
+            _ => return Err(unexpected()),
+        }
+        Ok(Some(connection))
+    }
+}
+
+/// Whatever fails here: the sensor attaches again when the connection ends.
+fn resume(connection: &mut Connection) {
+    match connection.ask(&Request::Resume {}) {
+        Ok(Reply::Done(notes)) => notes.iter().for_each(|note| say(format_args!("{note}"))),
+        Ok(Reply::Refused(refused)) => warn(format_args!("{}", refused.message)),
+        Ok(_) => {}
+        Err(error) => warn(format_args!("{error}")),
+    }
+}

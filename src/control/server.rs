@@ -1,0 +1,353 @@
+//! The sensor's end of the control socket: never blocks, and holds no more than its limits.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mio::net::{UnixListener, UnixStream};
+use mio::{Interest, Registry, Token};
+use rustix::fs::Mode;
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::{geteuid, umask};
+
+use super::{Refused, Reply, Request};
+use crate::exit;
+use crate::limits::{CONTROL_CLIENTS, CONTROL_REQUEST_BYTES};
+
+/// The listener's token; those of clients follow it.
+pub const FIRST_TOKEN: usize = 16;
+
+/// How long a client may take to write its request, and to read its reply.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many are accepted in a turn: a flood of connections waits in the listener's queue.
+const ACCEPTS_PER_TURN: usize = 8;
+
+/// Why there is no control socket.
+#[derive(Debug)]
+pub enum BindError {
+    /// Another sensor answers there.
+    Taken(PathBuf),
+    /// It cannot be made.
+    Os(PathBuf, io::Error),
+}
+
+impl std::fmt::Display for BindError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            BindError::Taken(path) => write!(
+                f,
+                "another sensor has the control socket {}: mote's commands reach that one, not \
+                 this one; to reach this one, start it with another --runtime-dir",
+                path.display()
+            ),
+            BindError::Os(path, error) => write!(
+                f,
+                "the control socket {} could not be made ({error}): mote's commands cannot reach \
+                 this sensor; name a directory that can be written to with --runtime-dir",
+                path.display()
+            ),
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientId {
+    slot: usize,
+    /// Tells clients that had the same slot apart.
+    serial: u64,
+}
+
+/// A request, and by whom.
+#[derive(Debug)]
+pub struct Asked {
+    /// To be given to [`Server::reply`].
+    pub client: ClientId,
+    /// The client's process, as the kernel says.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+    /// What it wants.
+    pub request: Request,
+}
+
+/// Where a client is with its request.
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    /// It writes.
+    Asks,
+    /// The sensor works on it.
+    Waits,
+    /// It reads.
+    Reads,
+}
+
+#[derive(Debug)]
+struct Client {
+    stream: UnixStream,
+    serial: u64,
+    pid: u32,
+    uid: u32,
+    gid: u32,
+    phase: Phase,
+    /// Of the request, then of the reply what is still to be written.
+    bytes: Vec<u8>,
+    written: usize,
+    /// Whether more requests follow on this connection.
+    stays: bool,
+    until: Instant,
+}
+
+/// The listener and its clients.
+#[derive(Debug)]
+pub struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+    clients: [Option<Client>; CONTROL_CLIENTS],
+    serial: u64,
+    /// The listener's queue may not be empty, and epoll tells of it once.
+    may_accept: bool,
+}
+
+impl Server {
+    /// Makes the socket in `directory`, which is made too. One that no sensor answers at is
+    /// what a killed sensor left, and is replaced.
+    pub fn bind(directory: &Path, registry: &Registry) -> Result<Server, BindError> {
+        let path = super::socket(directory);
+        let os = |error| BindError::Os(path.clone(), error);
+        std::fs::create_dir_all(directory).map_err(os)?;
+        let mut listener = match listen(&path) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                match std::os::unix::net::UnixStream::connect(&path) {
+                    Ok(_) => return Err(BindError::Taken(path)),
+                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                        std::fs::remove_file(&path).map_err(os)?;
+                        listen(&path).map_err(os)?
+                    }
+                    Err(error) => return Err(os(error)),
+                }
+            }
+            result => result.map_err(os)?,
+        };
+        registry.register(&mut listener, Token(FIRST_TOKEN), Interest::READABLE).map_err(os)?;
+        Ok(Server {
+            listener,
+            path,
+            clients: [const { None }; CONTROL_CLIENTS],
+            serial: 0,
+            may_accept: false,
+        })
+    }
+
+    /// Whether an event is this module's.
+    pub fn has(token: Token) -> bool {
+        (FIRST_TOKEN..=FIRST_TOKEN + CONTROL_CLIENTS).contains(&token.0)
+    }
+
+    /// Acts on readiness. A whole request is handed out.
+    pub fn ready(&mut self, registry: &Registry, token: Token) -> Option<Asked> {
+        if token.0 == FIRST_TOKEN {
+            self.may_accept = true;
+            self.accept(registry);
+            return None;
+        }
+        let slot = token.0 - FIRST_TOKEN - 1;
+        let client = self.clients.get_mut(slot)?.as_mut()?;
+        match client.advance() {
+            Ok(request) => request.map(|request| Asked {
+                client: ClientId { slot, serial: client.serial },
+                pid: client.pid,
+                uid: client.uid,
+                gid: client.gid,
+                request,
+            }),
+            Err(Ended) => {
+                self.close(registry, slot);
+                None
+            }
+        }
+    }
+
+    /// Accepts whom there is room for, and ends whoever takes too long.
+    pub fn tick(&mut self, registry: &Registry, now: Instant) {
+        for slot in 0..self.clients.len() {
+            if let Some(client) = &self.clients[slot]
+                && client.phase != Phase::Waits
+                && now >= client.until
+            {
+                self.close(registry, slot);
+            }
+        }
+        self.accept(registry);
+    }
+
+    /// Answers. `stays`: further requests of the same client are expected.
+    pub fn reply(&mut self, registry: &Registry, to: ClientId, reply: &Reply, stays: bool) {
+        let Some(client) = self.clients[to.slot].as_mut().filter(|c| c.serial == to.serial) else {
+            return;
+        };
+        client.answer(reply, stays);
+        if let Err(Ended) = client.write() {
+            self.close(registry, to.slot);
+        }
+    }
+
+    /// Whether it is still there.
+    pub fn is_connected(&self, client: ClientId) -> bool {
+        self.clients[client.slot].as_ref().is_some_and(|found| found.serial == client.serial)
+    }
+
+    fn accept(&mut self, registry: &Registry) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            if !self.may_accept {
+                return;
+            }
+            // The others wait in the listener's queue, which is as long as it is.
+            let Some(slot) = self.clients.iter().position(Option::is_none) else { return };
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    self.serial += 1;
+                    self.clients[slot] = Client::greet(stream, self.serial, registry, slot);
+                }
+                // Nobody more; or no descriptors: the next connection will tell.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => self.may_accept = false,
+            }
+        }
+    }
+
+    fn close(&mut self, registry: &Registry, slot: usize) {
+        if let Some(mut client) = self.clients[slot].take() {
+            let _ = registry.deregister(&mut client.stream);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A socket that only its owner can connect to.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let before = umask(Mode::from_raw_mode(0o177));
+    let listener = UnixListener::bind(path);
+    umask(before);
+    listener
+}
+
+/// The connection is over.
+struct Ended;
+
+impl Client {
+    fn greet(
+        mut stream: UnixStream,
+        serial: u64,
+        registry: &Registry,
+        slot: usize,
+    ) -> Option<Client> {
+        let peer = socket_peercred(&stream).ok()?;
+        if !peer.uid.is_root() && peer.uid != geteuid() {
+            return None;
+        }
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        registry.register(&mut stream, Token(FIRST_TOKEN + 1 + slot), interest).ok()?;
+        Some(Client {
+            stream,
+            serial,
+            pid: peer.pid.as_raw_nonzero().get() as u32,
+            uid: peer.uid.as_raw(),
+            gid: peer.gid.as_raw(),
+            phase: Phase::Asks,
+            bytes: Vec::new(),
+            written: 0,
+            stays: false,
+            until: Instant::now() + PATIENCE,
+        })
+    }
+
+    /// Reads or writes what is possible.
+    fn advance(&mut self) -> Result<Option<Request>, Ended> {
+        if self.phase == Phase::Reads {
+            self.write()?;
+        }
+        if self.phase == Phase::Reads {
+            return Ok(None);
+        }
+        let mut chunk = [0; 4096];
+        loop {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(Ended),
+                // Who waits for a reply has nothing to say.
+                Ok(_) if self.phase == Phase::Waits => return Err(Ended),
+                Ok(bytes) => {
+                    self.bytes.extend_from_slice(&chunk[..bytes]);
+                    if let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
+                        return self.parse(end);
+                    }
+                    if self.bytes.len() > CONTROL_REQUEST_BYTES {
+                        return self.refuse(format!(
+                            "the request has more than {CONTROL_REQUEST_BYTES} bytes without the \
+                             end of a line"
+                        ));
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(Ended),
+            }
+        }
+    }
+
+    fn parse(&mut self, end: usize) -> Result<Option<Request>, Ended> {
+        match serde_json::from_slice(&self.bytes[..end]) {
+            Ok(request) => {
+                self.bytes.clear();
+                self.phase = Phase::Waits;
+                Ok(Some(request))
+            }
+            Err(error) => self.refuse(format!(
+                "the sensor does not understand the request ({error}); it and the command have to \
+                 be of the same version: start the sensor again after an update"
+            )),
+        }
+    }
+
+    fn refuse(&mut self, message: String) -> Result<Option<Request>, Ended> {
+        self.answer(&Reply::Refused(Refused { message, code: exit::USAGE }), false);
+        self.write().map(|()| None)
+    }
+
+    fn answer(&mut self, reply: &Reply, stays: bool) {
+        self.bytes = serde_json::to_vec(reply).unwrap_or_default();
+        self.bytes.push(b'\n');
+        self.written = 0;
+        self.phase = Phase::Reads;
+        self.stays = stays;
+        self.until = Instant::now() + PATIENCE;
+    }
+
+    fn write(&mut self) -> Result<(), Ended> {
+        while self.written < self.bytes.len() {
+            match self.stream.write(&self.bytes[self.written..]) {
+                Ok(0) => return Err(Ended),
+                Ok(bytes) => self.written += bytes,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(Ended),
+            }
+        }
+        if !self.stays {
+            return Err(Ended);
+        }
+        // What it asks next may take as long as it likes.
+        self.phase = Phase::Asks;
+        self.bytes = Vec::new();
+        self.until = Instant::now() + Duration::from_secs(365 * 24 * 3600);
+        Ok(())
+    }
+}

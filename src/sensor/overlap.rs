@@ -1,0 +1,159 @@
+//! While one provider takes over from another both run, and tell the same events: each is
+//! reported once.
+
+use heapless::Deque;
+use heapless::index_map::FnvIndexMap;
+
+use crate::event::{Action, Event};
+use crate::record::Provider;
+
+/// Both providers tell of an event from the same place in the kernel, one behind the other:
+/// microseconds apart, unless the task is preempted in between. What is further apart are
+/// two events.
+pub const APART_NS: u64 = 100_000_000;
+
+/// Processes that begin, execute or end while providers change.
+const KEYS: usize = 1024;
+
+/// Events of one process that one provider has told and the other one has not. More are
+/// reported twice.
+const TOLD: usize = 8;
+
+/// The events of a process that one provider has told.
+#[derive(Debug)]
+struct Told {
+    by: Provider,
+    times_ns: Deque<u64, TOLD>,
+}
+
+/// What was told since both run.
+#[derive(Debug)]
+pub struct Overlap {
+    told: Box<FnvIndexMap<(Action, u32), Told, KEYS>>,
+}
+
+impl Overlap {
+    /// Nothing yet.
+    pub fn new() -> Overlap {
+        Overlap { told: Box::new(FnvIndexMap::new()) }
+    }
+
+    /// Whether the other provider has told this event already. If not, it is remembered that
+    /// this one has. In doubt it has not: told twice is better than not at all.
+    pub fn is_repeated(&mut self, by: Provider, event: &Event) -> bool {
+        let told_by_both = match event.action {
+            Action::Exec => event.ret == Some(0),
+            Action::Fork | Action::Exit => true,
+            _ => false,
+        };
+        if !told_by_both {
+            return false;
+        }
+        let key = (event.action, event.pid);
+        let now_ns = event.time_ns;
+        let Some(told) = self.told.get_mut(&key) else {
+            let mut times_ns = Deque::new();
+            let _ = times_ns.push_back(now_ns);
+            let _ = self.told.insert(key, Told { by, times_ns });
+            return false;
+        };
+        if told.by != by {
+            while let Some(&front_ns) = told.times_ns.front() {
+                if front_ns + APART_NS >= now_ns {
+                    break;
+                }
+                told.times_ns.pop_front();
+            }
+            if told.times_ns.front().is_some_and(|front_ns| *front_ns <= now_ns + APART_NS) {
+                told.times_ns.pop_front();
+                return true;
+            }
+            told.by = by;
+            told.times_ns.clear();
+        }
+        if told.times_ns.is_full() {
+            told.times_ns.pop_front();
+        }
+        let _ = told.times_ns.push_back(now_ns);
+        false
+    }
+}
+
+impl Default for Overlap {
+    fn default() -> Overlap {
+        Overlap::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Provider::{Ebpf, Netlink};
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn event(action: Action, pid: u32, ms: u64) -> Event {
+        let mut event = Event::new();
+        (event.action, event.pid, event.time_ns, event.ret) =
+            (action, pid, 5_000 * MS + ms * MS, Some(0));
+        event
+    }
+
+    /// What is reported of these.
+    fn reported(events: &[(Provider, Action, u32, u64)]) -> Vec<usize> {
+        let mut overlap = Overlap::new();
+        let is_new = |(n, &(by, action, pid, ms))| {
+            (!overlap.is_repeated(by, &event(action, pid, ms))).then_some(n)
+        };
+        events.iter().enumerate().filter_map(is_new).collect()
+    }
+
+    #[test]
+    fn what_both_tell_is_reported_once() {
+        use Action::{Exec, Exit, Fork};
+        let both = [(Ebpf, Exec, 7, 1), (Ebpf, Exit, 7, 2), (Netlink, Exec, 7, 1)];
+        assert_eq!(reported(&both), [0, 1]);
+        assert_eq!(reported(&[(Netlink, Fork, 7, 2), (Ebpf, Fork, 7, 1)]), [0]);
+        // Three programs in a row, told by one after the other.
+        let row = [1, 2, 3].map(|ms| (Ebpf, Exec, 7, ms));
+        let again = [1, 2, 3].map(|ms| (Netlink, Exec, 7, ms));
+        assert_eq!(reported(&[row, again].concat()), [0, 1, 2]);
+    }
+
+    #[test]
+    fn what_only_one_saw_is_reported() {
+        use Action::{Exec, Open};
+        // Another process, another time, another provider's only.
+        assert_eq!(reported(&[(Ebpf, Exec, 7, 1), (Netlink, Exec, 8, 1)]), [0, 1]);
+        assert_eq!(reported(&[(Ebpf, Exec, 7, 1), (Netlink, Exec, 7, 150)]), [0, 1]);
+        assert_eq!(reported(&[(Ebpf, Exec, 7, 150), (Netlink, Exec, 7, 1)]), [0, 1]);
+        assert_eq!(reported(&[(Netlink, Exec, 7, 1), (Netlink, Exec, 7, 2)]), [0, 1]);
+        assert_eq!(reported(&[(Ebpf, Open, 7, 1), (Netlink, Open, 7, 1)]), [0, 1]);
+    }
+
+    #[test]
+    fn an_attempt_is_no_exec() {
+        let mut overlap = Overlap::new();
+        let mut attempt = event(Action::Exec, 7, 1);
+        attempt.ret = Some(-2);
+        assert!(!overlap.is_repeated(Ebpf, &attempt));
+        assert!(!overlap.is_repeated(Netlink, &event(Action::Exec, 7, 1)));
+    }
+
+    #[test]
+    fn a_full_table_reports_twice_rather_than_never() {
+        let mut overlap = Overlap::new();
+        for pid in 0..2 * KEYS as u32 {
+            assert!(!overlap.is_repeated(Ebpf, &event(Action::Exec, pid, 1)));
+        }
+        assert!(overlap.is_repeated(Netlink, &event(Action::Exec, 0, 1)));
+        assert!(!overlap.is_repeated(Netlink, &event(Action::Exec, 2 * KEYS as u32 - 1, 1)));
+        // As does a process with more than is kept.
+        for _ in 0..=TOLD {
+            overlap.is_repeated(Ebpf, &event(Action::Exec, 1, 2));
+        }
+        let repeated =
+            (0..=TOLD).filter(|_| overlap.is_repeated(Netlink, &event(Action::Exec, 1, 2)));
+        assert_eq!(repeated.count(), TOLD);
+    }
+}
