@@ -104,6 +104,15 @@ pub const MESSAGES_PER_TURN: usize = 512;
 /// and of the places that have no CPU. A power of two.
 pub const LOSS_KEYS: usize = 2048;
 
+/// File paths counted apart for statistics: no path with more than a 512th of all events is
+/// missed, and the ten most frequent ones are wanted. In 1 MiB while they are counted.
+pub const STATISTICS_PATHS: usize = 512;
+
+/// Initiators, the executables of processes, counted apart for statistics: as many as are
+/// known at a time ([`PROCESS_STRINGS`]), so that their counts are exact on most hosts. In
+/// 2 MiB while they are counted.
+pub const STATISTICS_INITIATORS: usize = 1024;
+
 /// CPUs whose rings are read. Beyond, the sensor refuses to start rather than be blind
 /// on some.
 pub const CPUS: usize = 256;

@@ -1,5 +1,7 @@
 //! What the sensor counts, and the losses that are not reported yet.
 
+pub mod heavy;
+
 use heapless::index_map::FnvIndexMap;
 
 use crate::event::{Class, Loss, LossPlace};
