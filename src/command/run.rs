@@ -2,7 +2,6 @@
 
 mod announce;
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -56,28 +55,34 @@ impl RunCommand {
 
     fn load_config(&self) -> Result<Config, ExitCode> {
         let path = self.config.as_deref().unwrap_or(Path::new(config::DEFAULT_PATH));
-        Config::load(path).or_else(|error| match error {
+        Config::load(path).or_else(|error| {
             // Nobody has to have one.
-            ConfigError::Read(error)
-                if self.config.is_none() && error.kind() == ErrorKind::NotFound =>
-            {
-                Ok(Config::default())
+            if self.config.is_none() && error.is_absent() {
+                return Ok(Config::default());
             }
-            ConfigError::Read(error) => Err(exit::fail(
-                exit::NOINPUT,
-                format_args!(
-                    "the configuration {} could not be read ({error}); name a readable file \
-                     with --config",
-                    path.display()
+            let path = path.display();
+            Err(match error {
+                ConfigError::Read(error) => exit::fail(
+                    exit::NOINPUT,
+                    format_args!(
+                        "the configuration {path} could not be read ({error}); name a readable \
+                         file with --config"
+                    ),
                 ),
-            )),
-            error => Err(exit::fail(
-                exit::CONFIG,
-                format_args!(
-                    "the configuration {} is not valid: {error}; correct it and start again",
-                    path.display()
+                ConfigError::NotAFile(what) => exit::fail(
+                    exit::NOINPUT,
+                    format_args!(
+                        "the configuration {path} is {what} and no file; name a file with --config"
+                    ),
                 ),
-            )),
+                error => exit::fail(
+                    exit::CONFIG,
+                    format_args!(
+                        "the configuration {path} is not valid: {error}; {}, and start again",
+                        error.remedy()
+                    ),
+                ),
+            })
         })
     }
 }

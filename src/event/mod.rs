@@ -10,6 +10,7 @@ mod marks;
 pub(crate) mod numbered;
 mod opened;
 mod own;
+mod rule;
 
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
 pub use change::Change;
@@ -17,6 +18,7 @@ pub use loss::{Loss, LossPlace};
 pub use marks::{Flags, Truncated};
 pub use opened::{Opened, Tree};
 pub use own::{Heartbeat, Pause, Resumption};
+pub use rule::RuleId;
 
 use crate::limits::{ARGS_BYTES, COMM_BYTES, PATH_BYTES};
 
@@ -111,6 +113,9 @@ pub struct Event {
     pub pause: Option<Pause>,
     /// Resume: why.
     pub resumption: Option<Resumption>,
+    /// The exclusion of a process, with what its descendants do, that this process descends
+    /// from. Not in records.
+    pub excluded_ancestor: Option<RuleId>,
 }
 
 impl Event {
@@ -150,6 +155,7 @@ impl Event {
             heartbeat: None,
             pause: None,
             resumption: None,
+            excluded_ancestor: None,
         }
     }
 
@@ -195,6 +201,7 @@ impl Event {
             heartbeat,
             pause,
             resumption,
+            excluded_ancestor,
         } = self;
         (*sequence, *time_ns, *entered_ns, *action) = (0, 0, 0, Action::Loss);
         (*pid, *tid, *ppid, *uid, *gid) = (0, 0, None, 0, 0);
@@ -203,6 +210,7 @@ impl Event {
         (*dirfd, *from_dirfd, *by_descriptor) = (AT_FDCWD, AT_FDCWD, false);
         (*peer, *transport, *loss) = (None, Transport::Unknown, None);
         (*heartbeat, *pause, *resumption) = (None, None, None);
+        *excluded_ancestor = None;
         comm.clear();
         for bytes in [executable, path, from] {
             bytes.clear();
@@ -283,6 +291,7 @@ mod tests {
         event.path.extend_from_slice(b"/x").unwrap();
         event.peer = Some(Endpoint::Unix);
         event.dirfd = 3;
+        event.excluded_ancestor = Some(RuleId(7));
         event.clear();
         assert_eq!(event, Event::new());
     }

@@ -98,7 +98,7 @@ impl Pipeline {
     /// An event that is complete.
     fn pass(&mut self, output: &mut impl Output) {
         self.stats.totals.received += 1;
-        if self.filter.excludes(&self.event) {
+        if self.filter.excluded_by(&self.event).is_some() {
             self.stats.totals.excluded += 1;
         } else {
             self.write(output);

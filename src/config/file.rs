@@ -1,0 +1,127 @@
+//! A configuration file as bytes: read with care, and known again.
+
+use std::fs::{FileType, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::ConfigError;
+use super::error::Encoding;
+
+/// A larger file is not a configuration.
+pub(super) const MAX_BYTES: u64 = 1 << 20;
+
+/// Reads a whole file.
+pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
+    // Before it is opened: a device may do something then.
+    require_file(std::fs::metadata(path).map_err(ConfigError::Read)?.file_type())?;
+    // Between the two it may have become a FIFO, on which an open would wait. std adds
+    // O_CLOEXEC.
+    let flags = OFlags::NONBLOCK.bits() as i32;
+    let file =
+        OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(ConfigError::Read)?;
+    require_file(file.metadata().map_err(ConfigError::Read)?.file_type())?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(ConfigError::Read)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(ConfigError::TooLarge);
+    }
+    text(bytes)
+}
+
+fn require_file(kind: FileType) -> Result<(), ConfigError> {
+    let what = match kind {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_dir() => "a directory",
+        kind if kind.is_fifo() => "a FIFO",
+        kind if kind.is_socket() => "a socket",
+        _ => "a device",
+    };
+    Err(ConfigError::NotAFile(what))
+}
+
+/// Bytes as text, if they are.
+pub(super) fn text(bytes: Vec<u8>) -> Result<String, ConfigError> {
+    let wrong = |encoding| Err(ConfigError::Encoding(encoding));
+    // All that JSON begins with is ASCII: in UTF-16 one byte of it is NUL.
+    match bytes[..] {
+        [0xef, 0xbb, 0xbf, ..] => return wrong(Encoding::ByteOrderMark),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=127, ..] | [1..=127, 0, ..] => {
+            return wrong(Encoding::Utf16);
+        }
+        _ => {}
+    }
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let (line, column) = position(error.as_bytes(), valid);
+            return wrong(Encoding::NotUtf8 { line, column });
+        }
+    };
+    match text.find('\0') {
+        None => Ok(text),
+        Some(at) => {
+            let (line, column) = position(text.as_bytes(), at);
+            wrong(Encoding::Nul { line, column })
+        }
+    }
+}
+
+/// Line and column, from 1, of an offset.
+fn position(bytes: &[u8], offset: usize) -> (usize, usize) {
+    let before = &bytes[..offset];
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    (line, offset - start + 1)
+}
+
+/// Which content a path had, without reading it: two that differ say that it may have
+/// changed. A symbolic link is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fingerprint {
+    /// Nothing is there.
+    Absent,
+    /// It cannot be looked at, for this error number.
+    Unknown(Option<i32>),
+    /// A file.
+    File {
+        /// Its device.
+        device: u64,
+        /// Its inode: another one after a rename.
+        inode: u64,
+        /// Its size.
+        bytes: u64,
+        /// When its content was written, in nanoseconds of Unix time.
+        modified_ns: i128,
+        /// When that or anything else of it was changed: a program can set back the other
+        /// time, and not this one.
+        changed_ns: i128,
+    },
+}
+
+impl Fingerprint {
+    /// Looks at a path.
+    pub fn of(path: &Path) -> Fingerprint {
+        match std::fs::metadata(path) {
+            Ok(metadata) => Fingerprint::from(&metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Fingerprint::Absent,
+            Err(error) => Fingerprint::Unknown(error.raw_os_error()),
+        }
+    }
+}
+
+impl From<&Metadata> for Fingerprint {
+    fn from(metadata: &Metadata) -> Fingerprint {
+        let ns = |seconds, ns| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
+        Fingerprint::File {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.size(),
+            modified_ns: ns(metadata.mtime(), metadata.mtime_nsec()),
+            changed_ns: ns(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Configuration: what the administrator of many hosts manages, what commands on this one
+//! set, and what becomes of both.
+
+mod error;
+mod file;
+mod json;
+pub mod local;
+pub mod managed;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use crate::filter::{Filter, Origin, Rule};
+use crate::host::provider::Wanted;
+
+pub use error::{ConfigError, Encoding};
+pub use file::Fingerprint;
+pub use local::{Local, LocalError, LocalRule};
+pub use managed::Managed;
+pub use schema::MergePolicy;
+
+/// Where the managed configuration is unless `--config` says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/mote/mote_managed.json";
+
+/// Of a path in a problem: its file may hold a path without end.
+const SHOWN_CHARS: usize = 128;
+
+/// What the sensor does differently from its defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Exclusions.
+    pub filter: Filter,
+    /// The provider.
+    pub provider: Wanted,
+    /// The managed file sets the provider: no command can.
+    pub provider_managed: bool,
+    /// What became of local exclusions.
+    pub merge_policy: MergePolicy,
+    /// Keys of the managed file that mean nothing to the sensor: of other products, or not
+    /// spelled right.
+    pub unused: Vec<String>,
+    /// What of the local settings is not used, and what to do: a sentence each, without a
+    /// full stop.
+    pub problems: Vec<String>,
+}
+
+impl Config {
+    /// Reads a managed configuration, for where nothing is set locally.
+    pub fn load(path: &Path) -> Result<Config, ConfigError> {
+        Ok(Config::merge(&Managed::load(path)?, &Local::default()))
+    }
+
+    /// Both together. Where both set something the managed configuration wins. Nothing in
+    /// the local settings can fail it: a sensor that ran must start again.
+    pub fn merge(managed: &Managed, local: &Local) -> Config {
+        let mut config = Config {
+            filter: managed.filter.clone(),
+            provider: managed.provider.or(local.provider).unwrap_or_default(),
+            provider_managed: managed.provider.is_some(),
+            merge_policy: managed.merge_policy,
+            unused: managed.unused.clone(),
+            problems: Vec::new(),
+        };
+        if config.merge_policy == MergePolicy::AdminOnly {
+            return config;
+        }
+        for LocalRule { kind, path, children } in &local.rules {
+            let added = Rule::new(*kind, path, Origin::Local, *children)
+                .and_then(|rule| config.filter.add(rule));
+            if let Err(error) = added {
+                let shown: String = path.chars().take(SHOWN_CHARS).collect();
+                config.problems.push(format!(
+                    "the local exclusion of the {kind} {shown:?} is not used: {error}; {}",
+                    error.remedy()
+                ));
+            }
+        }
+        config
+    }
+}
