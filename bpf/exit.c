@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* How processes end. Included after process.c, whose slots the end of a thread gives back. */
+#include "exclude.h"
 #include "names.h"
 
 /* Whether no thread of the process is left, of those that have not begun to end.
@@ -86,7 +87,7 @@ int thread_exit(void *ctx)
 	if (exec)
 		release(&exec->claim);
 	unmark_returning();
-	if (!set || is_own(set, id))
+	if (!set || is_ignored(set, id))
 		return 0;
 	if (!is_group_dead(ctx, set, id))
 		return 0;
@@ -104,6 +105,7 @@ int thread_exit(void *ctx)
 	/* The process, not the thread that happened to be last. */
 	exit.header.tid = exit.header.pid;
 	exit.header.time_ns = ktime_get_ns();
+	end_exclusion(id >> 32, exit.header.time_ns);
 	send_priority(ctx, &exit, sizeof(exit));
 	return 0;
 }

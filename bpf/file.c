@@ -14,12 +14,20 @@ INLINE int can_change(u64 flags)
 	return (flags & O_ACCMODE) || (flags & (O_CREAT | O_TRUNC));
 }
 
-/* unlink, rmdir, chdir, chroot: (name); pivot_root: (new root, place of the old one) */
+/* unlink, rmdir: (name) */
 CALL_PROGRAM(enter_name)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = address(ctx, 0));
 
 	enter_call(ctx, &request, 1);
+}
+
+/* chdir, chroot: (name); pivot_root: (new root, place of the old one) */
+CALL_PROGRAM(enter_directory)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = address(ctx, 0));
+
+	enter_relocation(ctx, &request, 1);
 }
 
 /* mkdir, chmod: (name, mode) */
@@ -65,7 +73,7 @@ CALL_PROGRAM(enter_fd)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0));
 
-	enter_call(ctx, &request, 0);
+	enter_relocation(ctx, &request, 0);
 }
 
 #define CLONE_NEWNS 0x00020000
@@ -78,7 +86,7 @@ CALL_PROGRAM(enter_unshare)
 
 	if (!(argument(ctx, 0) & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER)))
 		return;
-	enter_call(ctx, &request, 0);
+	enter_relocation(ctx, &request, 0);
 }
 
 /* setns: (fd, type of namespace) */
@@ -89,7 +97,7 @@ CALL_PROGRAM(enter_setns)
 	/* 0: whatever the descriptor is */
 	if (argument(ctx, 1) && !(argument(ctx, 1) & (CLONE_NEWNS | CLONE_NEWUSER)))
 		return;
-	enter_call(ctx, &request, 0);
+	enter_relocation(ctx, &request, 0);
 }
 
 /* fchmod: (fd, mode) */
@@ -191,13 +199,12 @@ CALL_PROGRAM(enter_renameat2)
 }
 
 /* Where the descriptors lead that the names start at. `pairs`: whether there may be two. */
-INLINE void read_places(struct call_slot *slot, int pairs)
+INLINE void read_places(struct call_slot *slot, int pairs, const struct mote_settings *set)
 {
-	const struct mote_settings *set = get_settings();
 	struct mote_call *call = &slot->call;
 	u16 kind = call->header.kind;
 
-	if (!set || kind == MOTE_KIND_CONNECT)
+	if (kind == MOTE_KIND_CONNECT)
 		return;
 	slot->way.used = (u64)call->from_bytes + call->path_bytes;
 	call->opened_bytes = read_place(&slot->way, &slot->place, call->dirfd, call->data,
@@ -209,10 +216,14 @@ INLINE void read_places(struct call_slot *slot, int pairs)
 }
 
 /* The slot of the call that returns, complete but for its time. */
-INLINE struct call_slot *find_returning(void *ctx)
+INLINE struct call_slot *find_returning(void *ctx, const struct mote_settings *set)
 {
-	struct call_slot *slot = find_call(get_current_pid_tgid());
+	u64 id = get_current_pid_tgid();
+	struct call_slot *slot;
 
+	if (!set || is_ignored(set, id))
+		return 0;
+	slot = find_call(id);
 	if (!slot) {
 		unmark_returning();
 		return 0;
@@ -224,7 +235,7 @@ INLINE struct call_slot *find_returning(void *ctx)
 	}
 	read_late(slot);
 	if (slot->entered_ns)
-		slot->call.duration_us = duration_us(slot->entered_ns);
+		slot->call.duration_us = duration_us(slot->entered_ns, ktime_get_ns());
 	slot->call.header.ret = call_result(ctx);
 	return slot;
 }
@@ -232,11 +243,12 @@ INLINE struct call_slot *find_returning(void *ctx)
 /* Every call that is reported. */
 CALL_PROGRAM(leave_call)
 {
-	struct call_slot *slot = find_returning(ctx);
+	const struct mote_settings *set = get_settings();
+	struct call_slot *slot = find_returning(ctx, set);
 
 	if (!slot)
 		return;
-	read_places(slot, 1);
+	read_places(slot, 1, set);
 	slot->call.header.time_ns = ktime_get_ns();
 	send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	release(&slot->claim);
@@ -246,12 +258,13 @@ CALL_PROGRAM(leave_call)
  * process events: a flood of chdir would push those out. */
 CALL_PROGRAM(leave_relocation)
 {
-	struct call_slot *slot = find_returning(ctx);
+	const struct mote_settings *set = get_settings();
+	struct call_slot *slot = find_returning(ctx, set);
 
 	if (!slot)
 		return;
 	if (slot->call.header.ret == 0) {
-		read_places(slot, 0);
+		read_places(slot, 0, set);
 		slot->call.header.time_ns = ktime_get_ns();
 		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	}

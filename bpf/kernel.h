@@ -28,6 +28,7 @@ _Static_assert(sizeof(struct mote_fork) == 56 + 16, "mote_fork");
 _Static_assert(sizeof(struct mote_exit) == 56 + 8, "mote_exit");
 _Static_assert(sizeof(struct mote_call) == 56 + 32 + 1024 + 256, "mote_call");
 _Static_assert(sizeof(struct mote_losses) == 64, "mote_losses");
+_Static_assert(sizeof(struct mote_unsent) == 32, "mote_unsent");
 
 static void *(*map_lookup)(void *map, const void *key) = (void *)1;
 static long (*probe_read)(void *to, u32 bytes, const void *from) = (void *)4;
@@ -80,11 +81,9 @@ enum { MAP_ARRAY = 2, MAP_PERF_EVENT_ARRAY = 4, MAP_PERCPU_ARRAY = 6 };
 		.max_entries = entries,                                         \
 	}
 
-/* An element a CPU: user space sets their number before loading. `losses` is no per-CPU
- * array, since only a plain one can be mapped. */
+/* An element a CPU: user space sets their number before loading. */
 MAP(priority, MAP_PERF_EVENT_ARRAY, u32, 1);
 MAP(bulk, MAP_PERF_EVENT_ARRAY, u32, 1);
-MAP(losses, MAP_ARRAY, struct mote_losses, 1);
 MAP(settings, MAP_ARRAY, struct mote_settings, 1);
 
 /* Reads a string. Returns its bytes with NUL, or a negative error number.
@@ -187,16 +186,16 @@ INLINE s64 call_result(void *ctx)
 	return argument(ctx, 0);
 }
 
-/* The sensor must not report what reporting causes. */
-INLINE int is_own(const struct mote_settings *set, u64 id)
+/* The sensor must not report what reporting causes, nor anything once it is being detached. */
+INLINE int is_ignored(const struct mote_settings *set, u64 id)
 {
-	return set->own_pid == (u32)(id >> 32);
+	return set->own_pid == (u32)(id >> 32) || set->off;
 }
 
-/* Microseconds since a time, as far as they fit; 0 stands for less than one. */
-INLINE u32 duration_us(u64 since_ns)
+/* Microseconds between two times, as far as they fit; 0 stands for less than one. */
+INLINE u32 duration_us(u64 since_ns, u64 until_ns)
 {
-	u64 us = (ktime_get_ns() - since_ns) / 1000;
+	u64 us = (until_ns - since_ns) / 1000;
 
 	return us > 0xffffffffULL ? 0xffffffff : us;
 }
@@ -212,44 +211,16 @@ INLINE void set_identity(struct mote_header *header, u64 id)
 	get_current_comm(header->comm, sizeof(header->comm));
 }
 
-#define ENOSPC 28
-#define CURRENT_CPU 0xffffffffULL
-
-INLINE void count_loss(u32 which)
-{
-	u32 cpu = get_smp_processor_id();
-	struct mote_losses *own = map_lookup(&losses, &cpu);
-
-	/* Atomic: on some kernels a program can be preempted (see struct claim). */
-	if (own)
-		__sync_fetch_and_add(&own->counts[which], 1);
-}
-
-INLINE void send_priority(void *ctx, void *record, u64 bytes)
-{
-	long err = perf_event_output(ctx, &priority, CURRENT_CPU, record, bytes);
-
-	if (unlikely(err))
-		count_loss(err == -ENOSPC ? MOTE_LOSS_PRIORITY_FULL : MOTE_LOSS_PRIORITY_OUTPUT);
-}
-
-INLINE void send_bulk(void *ctx, void *record, u64 bytes)
-{
-	long err = perf_event_output(ctx, &bulk, CURRENT_CPU, record, bytes);
-
-	if (unlikely(err))
-		count_loss(err == -ENOSPC ? MOTE_LOSS_BULK_FULL : MOTE_LOSS_BULK_OUTPUT);
-}
-
 /*
- * A place for a call between its enter and its exit: the first member of a map's value.
+ * A place for a call between its enter and its exit, or for the counts of a process: the
+ * first member of a map's value.
  *
  * Only one task may hold a slot. v1 atomics return nothing, so a claim is an addition
  * and a look: whoever finds 1 after its own addition is alone, since anybody who added
  * before or at the same time would have made it 2; who finds more steps back. Two
  * claims at once may both step back; they never both succeed.
  *
- * The holder gives the slot back when its call returns or its thread ends.
+ * The holder of a call's slot gives it back when the call returns or its thread ends.
  *
  * From 7.x on the programs of system calls can be preempted (trace_call_bpf_faultable,
  * kernel/trace/bpf_trace.c), and the kernel skips a program on a CPU on which another task

@@ -4,6 +4,8 @@
 #define MOTE_NAMES_H
 
 #include "descriptor.h"
+#include "exclude.h"
+#include "send.h"
 
 struct call_slot {
 	struct claim claim;
@@ -186,17 +188,17 @@ INLINE int is_entered(const struct call_slot *slot, void *ctx, u64 id,
 }
 
 /* For a call without a slot: it is sent at once. */
-INLINE int send_without_slot(void *ctx, u64 id, const struct request *request, int named,
-			     const struct mote_settings *set)
+INLINE void send_without_slot(void *ctx, u64 id, const struct request *request, int named,
+			      const struct mote_settings *set)
 {
 	u32 zero = 0;
 	struct call_slot *slot = map_lookup(&call_overflow, &zero);
 
 	if (!slot)
-		return 0;
+		return;
 	if (!try_claim(&slot->claim, id)) {
-		count_loss(MOTE_LOSS_BULK_BUSY);
-		return 0;
+		count_loss(MOTE_LOSS_BULK_BUSY, id >> 32, call_number(ctx));
+		return;
 	}
 	if (set->calls_run_twice)
 		mark_sent(get_current_task());
@@ -207,25 +209,45 @@ INLINE int send_without_slot(void *ctx, u64 id, const struct request *request, i
 	slot->call.header.time_ns = ktime_get_ns();
 	send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	release(&slot->claim);
-	return 0;
 }
 
-INLINE int enter_call(void *ctx, const struct request *request, int named)
+/* Counts a call that is not reported. */
+INLINE void drop_call(void *ctx, u64 id, const struct mote_settings *set)
+{
+	struct call_slot *slot = find_call(id);
+
+	/* Left by a call whose return was not seen: the return of this one would send it. */
+	if (slot)
+		release(&slot->claim);
+	if (set->calls_run_twice)
+		mark_sent(get_current_task());
+	count_excluded(id >> 32, call_number(ctx));
+}
+
+/* The beginning of a call. `can_drop` is a constant where it is used: whether it is dropped if
+ * its process is excluded. */
+INLINE void enter(void *ctx, const struct request *request, int named, int can_drop)
 {
 	const struct mote_settings *set = get_settings();
 	u64 id = get_current_pid_tgid();
 	struct call_slot *slot;
 
-	if (!set || is_own(set, id))
-		return 0;
+	if (!set || is_ignored(set, id))
+		return;
 	if (unlikely(set->calls_run_twice)) {
 		slot = find_call(id);
 		if ((slot && is_entered(slot, ctx, id, request)) || is_sent(get_current_task()))
-			return 0;
+			return;
+	}
+	if (can_drop && unlikely(is_excluded(id >> 32))) {
+		drop_call(ctx, id, set);
+		return;
 	}
 	slot = claim_call(id);
-	if (unlikely(!slot))
-		return send_without_slot(ctx, id, request, named, set);
+	if (unlikely(!slot)) {
+		send_without_slot(ctx, id, request, named, set);
+		return;
+	}
 	fill_call(slot, ctx, id, request);
 	read_request(slot, request->kind, named);
 	/* Another thread may change the directory before the call returns. */
@@ -234,7 +256,19 @@ INLINE int enter_call(void *ctx, const struct request *request, int named)
 		find_place(set, request->dirfd, &slot->place);
 	if (request->kind == MOTE_KIND_RENAME)
 		find_place(set, request->from_dirfd, &slot->from_place);
-	return 0;
+}
+
+/* A call that is reported, which ends in leave_call. */
+INLINE void enter_call(void *ctx, const struct request *request, int named)
+{
+	enter(ctx, request, named, 1);
+}
+
+/* A call that changes what names mean, which ends in leave_relocation: it is told of every
+ * process, since an exclusion may end before the process does. */
+INLINE void enter_relocation(void *ctx, const struct request *request, int named)
+{
+	enter(ctx, request, named, 0);
 }
 
 /* A page that was not resident at enter has been faulted in by the call itself. */

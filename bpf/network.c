@@ -24,7 +24,7 @@ int socket_state(void *ctx)
 	u16 protocol = 0;
 	u8 narrow = 0;
 
-	if (!set || !set->sock_newstate_offset)
+	if (!set || set->off || !set->sock_newstate_offset)
 		return 0;
 	if (probe_read(&state, sizeof(state), ctx + set->sock_newstate_offset) ||
 	    state != TCP_SYN_SENT)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /* Processes: exec, fork. */
 #include "args.h"
+#include "exclude.h"
 
 struct exec_slot {
 	struct claim claim;
@@ -29,7 +30,7 @@ INLINE struct exec_slot *find_exec(u64 id)
 }
 
 /* This CPU's scratch slot, to be released. */
-INLINE struct exec_slot *claim_exec_overflow(void)
+INLINE struct exec_slot *claim_exec_overflow(u64 id, s32 number)
 {
 	u32 zero = 0;
 	struct exec_slot *slot = map_lookup(&exec_overflow, &zero);
@@ -37,7 +38,7 @@ INLINE struct exec_slot *claim_exec_overflow(void)
 	if (!slot)
 		return 0;
 	if (!try_claim(&slot->claim, get_current_task())) {
-		count_loss(MOTE_LOSS_PRIORITY_BUSY);
+		count_loss(MOTE_LOSS_PRIORITY_BUSY, id >> 32, number);
 		return 0;
 	}
 	return slot;
@@ -76,8 +77,8 @@ INLINE void send_attempt(void *ctx, struct exec_slot *slot, u64 id)
 
 	exec->header.kind = MOTE_KIND_EXEC;
 	set_identity(&exec->header, id);
-	exec->duration_us = duration_us(slot->entered_ns);
 	exec->header.time_ns = ktime_get_ns();
+	exec->duration_us = duration_us(slot->entered_ns, exec->header.time_ns);
 	send_bulk(ctx, exec, exec_bytes(exec));
 }
 
@@ -88,7 +89,7 @@ INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const 
 	struct exec_slot *slot;
 	int overflow = 0;
 
-	if (!set || is_own(set, id))
+	if (!set || is_ignored(set, id))
 		return 0;
 	if (unlikely(set->calls_run_twice)) {
 		slot = find_exec(id);
@@ -99,7 +100,7 @@ INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const 
 	}
 	slot = claim_exec(id);
 	if (unlikely(!slot)) {
-		slot = claim_exec_overflow();
+		slot = claim_exec_overflow(id, number);
 		if (!slot)
 			return 0;
 		if (set->calls_run_twice)
@@ -156,6 +157,9 @@ INLINE int return_exec(void *ctx, s64 ret)
 	}
 	slot->exec.header.ret = ret;
 	send_attempt(ctx, slot, id);
+	/* The kernel skipped exec_done, which else gives the slot back. */
+	if (ret == 0)
+		end_exclusion(id >> 32, slot->exec.header.time_ns);
 	release(&slot->claim);
 	return 0;
 }
@@ -208,14 +212,16 @@ int exec_done(void *ctx)
 {
 	const struct mote_settings *set = get_settings();
 	u64 id = get_current_pid_tgid();
+	u64 now_ns = ktime_get_ns();
 	struct exec_slot *slot;
 	u32 location = 0;
 
-	if (!set || is_own(set, id))
+	if (!set || is_ignored(set, id))
 		return 0;
+	end_exclusion(id >> 32, now_ns);
 	slot = find_exec(id);
 	if (!slot) {
-		slot = claim_exec_overflow();
+		slot = claim_exec_overflow(id, -1);
 		if (!slot)
 			return 0;
 		slot->exec.header.syscall = -1;
@@ -223,7 +229,7 @@ int exec_done(void *ctx)
 		slot->exec.args_bytes = 0;
 		slot->exec.args_count = 0;
 		slot->exec.dirfd = AT_FDCWD;
-		slot->entered_ns = ktime_get_ns();
+		slot->entered_ns = now_ns;
 	} else {
 		copy_args(&slot->exec, set);
 	}
@@ -233,8 +239,8 @@ int exec_done(void *ctx)
 	slot->exec.header.kind = MOTE_KIND_EXEC;
 	slot->exec.header.ret = 0;
 	set_identity(&slot->exec.header, id);
-	slot->exec.duration_us = duration_us(slot->entered_ns);
-	slot->exec.header.time_ns = ktime_get_ns();
+	slot->exec.duration_us = duration_us(slot->entered_ns, now_ns);
+	slot->exec.header.time_ns = now_ns;
 	send_priority(ctx, &slot->exec, exec_bytes(&slot->exec));
 	release(&slot->claim);
 	return 0;
@@ -251,7 +257,7 @@ int fork_done(void *ctx)
 	u64 id = get_current_pid_tgid();
 	struct mote_fork fork = {};
 
-	if (!set || is_own(set, id))
+	if (!set || is_ignored(set, id))
 		return 0;
 	probe_read(&fork.clone_flags, sizeof(fork.clone_flags),
 		   ctx + set->newtask_clone_flags_offset);
@@ -263,6 +269,8 @@ int fork_done(void *ctx)
 	fork.header.ret = fork.child_pid;
 	set_identity(&fork.header, id);
 	fork.header.time_ns = ktime_get_ns();
+	if (!(fork.clone_flags & CLONE_THREAD))
+		end_exclusion(fork.child_pid, fork.header.time_ns);
 	send_priority(ctx, &fork, sizeof(fork));
 	return 0;
 }

@@ -155,7 +155,7 @@ struct mote_settings {
 	mote_u32 file_path_offset;
 	mote_u32 dentry_parent_offset;
 	mote_u32 mount_offset; /* of the vfsmount in struct mount */
-	mote_u32 reserved;
+	mote_u32 off; /* no program does anything any more: they are being detached */
 	mote_u64 host_mount; /* the vfsmount that all the host's paths begin at */
 };
 
@@ -178,7 +178,37 @@ enum mote_loss {
 /* The map `losses`, an element a CPU, a cache line each. */
 struct mote_losses {
 	mote_u64 counts[MOTE_LOSS_COUNT];
-	mote_u64 reserved[2];
+	mote_u64 excluded; /* no losses: calls of excluded processes */
+	mote_u64 reserved;
+};
+
+/*
+ * Excluded processes, by the low bits of their id. The map `programs` has, in nanoseconds of
+ * bpf_ktime_get_ns, when a process of that place last began, executed a program or ended;
+ * only programs write it. The map `excluded` has which process is excluded from which of
+ * these times on (exclusion_of in bpf/exclude.h), 0: none; only user space writes it. So an
+ * exclusion ends by itself with the program it was made for.
+ */
+#define MOTE_PROGRAM_SLOTS 4096
+/* Of a process id the bits that the place does not tell, in the highest bits of a word:
+ * PID_MAX_LIMIT is 2^22 (linux include/linux/threads.h). */
+#define MOTE_EXCLUSION_SHIFT 54
+
+/* The map `unsent_calls`: events that user space never sees, since they were excluded or
+ * lost, by the number of the system call. */
+#define MOTE_UNSENT_CALLS 512
+
+/* The map `unsent`: the same by process, found as calls under way are, but kept until user
+ * space has seen that the process is gone. Behind these slots is one a CPU, for processes
+ * that find no slot free. */
+#define MOTE_UNSENT_SLOTS 1024
+
+struct mote_unsent {
+	mote_u64 holders; /* struct claim of bpf/kernel.h */
+	mote_u64 owner; /* tgid; 0: free */
+	/* These only grow, whoever owns the slot. */
+	mote_u64 excluded;
+	mote_u64 lost;
 };
 
 /* The map `probe`: bytes of a task_struct, read in chunks since its end may lie beyond

@@ -179,7 +179,8 @@ fn remedy(error: &StartError) -> String {
         StartError::Format(_)
         | StartError::Ring(..)
         | StartError::Attach(..)
-        | StartError::Settings(_) => REPORT,
+        | StartError::Settings(_)
+        | StartError::Maps(_) => REPORT,
     };
     remedy.to_owned()
 }

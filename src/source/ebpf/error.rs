@@ -28,6 +28,8 @@ pub enum StartError {
     Cpus(usize),
     /// The settings could not be written.
     Settings(io::Error),
+    /// The maps could not be shared with the programs.
+    Maps(io::Error),
 }
 
 impl StartError {
@@ -44,7 +46,8 @@ impl StartError {
             | StartError::CpuList(error)
             | StartError::Ring(_, error)
             | StartError::Attach(_, error)
-            | StartError::Settings(error) => error.raw_os_error(),
+            | StartError::Settings(error)
+            | StartError::Maps(error) => error.raw_os_error(),
         }
     }
 }
@@ -75,6 +78,9 @@ impl fmt::Display for StartError {
             }
             StartError::Settings(error) => {
                 write!(f, "the BPF settings could not be written: {error}")
+            }
+            StartError::Maps(error) => {
+                write!(f, "the BPF maps of counters and exclusions could not be used: {error}")
             }
         }
     }

@@ -6,7 +6,7 @@ use super::abi::record::mote_settings;
 use super::tracefs::{Format, Tracefs};
 
 /// A program and the tracepoint it is made for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hook {
     /// Directory below tracefs's `events`.
     pub category: &'static str,
@@ -14,6 +14,12 @@ pub struct Hook {
     pub event: &'static str,
     /// Name of the function in `bpf/`.
     pub program: &'static str,
+}
+
+impl std::fmt::Display for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.category, self.event)
+    }
 }
 
 /// What ends a call, or a thread, gives back a slot: it is attached before what takes one.
@@ -38,10 +44,10 @@ macro_rules! call {
 pub const SYSCALLS: [(Hook, Hook); 25] = [
     call!("execve", "enter_execve", "leave_exec"),
     call!("execveat", "enter_execveat", "leave_exec"),
-    call!("chdir", "enter_name", "leave_relocation"),
+    call!("chdir", "enter_directory", "leave_relocation"),
     call!("fchdir", "enter_fd", "leave_relocation"),
-    call!("chroot", "enter_name", "leave_relocation"),
-    call!("pivot_root", "enter_name", "leave_relocation"),
+    call!("chroot", "enter_directory", "leave_relocation"),
+    call!("pivot_root", "enter_directory", "leave_relocation"),
     call!("unshare", "enter_unshare", "leave_relocation"),
     call!("setns", "enter_setns", "leave_relocation"),
     call!("open", "enter_open", "leave_call"),
@@ -167,6 +173,21 @@ fn offset(format: &Format, event: &'static str, field: &'static str) -> Result<u
 mod tests {
     use super::*;
     use crate::syscalls::SYSCALLS as CALLS;
+
+    /// What a relocation does is known of excluded processes too: none of its programs may be
+    /// one that drops calls, which all those are that end in `leave_call`.
+    #[test]
+    fn relocations_share_no_program_with_calls_that_are_reported() {
+        use crate::syscalls::Effect;
+        for (enter, leave) in SYSCALLS {
+            let name = enter.event.trim_start_matches("sys_enter_");
+            let call = CALLS.iter().find(|call| call.name == name).unwrap();
+            let relocates = matches!(call.effect, Effect::Relocate(_));
+            assert_eq!(relocates, leave.program == "leave_relocation", "{name}");
+            let alike = SYSCALLS.iter().filter(|(other, _)| other.program == enter.program);
+            assert!(alike.into_iter().all(|(_, other)| other.program == leave.program), "{name}");
+        }
+    }
 
     /// A call without a hook would be silently unseen, a hook without a number undecodable.
     #[test]

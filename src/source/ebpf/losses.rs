@@ -4,12 +4,24 @@
 //! one that fits (perhaps never), and from 5.1 on by the output helper, whose program
 //! counts it at once. Both count the same losses, so the larger one is true.
 
+use core::mem::offset_of;
 use std::io;
 
 use super::abi::record::*;
-use super::counters::Counters;
 use super::object::Object;
+use super::shared::Array;
 use crate::event::{Class, Loss, LossPlace};
+
+/// What the programs count, an element a CPU: a `mote_losses`, whose `counts` come first.
+pub type Counters = Array<{ size_of::<mote_losses>() / size_of::<u64>() }>;
+const _: () = assert!(offset_of!(mote_losses, counts) == 0);
+
+/// Calls of excluded processes, by those counters.
+pub fn excluded(counters: &Counters) -> u64 {
+    const WORD: usize = offset_of!(mote_losses, excluded) / size_of::<u64>();
+    // Of a CPU that cannot be read now nothing is said: the others still count.
+    (0..counters.len()).filter_map(|cpu| counters.read(cpu).ok()).map(|words| words[WORD]).sum()
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct RingLoss {
@@ -34,8 +46,6 @@ impl RingLoss {
 pub struct Losses {
     /// By CPU, by class.
     rings: Vec<[RingLoss; 2]>,
-    /// `None` before 5.5: they are read by system call, which those kernels do in one go.
-    counters: Option<Counters>,
     /// Programs whose skipped runs are lost events, and how many of these are reported.
     skipped: Vec<(String, u64)>,
 }
@@ -61,7 +71,6 @@ impl Losses {
         let programs = programs.filter(|name| object.program(name).is_some());
         Losses {
             rings: vec![Default::default(); possible_cpus],
-            counters: object.map_losses(possible_cpus),
             skipped: programs.filter(|name| name != IN_INTERRUPTS).map(|name| (name, 0)).collect(),
         }
     }
@@ -75,12 +84,15 @@ impl Losses {
     }
 
     /// Reads what the programs could not put into a ring.
-    pub fn read_rings(&mut self, object: &Object, mut each: impl FnMut(Loss)) -> io::Result<()> {
+    pub fn read_rings(
+        &mut self,
+        counters: &Counters,
+        mut each: impl FnMut(Loss),
+    ) -> io::Result<()> {
         for cpu in 0..self.rings.len() {
-            let losses = match &self.counters {
-                Some(counters) => counters.read(cpu),
-                None => object.losses(cpu as u32)?,
-            };
+            let words = counters.read(cpu)?;
+            let mut losses = mote_losses::default();
+            losses.counts.copy_from_slice(&words[..MOTE_LOSS_COUNT as usize]);
             self.count(cpu, &losses, &mut each);
         }
         Ok(())

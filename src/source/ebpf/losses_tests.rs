@@ -5,7 +5,6 @@ use super::*;
 fn losses(cpus: usize, programs: &[&str]) -> Losses {
     Losses {
         rings: vec![Default::default(); cpus],
-        counters: None,
         skipped: programs.iter().map(|name| (name.to_string(), 0)).collect(),
     }
 }

@@ -3,10 +3,10 @@
 pub mod abi;
 pub mod btf;
 mod child;
-pub mod counters;
 pub mod cpus;
 pub mod decode;
 mod error;
+pub mod excluded;
 pub mod exits;
 pub mod files;
 pub mod hooks;
@@ -21,11 +21,15 @@ pub mod object;
 mod peek;
 pub mod perf;
 mod preempt;
+mod program_info;
+mod retire;
 pub mod ring;
 #[cfg(test)]
 mod ring_file;
 pub mod rings;
+pub mod shared;
 pub mod tracefs;
+pub mod unsent;
 pub mod version_code;
 
 use std::io;
@@ -36,14 +40,19 @@ use crate::event::{Class, Loss, LossPlace};
 use crate::limits;
 pub use error::StartError;
 pub use known::Known;
+pub use retire::{AttachedProgram, Retiring};
+pub use unsent::Unsent;
 
+use abi::record::mote_settings;
+use excluded::Excluded;
 use hooks::{FormatError, Hook};
 use kprobe::{Definition, Kprobe};
-use losses::Losses;
+use losses::{Counters, Losses};
 use object::{CallContext, Kernel, Object};
 use ring::{Entry, Ring};
 use rings::{Origin, Rings};
 use tracefs::Tracefs;
+use unsent::Counts;
 
 /// A program that runs, until this is dropped.
 #[derive(Debug)]
@@ -53,6 +62,7 @@ struct Attached {
     event: OwnedFd,
     #[expect(dead_code, reason = "held to be removed")]
     definition: Option<Definition>,
+    program: AttachedProgram,
 }
 
 /// The running provider. Dropping it, or the death of the process, detaches everything:
@@ -69,12 +79,22 @@ pub struct Ebpf {
     /// and does not open them when it comes back.
     dead_cpus: Vec<u16>,
     losses: Losses,
+    counters: Counters,
+    excluded: Excluded,
+    unsent: Counts,
+    settings: mote_settings,
     object: Object,
 }
 
 impl Ebpf {
     /// Loads, attaches, opens the rings.
     pub fn start() -> Result<Ebpf, StartError> {
+        Ebpf::start_on(|kernel| kernel)
+    }
+
+    /// The same on a kernel that is taken for another one: for tests of what this one does not
+    /// need.
+    pub fn start_on(taken_for: impl FnOnce(Kernel) -> Kernel) -> Result<Ebpf, StartError> {
         if !namespace::is_first("pid") {
             return Err(StartError::PidNamespace);
         }
@@ -91,7 +111,7 @@ impl Ebpf {
         if possible_cpus > limits::CPUS {
             return Err(StartError::Cpus(possible_cpus));
         }
-        let kernel = Kernel::from_tracefs(&tracefs).map_err(StartError::Format)?;
+        let kernel = taken_for(Kernel::from_tracefs(&tracefs).map_err(StartError::Format)?);
         let object = Object::load(kernel, possible_cpus as u32).map_err(StartError::Load)?;
         settings.calls_run_twice = kernel.calls_run_twice.into();
         let mut provider = Ebpf {
@@ -103,6 +123,10 @@ impl Ebpf {
             rings: Rings::new(),
             dead_cpus: Vec::with_capacity(limits::CPUS),
             losses: Losses::new(possible_cpus, &object),
+            counters: object.array(c"losses", false).map_err(StartError::Maps)?,
+            excluded: Excluded::new(&object).map_err(StartError::Maps)?,
+            unsent: Counts::new(&object).map_err(StartError::Maps)?,
+            settings,
             object,
         };
         let online = cpus::online().map_err(StartError::CpuList)?;
@@ -113,6 +137,7 @@ impl Ebpf {
         provider.measure_exits(&tracefs, &mut settings)?;
         provider.measure_files(&tracefs, &mut settings)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
+        provider.settings = settings;
         provider.attach_all(&tracefs)?;
         Ok(provider)
     }
@@ -217,26 +242,27 @@ impl Ebpf {
         let program = self.object.program(kprobe.program).ok_or(io::ErrorKind::NotFound)?;
         let (definition, id) = Definition::add(tracefs, kprobe)?;
         let event = perf::attach_tracepoint(id, program, cpus::some()?)?;
-        Ok(Attached { event, definition: Some(definition) })
+        let hook = Hook { category: "kprobe", event: kprobe.function, program: kprobe.program };
+        let program = AttachedProgram { hook, id: program_info::id(program).ok() };
+        Ok(Attached { event, definition: Some(definition), program })
     }
 
     fn attach_or_note(&mut self, tracefs: &Tracefs, hook: Hook) -> Result<bool, StartError> {
         match self.attach(tracefs, hook)? {
-            Some(events) => {
+            Some(attached) => {
                 self.hooks += 1;
-                let attached = |event| Attached { event, definition: None };
-                self.attached.extend(events.into_iter().map(attached));
+                self.attached.extend(attached);
                 Ok(true)
             }
             None => {
-                self.missing.push(format!("{}:{}", hook.category, hook.event));
+                self.missing.push(hook.to_string());
                 Ok(false)
             }
         }
     }
 
     /// `None`: this kernel does not have the tracepoint, or has it in another shape.
-    fn attach(&self, tracefs: &Tracefs, hook: Hook) -> Result<Option<Vec<OwnedFd>>, StartError> {
+    fn attach(&self, tracefs: &Tracefs, hook: Hook) -> Result<Option<Vec<Attached>>, StartError> {
         let format = tracefs
             .format(hook.category, hook.event)
             .map_err(|error| StartError::Format(FormatError::Read(hook.event, error)))?;
@@ -247,14 +273,16 @@ impl Ebpf {
         }
         let failed = |error| StartError::Attach(hook.event, error);
         let cpu = cpus::some().map_err(StartError::CpuList)?;
-        let mut events = Vec::new();
-        for program in self.object.runs(hook.program) {
-            events.push(perf::attach_tracepoint(format.id, program, cpu).map_err(failed)?);
+        let mut attached = Vec::new();
+        for run in self.object.runs(hook.program) {
+            let event = perf::attach_tracepoint(format.id, run, cpu).map_err(failed)?;
+            let program = AttachedProgram { hook, id: program_info::id(run).ok() };
+            attached.push(Attached { event, definition: None, program });
         }
-        if events.is_empty() {
+        if attached.is_empty() {
             return Err(failed(io::Error::other("no such program in the object")));
         }
-        Ok(Some(events))
+        Ok(Some(attached))
     }
 
     /// Looks how far the rings are written, and then what could not be written to them: a
@@ -264,7 +292,7 @@ impl Ebpf {
         self.rings.refresh();
         let dead_cpus = &mut self.dead_cpus;
         // Counters only grow: what is not read now is read the next time.
-        let _ = self.losses.read_rings(&self.object, |loss| {
+        let _ = self.losses.read_rings(&self.counters, |loss| {
             if let (LossPlace::RingOutput, Some(cpu)) = (loss.place, loss.cpu)
                 && !dead_cpus.contains(&cpu)
             {

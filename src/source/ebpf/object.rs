@@ -5,13 +5,14 @@
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 
-use super::abi::record::{mote_losses, mote_peek, mote_probe, mote_settings};
-use super::counters::Counters;
+use super::abi::record::{MOTE_UNSENT_SLOTS, mote_peek, mote_probe, mote_settings};
 use super::hooks::FormatError;
 use super::load_error::{Failure, LoadError};
+use super::program_info;
+use super::shared::{self, Array};
 use super::tracefs::Tracefs;
 use super::{hooks, kprobe, libbpf_log, preempt, version_code};
 
@@ -37,6 +38,8 @@ pub struct Kernel {
     pub exec_kprobes: bool,
     /// Whether the programs of system calls run twice (`struct claim` in `bpf/kernel.h`).
     pub calls_run_twice: bool,
+    /// Whether user space can map arrays.
+    pub maps_arrays: bool,
 }
 
 impl Kernel {
@@ -47,6 +50,7 @@ impl Kernel {
             context: if usual { CallContext::Usual } else { CallContext::Measured },
             exec_kprobes: !hooks::has_execve(tracefs)?,
             calls_run_twice: hooks::calls_are_preemptible(tracefs)?,
+            maps_arrays: shared::maps_can_be_mapped(),
         })
     }
 }
@@ -147,20 +151,30 @@ impl Object {
             // SAFETY: an open object that is not loaded yet.
             unsafe { bpf_sys::bpf_object__set_kversion(self.raw.as_ptr(), code) };
         }
-        for name in [c"priority", c"bulk", c"losses"] {
+        let sizes = [
+            (c"priority", possible_cpus),
+            (c"bulk", possible_cpus),
+            (c"losses", possible_cpus),
+            (c"unsent", MOTE_UNSENT_SLOTS + possible_cpus),
+        ];
+        for (name, elements) in sizes {
             let map = self.map(name);
             if map.is_null() {
                 return Err(failed("find the maps by CPU", libc::ENOENT));
             }
             // SAFETY: a map of this object, not loaded yet.
-            let error = unsafe { bpf_sys::bpf_map__set_max_entries(map, possible_cpus) };
+            let error = unsafe { bpf_sys::bpf_map__set_max_entries(map, elements) };
             if error != 0 {
                 return Err(failed("size the maps by CPU", error));
             }
         }
-        if maps_can_be_mapped() {
-            // SAFETY: a map of this object, not loaded yet; there is one of this name.
-            unsafe { bpf_sys::bpf_map__set_map_flags(self.map(c"losses"), BPF_F_MMAPABLE) };
+        for name in SHARED.into_iter().filter(|_| kernel.maps_arrays) {
+            let map = self.map(name);
+            if map.is_null() {
+                return Err(failed("find the maps that are shared", libc::ENOENT));
+            }
+            // SAFETY: a map of this object, not loaded yet.
+            unsafe { bpf_sys::bpf_map__set_map_flags(map, shared::BPF_F_MMAPABLE) };
         }
         Ok(())
     }
@@ -261,18 +275,28 @@ impl Object {
         Ok(peek)
     }
 
-    /// The programs' counters of `possible_cpus` CPUs, mapped if this kernel can.
-    pub fn map_losses(&self, possible_cpus: usize) -> Option<Counters> {
-        // SAFETY: libbpf keeps the descriptor open as long as the object lives.
-        let map = unsafe { BorrowedFd::borrow_raw(self.map_fd(c"losses")) };
-        Counters::map(map, possible_cpus).ok()
-    }
-
-    /// The programs' counters of one CPU, by system call.
-    pub fn losses(&self, cpu: u32) -> io::Result<mote_losses> {
-        let mut losses = mote_losses::default();
-        self.lookup(c"losses", cpu, &mut losses)?;
-        Ok(losses)
+    /// An array map of elements of `WORDS` words: one of those that we only read, or write too.
+    pub fn array<const WORDS: usize>(
+        &self,
+        name: &CStr,
+        is_writable: bool,
+    ) -> io::Result<Array<WORDS>> {
+        let map = self.map(name);
+        if map.is_null() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        // SAFETY: a map of this object.
+        let (bytes, elements) =
+            unsafe { (bpf_sys::bpf_map__value_size(map), bpf_sys::bpf_map__max_entries(map)) };
+        if bytes as usize != Array::<WORDS>::VALUE_BYTES {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // SAFETY: libbpf keeps the descriptor open as long as the object lives, and the values
+        // have the size that was just compared.
+        unsafe {
+            let map = BorrowedFd::borrow_raw(bpf_sys::bpf_map__fd(map));
+            Array::new(map, elements as usize, is_writable)
+        }
     }
 
     /// Events that this program did not see because the kernel skipped it: another program
@@ -281,7 +305,7 @@ impl Object {
     pub fn skipped_runs(&self, program: &str) -> io::Result<u64> {
         let mut fewest = None;
         for run in self.runs(program) {
-            let misses = recursion_misses(run)?;
+            let misses = program_info::recursion_misses(run)?;
             fewest = Some(fewest.map_or(misses, |fewest: u64| fewest.min(misses)));
         }
         fewest.ok_or_else(|| io::ErrorKind::NotFound.into())
@@ -321,6 +345,9 @@ impl Drop for Object {
     }
 }
 
+/// Maps that user space uses while programs do.
+const SHARED: [&CStr; 5] = [c"losses", c"programs", c"excluded", c"unsent", c"unsent_calls"];
+
 /// Levels of the verifier's log (`BPF_LOG_LEVEL1` and `BPF_LOG_STATS` of linux
 /// `include/linux/bpf_verifier.h`; before 5.2 either is all): libbpf asks for it once more
 /// if a program is refused.
@@ -329,34 +356,6 @@ const WHOLE_LOG: c_int = 1 | 4;
 
 /// How often a program is loaded, where once is not enough.
 const MOST_RUNS: c_int = 2;
-
-fn recursion_misses(program: BorrowedFd<'_>) -> io::Result<u64> {
-    // SAFETY: a C struct of integers and arrays.
-    let mut info: bpf_sys::bpf_prog_info = unsafe { std::mem::zeroed() };
-    let mut bytes = size_of_val(&info) as u32;
-    // SAFETY: the kernel writes at most `bytes` to `info`.
-    let error = unsafe {
-        bpf_sys::bpf_obj_get_info_by_fd(program.as_raw_fd(), (&raw mut info).cast(), &mut bytes)
-    };
-    if error != 0 { Err(io::Error::last_os_error()) } else { Ok(info.recursion_misses) }
-}
-
-/// Since 5.5 (commit fc9702273e2e): an array that user space can map.
-const BPF_F_MMAPABLE: u32 = 1 << 10;
-
-/// Whether this kernel has such arrays: asked with one of a single element.
-fn maps_can_be_mapped() -> bool {
-    // SAFETY: takes integers.
-    let fd = unsafe {
-        bpf_sys::bpf_create_map(bpf_sys::bpf_map_type_BPF_MAP_TYPE_ARRAY, 4, 8, 1, BPF_F_MMAPABLE)
-    };
-    if fd < 0 {
-        return false;
-    }
-    // SAFETY: a descriptor that was just opened, and that nothing else has.
-    drop(unsafe { OwnedFd::from_raw_fd(fd) });
-    true
-}
 
 /// `error` is what libbpf returned.
 fn failed(step: &'static str, error: c_int) -> LoadError {

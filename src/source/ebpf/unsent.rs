@@ -1,0 +1,162 @@
+//! Events that never come to user space, since their process is excluded, or since they were
+//! lost: by process and by system call (`bpf/send.h`).
+//!
+//! Before 5.1 a program is not told that a ring was full: such losses are known by CPU only
+//! (`losses`).
+
+use std::io;
+use std::sync::atomic::Ordering;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+use super::abi::record::{MOTE_UNSENT_SLOTS, mote_unsent};
+use super::object::Object;
+use super::shared::Array;
+use super::{Ebpf, losses};
+
+/// What was not sent of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsent {
+    /// Whose events; `None`: of processes that found no slot to be counted in.
+    pub pid: Option<u32>,
+    /// Calls that were dropped, since the process is excluded.
+    pub excluded: u64,
+    /// Events that were lost: a ring was full, for one.
+    pub lost: u64,
+}
+
+/// `mote_unsent` in words.
+type Slots = Array<{ size_of::<mote_unsent>() / size_of::<u64>() }>;
+const HOLDERS: usize = 0;
+const OWNER: usize = 1;
+const EXCLUDED: usize = 2;
+const LOST: usize = 3;
+const _: () = assert!(
+    std::mem::offset_of!(mote_unsent, owner) == 8 * OWNER
+        && std::mem::offset_of!(mote_unsent, excluded) == 8 * EXCLUDED
+        && std::mem::offset_of!(mote_unsent, lost) == 8 * LOST
+);
+
+/// The maps, and how much of them was told.
+#[derive(Debug)]
+pub struct Counts {
+    slots: Slots,
+    /// Excluded and lost.
+    told: Vec<[u64; 2]>,
+    calls: Array<1>,
+    told_calls: Vec<u64>,
+}
+
+impl Counts {
+    /// Nothing told yet.
+    pub fn new(object: &Object) -> io::Result<Counts> {
+        let slots: Slots = object.array(c"unsent", true)?;
+        let calls: Array<1> = object.array(c"unsent_calls", false)?;
+        let (told, told_calls) = (vec![[0; 2]; slots.len()], vec![0; calls.len()]);
+        Ok(Counts { slots, told, calls, told_calls })
+    }
+
+    fn read(&mut self, mut each: impl FnMut(Unsent)) -> io::Result<()> {
+        for slot in 0..self.told.len() {
+            let words = self.slots.read(slot)?;
+            let owner = Some(words[OWNER]).filter(|_| slot < MOTE_UNSENT_SLOTS as usize);
+            let is_gone = owner.is_some_and(is_gone);
+            // What is gone counts no more.
+            let words = if is_gone { self.slots.read(slot)? } else { words };
+            let [excluded, lost] = &mut self.told[slot];
+            let unsent = Unsent {
+                pid: owner.and_then(|owner| u32::try_from(owner).ok()).filter(|pid| *pid != 0),
+                excluded: grown(excluded, words[EXCLUDED]),
+                lost: grown(lost, words[LOST]),
+            };
+            if unsent.excluded != 0 || unsent.lost != 0 {
+                each(unsent);
+            }
+            if is_gone {
+                self.free(slot, words)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back the slot of a process that is gone. Others may be trying to get it.
+    fn free(&self, slot: usize, words: [u64; 4]) -> io::Result<()> {
+        let Some(shared) = self.slots.changed(slot) else {
+            return self.slots.write(slot, [0, 0, words[EXCLUDED], words[LOST]]);
+        };
+        // As `release` in bpf/kernel.h.
+        shared[OWNER].fetch_sub(words[OWNER], Ordering::Release);
+        shared[HOLDERS].fetch_sub(1, Ordering::Release);
+        Ok(())
+    }
+
+    fn read_calls(&mut self, mut each: impl FnMut(u32, u64)) -> io::Result<()> {
+        for (number, told) in self.told_calls.iter_mut().enumerate() {
+            let [count] = self.calls.read(number)?;
+            let new = grown(told, count);
+            if new != 0 {
+                each(number as u32, new);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How much a counter, which only grows, has grown since it was told.
+fn grown(told: &mut u64, now: u64) -> u64 {
+    let new = now.saturating_sub(*told);
+    *told += new;
+    new
+}
+
+/// Whether the owner of a slot is a process that was, and is no more. One that has ended, and
+/// has not been waited for, still is.
+fn is_gone(owner: u64) -> bool {
+    let pid = i32::try_from(owner).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+impl Ebpf {
+    /// What was not sent since the last call, by process. Slots of processes that are gone are
+    /// free again after that.
+    pub fn read_unsent(&mut self, each: impl FnMut(Unsent)) {
+        // Counters only grow: what is not read now is read the next time.
+        let _ = self.unsent.read(each);
+    }
+
+    /// The same by system call: its number, and how many more of it there are. What is no
+    /// system call, a fork for one, is not among them.
+    pub fn read_unsent_calls(&mut self, each: impl FnMut(u32, u64)) {
+        // As above.
+        let _ = self.unsent.read_calls(each);
+    }
+
+    /// Calls that the kernel part has dropped since the start.
+    pub fn excluded_events(&self) -> u64 {
+        losses::excluded(&self.counters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_is_not_told_again() {
+        let mut told = 0;
+        assert_eq!(grown(&mut told, 3), 3);
+        assert_eq!(grown(&mut told, 3), 0);
+        assert_eq!(grown(&mut told, 5), 2);
+    }
+
+    #[test]
+    fn only_a_process_that_was_is_gone() {
+        assert!(!is_gone(0), "a free slot");
+        assert!(!is_gone(std::process::id().into()));
+        assert!(!is_gone(u64::MAX), "a slot that is being taken");
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert!(is_gone(child.id().into()));
+    }
+}
