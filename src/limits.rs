@@ -144,3 +144,13 @@ pub const DECODE_LINE_BYTES: usize = 64 * 1024;
 /// Batches that `mote decode` remembers, to know one that was sent again: more than a
 /// sensor's queue may send again ([`QUEUE_MESSAGES`]).
 pub const DECODE_RECENT: usize = 256;
+
+/// The longest answer of the kernel's audit that is read, in bytes: a rule, with texts of
+/// which each has up to `PATH_MAX` (4,096) bytes.
+pub const AUDIT_DATAGRAM_BYTES: usize = 64 * 1024;
+
+/// Rules of the kernel's audit that are read. Hosts have some hundred.
+pub const AUDIT_RULES: usize = 8192;
+
+/// How much is read of a file of the host's settings (of audit, of cron), in bytes.
+pub const HOST_FILE_BYTES: u64 = 1 << 20;

@@ -1,5 +1,5 @@
 //! Where events come from.
 
 pub mod ebpf;
-mod namespace;
+pub mod namespace;
 pub mod netlink;
