@@ -20,6 +20,8 @@ pub const UNAVAILABLE: u8 = 69;
 pub const OSERR: u8 = 71;
 /// `EX_IOERR`: reading or writing failed.
 pub const IOERR: u8 = 74;
+/// `EX_TEMPFAIL`: not now.
+pub const TEMPFAIL: u8 = 75;
 /// `EX_NOPERM`: not permitted to this user.
 pub const NOPERM: u8 = 77;
 /// `EX_CONFIG`: the configuration is wrong.

@@ -124,6 +124,13 @@ pub const LOG_LINES: usize = 128;
 /// standard error only.
 pub const LOG_LINE_BYTES: usize = 1024;
 
+/// System call numbers that are counted, from 0: more than any architecture has.
+pub const STATISTICS_SYSCALLS: usize = 512;
+
+/// Processes that are to be excluded in the kernel, between two turns. One that finds no
+/// room is noted again by its next event.
+pub const NEWLY_EXCLUDED: usize = 64;
+
 /// The longest watch of `mote diagnostic ebpf-statistics`, in seconds.
 pub const STATISTICS_SECONDS: u32 = 3600;
 

@@ -68,6 +68,11 @@ pub fn keep_log(level: Level) {
     with_log(|log| *log = Some(Log { level, lines, unsent: 0 }));
 }
 
+/// What is said, and what is not.
+pub fn level() -> Level {
+    with_log(|log| log.as_ref().map_or(Level::default(), |log| log.level))
+}
+
 /// The end of what was said since [`keep_log`], oldest first.
 pub fn log() -> Vec<String> {
     with_log(|log| {

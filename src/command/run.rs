@@ -7,15 +7,17 @@ use std::process::ExitCode;
 
 use argh::FromArgs;
 
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, ConfigError};
+use crate::control::{RUNTIME_DIR, STATE_DIR};
 use crate::exit;
 use crate::explain::explain;
-use crate::say::say;
-use crate::sensor::Sensor;
+use crate::say::{Level, keep_log, say, warn};
+use crate::sensor::{Sensor, Settings};
 use crate::sink::Target;
 use announce::announce;
 
-/// Watch this host and write what was seen to syslog, until SIGTERM.
+/// Watch this host and write what was seen to syslog, until SIGTERM. SIGHUP reads the
+/// configuration again.
 #[derive(FromArgs)]
 #[argh(subcommand, name = "run")]
 pub struct RunCommand {
@@ -27,41 +29,64 @@ pub struct RunCommand {
     /// managed configuration (default /etc/mote/mote_managed.json, if it is there)
     #[argh(option)]
     config: Option<PathBuf>,
+
+    /// where what commands set is kept (default /var/lib/mote)
+    #[argh(option, default = "PathBuf::from(STATE_DIR)")]
+    state_dir: PathBuf,
+
+    /// where commands reach this sensor (default /run/mote)
+    #[argh(option, default = "PathBuf::from(RUNTIME_DIR)")]
+    runtime_dir: PathBuf,
+
+    /// what the sensor says of itself, on standard error and to syslog: error, warning, info
+    /// (default) or debug
+    #[argh(option, default = "Level::Info")]
+    log_level: Level,
 }
 
 impl RunCommand {
     /// Runs the sensor.
     pub fn run(self) -> ExitCode {
-        let config = match self.load_config() {
-            Ok(config) => config,
+        keep_log(self.log_level);
+        let settings = match self.settings() {
+            Ok(settings) => settings,
             Err(code) => return code,
         };
-        if !config.unused.is_empty() {
+        say(format_args!(
+            "mote {} starts on Linux {} ({} exclusions)",
+            env!("CARGO_PKG_VERSION"),
+            rustix::system::uname().release().to_string_lossy(),
+            settings.config().filter.rules().count()
+        ));
+        if !settings.config().unused.is_empty() {
             say(format_args!(
                 "the configuration has keys that mote does not use: {}",
-                config.unused.join(", ")
+                settings.config().unused.join(", ")
             ));
         }
-        let sensor = match Sensor::start(config, &self.syslog) {
+        for issue in settings.issues() {
+            warn(format_args!("{}; {}", issue.problem, issue.remedy));
+        }
+        for problem in &settings.config().problems {
+            warn(format_args!("{problem}"));
+        }
+        let sensor = match Sensor::start(settings, &self.syslog, &self.runtime_dir) {
             Ok(sensor) => sensor,
             Err(error) => return explain(&error, &self.syslog),
         };
-        announce(sensor.source(), &self.syslog);
+        announce(sensor.providers(), &self.syslog);
         match sensor.run() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => explain(&error, &self.syslog),
         }
     }
 
-    fn load_config(&self) -> Result<Config, ExitCode> {
+    fn settings(&self) -> Result<Settings, ExitCode> {
         let path = self.config.as_deref().unwrap_or(Path::new(config::DEFAULT_PATH));
-        Config::load(path).or_else(|error| {
-            // Nobody has to have one.
-            if self.config.is_none() && error.is_absent() {
-                return Ok(Config::default());
-            }
+        let named = self.config.is_some();
+        Settings::read(path, &self.state_dir, named).map_err(|error| {
             let path = path.display();
-            Err(match error {
+            match error {
                 ConfigError::Read(error) => exit::fail(
                     exit::NOINPUT,
                     format_args!(
@@ -82,7 +107,7 @@ impl RunCommand {
                         error.remedy()
                     ),
                 ),
-            })
+            }
         })
     }
 }

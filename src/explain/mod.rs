@@ -5,6 +5,7 @@ pub mod connector;
 use std::process::ExitCode;
 
 use crate::exit;
+use crate::health::Issue;
 use crate::limits;
 use crate::say;
 use crate::sensor::{Fallback, SensorError};
@@ -74,7 +75,7 @@ fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
             let sentence = format!("eBPF is not run here: {refusal}; {}", refusal.remedy);
             (exit::UNAVAILABLE, connector::nor(sentence, netlink))
         }
-        SensorError::NoProvider(Fallback::Disabled, netlink) => (
+        SensorError::NoProvider(Fallback::Disabled | Fallback::Paused, netlink) => (
             exit::UNAVAILABLE,
             format!(
                 "{error}; {}, or enable eBPF (features.ebpfSupplementaryEventProvider)",
@@ -105,6 +106,29 @@ fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
         }
         SensorError::Os(..) => (exit::OSERR, format!("{error}; {REPORT}")),
     }
+}
+
+/// Why eBPF does not run, and what to do about it.
+pub fn fallback(fallback: &Fallback) -> Issue {
+    let (problem, remedy) = match fallback {
+        Fallback::Disabled => (
+            "eBPF is disabled in the configuration (features.ebpfSupplementaryEventProvider)"
+                .to_owned(),
+            "enable it there, or by mote config ebpf-supplementary-event-provider --value enabled"
+                .to_owned(),
+        ),
+        Fallback::Paused => (
+            "eBPF is paused for the time of a command".to_owned(),
+            "wait until that has ended".to_owned(),
+        ),
+        Fallback::Unsupported(refusal) => {
+            (format!("eBPF is not run here: {refusal}"), refusal.remedy.to_owned())
+        }
+        Fallback::Failed(error) => {
+            (format!("eBPF does not run: {error}"), advice(error, Host::read()))
+        }
+    };
+    Issue { problem, remedy }
 }
 
 /// What to do about eBPF.

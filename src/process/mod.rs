@@ -13,12 +13,13 @@ mod life;
 mod locate;
 mod place;
 mod proc;
+mod programs;
 mod strings;
 mod told;
 
 use heapless::index_map::FnvIndexMap;
 
-use crate::event::{Action, Bytes, Event, Flags, Relocation, Truncated};
+use crate::event::{Action, Bytes, Event, Flags, Relocation, RuleId, Truncated};
 use crate::limits::{PATH_BYTES, PROCESSES};
 use ended::Ended;
 use identity::Identity;
@@ -43,6 +44,11 @@ struct Process {
     executable: Option<StringId>,
     /// The look at /proc that `executable` comes from; [`Look::NEVER`] if it is in doubt.
     executable_look: Look,
+    /// From when on it is certain that it executes this, in `CLOCK_MONOTONIC`: the event that
+    /// told, or the look. `None`: it is not certain.
+    executable_since_ns: Option<u64>,
+    /// The exclusion that it descends from, if that is for descendants too. Its own included.
+    excluded_with: Option<RuleId>,
     place: Place,
     sharing: Sharing,
     /// Where the provider does not tell it.
@@ -200,6 +206,7 @@ impl Processes {
         if known_too_late && !shared {
             return;
         }
+        let certain_at = (!known_too_late).then_some(event.time_ns);
         let mut place = parent.place;
         // What the child has is the calling thread's, which may not be the process's.
         let doubtful = known_too_late || (!shared && parent.sharing != Sharing::Own);
@@ -210,6 +217,8 @@ impl Processes {
             ppid: event.ppid,
             executable: self.strings.hold_again(parent.executable),
             executable_look: if known_too_late { Look::NEVER } else { parent.executable_look },
+            executable_since_ns: parent.executable_since_ns.and(certain_at),
+            excluded_with: parent.excluded_with,
             place,
             sharing: if shared { Sharing::Processes } else { Sharing::Own },
             identity: None,
@@ -256,6 +265,7 @@ impl Processes {
         self.strings.give_back(process.executable);
         process.executable = executable;
         process.executable_look = if certain { Look::default() } else { Look::NEVER };
+        process.executable_since_ns = certain.then_some(event.time_ns);
         if process.sharing == Sharing::Threads {
             // One thread is left, and perhaps not the one whose directory this is.
             self.strings.give_back(process.place.directory.take());
@@ -294,10 +304,13 @@ impl Processes {
         let executable = self.read_executable(pid);
         // A zombie has no place any more.
         let place = self.read_place(pid).unwrap_or(Place::unknown(self.epoch));
+        let executable_look = self.look(began_ns, place.view);
         let process = Process {
             ppid: Some(ppid),
             executable,
-            executable_look: self.look(began_ns, place.view),
+            executable_look,
+            executable_since_ns: (executable_look != Look::NEVER).then_some(began_ns),
+            excluded_with: self.excluded_with(ppid),
             place,
             sharing: Sharing::Own,
             identity: None,

@@ -25,6 +25,8 @@ fn shell(processes: &mut Processes, directory: &str) -> Process {
         ppid: Some(1),
         executable: processes.strings.hold(b"/bin/sh"),
         executable_look: Look::default(),
+        executable_since_ns: None,
+        excluded_with: None,
         place: Place {
             directory: processes.strings.hold(directory.as_bytes()),
             spelling: Spelling::Kernel,

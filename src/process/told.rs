@@ -74,6 +74,7 @@ impl Processes {
             ppid: event.ppid,
             executable: self.strings.hold_again(parent.executable),
             executable_look: if known_too_late { Look::NEVER } else { parent.executable_look },
+            excluded_with: parent.excluded_with,
             identity: parent.identity,
             life: Life::ONE,
             ..self.nowhere()
@@ -188,6 +189,7 @@ impl Processes {
             ppid: Some(ppid),
             executable,
             executable_look: self.look(began_ns, view.unwrap_or(View::UserNamespace)),
+            excluded_with: self.excluded_with(ppid),
             identity: Some(identity),
             ..self.nowhere()
         };
@@ -208,6 +210,8 @@ impl Processes {
             ppid: None,
             executable: None,
             executable_look: Look::NEVER,
+            executable_since_ns: None,
+            excluded_with: None,
             place: Place::unknown(self.epoch),
             sharing: Sharing::Own,
             identity: None,

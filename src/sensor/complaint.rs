@@ -9,6 +9,11 @@ pub struct Complaint {
 }
 
 impl Complaint {
+    /// What is wrong now.
+    pub fn said(&self) -> Option<&str> {
+        self.said.as_deref()
+    }
+
     /// What to say, if there is something new to say. `None`: all is well again.
     pub fn news(&mut self, problem: Option<impl Display>) -> Option<&str> {
         let problem = problem.map(|problem| problem.to_string());

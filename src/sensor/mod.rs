@@ -1,31 +1,39 @@
 //! The loop: the only module that names every stage.
 
 mod complaint;
-#[allow(dead_code)]
+mod error;
 mod overlap;
+mod pause;
 pub mod pipeline;
-mod source;
+mod providers;
+mod report;
+mod serve;
+mod settings;
+mod watch;
 
-use std::fmt;
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
-use crate::config::Config;
+use crate::control::server::{ClientId, Server};
 use crate::event::{Bytes, Class};
-use crate::record::Context;
-use crate::say::{say, warn};
-use crate::sink::{Errno, Sink, SinkError, State, Target};
-use crate::source::{ebpf, netlink};
+use crate::host::distribution::Distribution;
+use crate::record::{Context, Provider};
+use crate::say::{self, say, warn};
+use crate::sink::{Sink, State, Target};
 use crate::stats::Totals;
 use crate::syscalls::Arch;
 use complaint::Complaint;
+pub use error::SensorError;
+use pause::Pausing;
 use pipeline::{Output, Pipeline, monotonic_ns};
-use source::Turn;
-pub use source::{Fallback, Source};
+use providers::Turn;
+pub use providers::{Fallback, Providers};
+pub use settings::Settings;
 
 const SIGNALS: Token = Token(0);
 const SINK: Token = Token(1);
@@ -36,94 +44,43 @@ const BUSY_TICK: Duration = Duration::from_millis(50);
 const IDLE_TICK: Duration = Duration::from_millis(200);
 /// How long an event waits in a batch that is not full.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
-/// How often the kernel's loss counters and the CPUs are looked at.
+/// How often the kernel's loss counters, the CPUs and the managed configuration are looked at.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a record says that the sensor lives.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(300);
 /// How long the receiver may take for what is left at the end.
 const DRAIN_TIME: Duration = Duration::from_secs(3);
-
-/// Why the sensor does not start, or ends.
-#[derive(Debug)]
-pub enum SensorError {
-    /// The eBPF provider does not run, and no other is to.
-    Ebpf(ebpf::StartError),
-    /// The process connector does not run any more.
-    Netlink(netlink::StartError),
-    /// It does not run, nor does eBPF, for this reason.
-    NoProvider(Fallback, netlink::StartError),
-    /// There is no way out for events.
-    Sink(SinkError),
-    /// No syslog daemon has the socket at the start. One that leaves later is waited for.
-    NoReceiver(Errno),
-    /// A file of /proc could not be read.
-    Proc(&'static str, io::Error),
-    /// A system call that should not fail did: what it was for.
-    Os(&'static str, io::Error),
-    /// The reader of standard output is gone.
-    ReaderGone,
-    /// Messages that the receiver did not take before the end, and why if it is known.
-    Undelivered(u64, Option<Errno>),
-}
-
-impl SensorError {
-    /// The kernel's error number, where there is one.
-    pub fn errno(&self) -> Option<i32> {
-        match self {
-            SensorError::Ebpf(error) | SensorError::NoProvider(Fallback::Failed(error), _) => {
-                error.errno()
-            }
-            SensorError::Netlink(error) | SensorError::NoProvider(Fallback::Disabled, error) => {
-                error.errno()
-            }
-            // Both have their reasons, and the first is no error number.
-            SensorError::NoProvider(Fallback::Unsupported(_), _) => None,
-            SensorError::Sink(SinkError::Output(error)) | SensorError::NoReceiver(error) => {
-                Some(error.raw_os_error())
-            }
-            // Whatever the number is: it is about what was sent, not about this host.
-            SensorError::Sink(SinkError::Discarded)
-            | SensorError::ReaderGone
-            | SensorError::Undelivered(..) => None,
-            SensorError::Proc(_, error) | SensorError::Os(_, error) => error.raw_os_error(),
-        }
-    }
-}
-
-impl fmt::Display for SensorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SensorError::Ebpf(error) | SensorError::NoProvider(Fallback::Failed(error), _) => {
-                error.fmt(f)
-            }
-            SensorError::NoProvider(Fallback::Unsupported(refusal), _) => refusal.fmt(f),
-            SensorError::Netlink(error) | SensorError::NoProvider(Fallback::Disabled, error) => {
-                error.fmt(f)
-            }
-            SensorError::Sink(error) => error.fmt(f),
-            SensorError::NoReceiver(error) => {
-                write!(f, "the syslog daemon could not be reached: {error}")
-            }
-            SensorError::Proc(path, error) => write!(f, "{path} could not be read: {error}"),
-            SensorError::Os(what, error) => write!(f, "could not {what}: {error}"),
-            SensorError::ReaderGone => f.write_str("the reader of standard output is gone"),
-            SensorError::Undelivered(messages, why) => {
-                write!(f, "{messages} messages were not delivered before the end")?;
-                why.map_or(Ok(()), |why| write!(f, " ({why})"))
-            }
-        }
-    }
-}
-
-impl std::error::Error for SensorError {}
 
 /// A started sensor.
 pub struct Sensor {
     poll: Poll,
     signals: Signals,
-    source: Source,
+    providers: Providers,
     pipeline: Pipeline,
     sink: Sink,
+    target: Target,
+    /// `None`: no command can reach this sensor, which it has said.
+    server: Option<Server>,
+    settings: Settings,
+    pause: Option<Pausing>,
+    watch: Option<Watching>,
     source_lacking: Complaint,
     delivery: Complaint,
+    distribution: Distribution,
+    started: Instant,
+    /// When something was last lost, and how much until then.
+    lost_at: Option<Instant>,
+    lost: u64,
+    next_heartbeat: Instant,
+}
+
+/// A client that waits for statistics.
+struct Watching {
+    client: ClientId,
+    pid: u32,
+    began: Instant,
+    seconds: u32,
+    top: u32,
 }
 
 impl Output for Sink {
@@ -134,7 +91,11 @@ impl Output for Sink {
 
 impl Sensor {
     /// Attaches, learns what runs already, and begins to connect to the receiver.
-    pub fn start(config: Config, target: &Target) -> Result<Sensor, SensorError> {
+    pub fn start(
+        settings: Settings,
+        target: &Target,
+        runtime_dir: &Path,
+    ) -> Result<Sensor, SensorError> {
         // The first look at the clock opens /proc/self/auxv before 6.4 (rustix's vDSO), and
         // panics where that fails: so before descriptors can run out.
         let _ = monotonic_ns();
@@ -154,33 +115,52 @@ impl Sensor {
             return Err(SensorError::NoReceiver(error));
         }
         let boot_id = boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?;
-        let source = Source::start(config.provider)?;
+        let providers = Providers::start(settings.wanted())?;
         let context = Context {
             boot_id,
             start_ns: monotonic_ns(),
             hostname: Bytes::from_slice(hostname.as_bytes()).unwrap_or_default(),
             arch: Arch::HOST,
-            provider: source.provider(),
+            provider: providers.active(),
         };
-        let mut pipeline = Pipeline::new(context, config.filter)
+        let mut pipeline = Pipeline::new(context, settings.filter())
             .map_err(|error| SensorError::Proc("/proc", error.into()))?;
         // After attaching: a process that starts in between is seen by one or the other.
-        source.scan(&mut pipeline);
-        source.register(poll.registry())?;
-        Ok(Sensor {
+        providers.scan(&mut pipeline);
+        providers.register(poll.registry())?;
+        let server = match Server::bind(runtime_dir, poll.registry()) {
+            Ok(server) => Some(server),
+            Err(error) => {
+                warn(format_args!("{error}"));
+                None
+            }
+        };
+        let mut sensor = Sensor {
             poll,
             signals,
-            source,
+            providers,
             pipeline,
             sink,
+            target: target.clone(),
+            server,
+            settings,
+            pause: None,
+            watch: None,
             source_lacking: Complaint::default(),
             delivery: Complaint::default(),
-        })
+            distribution: Distribution::read(),
+            started: Instant::now(),
+            lost_at: None,
+            lost: 0,
+            next_heartbeat: Instant::now(),
+        };
+        sensor.push_exclusions();
+        Ok(sensor)
     }
 
-    /// The provider, for what is said at the start.
-    pub fn source(&self) -> &Source {
-        &self.source
+    /// The providers, for what is said at the start.
+    pub fn providers(&self) -> &Providers {
+        &self.providers
     }
 
     /// Runs until SIGTERM or SIGINT. Not before the receiver has what was seen, if it takes it.
@@ -199,11 +179,15 @@ impl Sensor {
                 _ => {}
             }
             let mut ending = false;
+            let mut reloads = false;
             for event in &events {
                 match event.token() {
-                    // Configuration is read once: SIGHUP is taken and changes nothing.
-                    SIGNALS => ending |= self.signals.pending().any(|signal| signal != SIGHUP),
+                    SIGNALS => self.signals.pending().for_each(|signal| match signal {
+                        SIGHUP => reloads = true,
+                        _ => ending = true,
+                    }),
                     SINK => self.sink.ready(self.poll.registry(), event),
+                    token if Server::has(token) => self.serve(token)?,
                     _ => {}
                 }
             }
@@ -217,8 +201,14 @@ impl Sensor {
                 Turn::Idle => IDLE_TICK,
                 Turn::Busy => BUSY_TICK,
             };
+            if self.advance(now)? {
+                tick = tick.min(BUSY_TICK);
+            }
+            if reloads {
+                self.reload()?;
+            }
             if now >= next_housekeeping {
-                self.keep_house();
+                self.keep_house(now)?;
                 next_housekeeping = now + HOUSEKEEPING_INTERVAL;
             }
             if now >= next_flush {
@@ -226,8 +216,21 @@ impl Sensor {
                 next_flush = now + FLUSH_INTERVAL;
             }
             self.note_shed();
+            self.send_log();
         }
         self.end()
+    }
+
+    /// What goes on beside events: a change of providers, a pause, a watch, clients. Whether
+    /// there is more of it to do soon.
+    fn advance(&mut self, now: Instant) -> Result<bool, SensorError> {
+        let more = self.providers.advance(now, &mut self.pipeline, &mut self.sink)?;
+        self.look_after_pause(now)?;
+        self.look_after_watch(now);
+        if let Some(server) = &mut self.server {
+            server.tick(self.poll.registry(), now);
+        }
+        Ok(more)
     }
 
     /// Finishes batches that are not full. While a receiver is slow, those of file events
@@ -241,7 +244,21 @@ impl Sensor {
     }
 
     fn drain(&mut self, end_ns: Option<u64>) -> Result<Turn, SensorError> {
-        self.source.drain(end_ns, &mut self.pipeline, &mut self.sink)
+        let turn = self.providers.drain(end_ns, &mut self.pipeline, &mut self.sink);
+        if self.pipeline.take_exclusions_in_doubt() {
+            self.push_exclusions();
+        }
+        turn
+    }
+
+    /// Tells the kernel part anew whom it is to leave out.
+    fn push_exclusions(&mut self) {
+        if let Some(ebpf) = self.providers.ebpf_mut() {
+            ebpf.include_all();
+            for (pid, since_ns) in self.pipeline.excluded_processes() {
+                ebpf.exclude(pid, since_ns);
+            }
+        }
     }
 
     /// Takes everything that was before this moment.
@@ -252,20 +269,38 @@ impl Sensor {
     }
 
     /// What fails here is tried again the next time: a CPU may go offline between two looks.
-    fn keep_house(&mut self) {
-        self.source.read_losses(&mut self.pipeline);
+    fn keep_house(&mut self, now: Instant) -> Result<(), SensorError> {
+        self.providers.read_losses(&mut self.pipeline);
         self.look_at_delivery();
         let registry = self.poll.registry();
-        let kept = self.source.look_after(registry, &mut self.pipeline, &mut self.sink);
-        let missing = match self.source {
-            Source::Ebpf(_) => "events of that CPU",
-            Source::Netlink(..) => "events",
+        let kept = self.providers.look_after(registry, &mut self.pipeline, &mut self.sink);
+        let missing = match self.providers.active() {
+            Provider::Ebpf => "events of that CPU",
+            Provider::Netlink => "events",
         };
         if let Some(error) = self.source_lacking.news(kept.err()) {
             warn(format_args!(
                 "{error}; it is tried again every second, and {missing} are missing until it works"
             ));
         }
+        let lost = self.pipeline.totals().lost;
+        if lost > self.lost {
+            (self.lost, self.lost_at) = (lost, Some(now));
+        }
+        if now >= self.next_heartbeat {
+            self.beat();
+        }
+        if self.settings.has_changed() {
+            self.reload()?;
+        }
+        Ok(())
+    }
+
+    /// Says that the sensor lives, now and then every five minutes.
+    fn beat(&mut self) {
+        self.next_heartbeat = Instant::now() + HEARTBEAT_INTERVAL;
+        let heartbeat = self.heartbeat();
+        self.pipeline.write_heartbeat(heartbeat, &mut self.sink);
     }
 
     /// Says what keeps records from being delivered, once.
@@ -291,16 +326,24 @@ impl Sensor {
         }
     }
 
+    /// Sends what the sensor said of itself.
+    fn send_log(&mut self) {
+        if say::has_unsent() {
+            say::take_unsent(|level, line| self.sink.offer_log(level, line));
+        }
+    }
+
     /// Delivers what was seen until now. The kernel detaches when the process ends: closing
     /// a tracepoint's event waits for every CPU (`tracepoint_synchronize_unregister`), some
     /// 60 ms each, and the last events should not wait for that.
     fn end(mut self) -> Result<(), SensorError> {
         self.drain_all()?;
-        self.source.read_losses(&mut self.pipeline);
+        self.providers.read_losses(&mut self.pipeline);
         // Of what was lost, the messages tell that it makes come.
         self.drain_all()?;
         let until = Instant::now() + DRAIN_TIME;
         self.note_shed();
+        self.beat();
         self.pipeline.flush(&mut self.sink);
         self.sink.drain(until);
         if self.sink.backlog() == 0 {
@@ -312,13 +355,13 @@ impl Sensor {
         let shed = self.sink.take_shed();
         let undelivered = self.sink.backlog() as u64 + shed.queue.messages + shed.refused.messages;
         let Totals { received, excluded, lost } = self.pipeline.totals();
-        let detaching = match self.source {
-            Source::Ebpf(_) => "; detaching takes some seconds",
-            Source::Netlink(..) => "",
-        };
+        let detaching =
+            if self.providers.is_detached() { "" } else { "; detaching takes some seconds" };
         say(format_args!(
             "ending: {received} events seen, {excluded} of them excluded, {lost} lost{detaching}"
         ));
+        self.send_log();
+        self.sink.drain(until);
         match self.sink.state() {
             State::Closed => Err(SensorError::ReaderGone),
             _ if undelivered == 0 => Ok(()),

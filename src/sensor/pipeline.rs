@@ -1,12 +1,18 @@
 //! Record → event → known process → not excluded → batch. No I/O but /proc; no heap.
 
+mod control;
+
+pub use control::Asker;
+
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::event::{Action, Bytes, Class, Event, Loss, LossPlace, Truncated};
-use crate::filter::Filter;
-use crate::limits::LINE_BYTES;
+use super::overlap::Overlap;
+use super::watch::Watch;
+use crate::event::{Action, Bytes, Class, Event, Loss, LossPlace, Relocation, RuleId, Truncated};
+use crate::filter::{Filter, RuleKind};
+use crate::limits::{LINE_BYTES, NEWLY_EXCLUDED};
 use crate::process::Processes;
-use crate::record::{Context, Encoder, PushError};
+use crate::record::{Context, Encoder, Provider, PushError};
 use crate::source::ebpf::decode::{Decoded, decode};
 use crate::source::netlink::decode::{Message, Told};
 use crate::stats::{Stats, Totals};
@@ -30,6 +36,15 @@ pub struct Pipeline {
     line: Box<Bytes<LINE_BYTES>>,
     sequence: u64,
     stats: Stats,
+    provider: Provider,
+    /// While two providers run.
+    overlap: Option<Overlap>,
+    /// While somebody watches.
+    watch: Option<Box<Watch>>,
+    /// Processes that the kernel part is to leave out from now on, or no longer.
+    newly_excluded: heapless::Vec<(u32, bool), NEWLY_EXCLUDED>,
+    /// What the kernel part leaves out is in doubt.
+    exclusions_in_doubt: bool,
 }
 
 impl Pipeline {
@@ -39,6 +54,11 @@ impl Pipeline {
             event: Box::new(Event::new()),
             processes: Processes::new(monotonic_ns)?,
             filter,
+            provider: context.provider,
+            overlap: None,
+            watch: None,
+            newly_excluded: heapless::Vec::new(),
+            exclusions_in_doubt: false,
             batches: Class::ALL.map(|class| Box::new(Encoder::new(class, context.clone()))),
             if_lost: [0; 2],
             line: Box::new(Bytes::new()),
@@ -72,11 +92,19 @@ impl Pipeline {
                 cpu: u16::try_from(cpu).ok(),
                 count: 1,
             }),
-            Ok(Decoded::Relocation(to)) => self.processes.relocate(to, &mut self.event),
+            Ok(Decoded::Relocation(to)) => {
+                self.processes.relocate(to, &mut self.event);
+                // Its program is not certain any more.
+                if to != Relocation::Directory {
+                    self.note_excluded(false);
+                }
+            }
             Ok(Decoded::Event) if self.processes.is_told_twice(&self.event) => {}
+            Ok(Decoded::Event) if self.is_repeated(Provider::Ebpf) => {}
             Ok(Decoded::Event) => {
+                let with = self.processes.excluded_with(self.event.pid);
                 self.processes.enrich(&mut self.event);
-                self.pass(output);
+                self.pass(with, output);
             }
         }
     }
@@ -85,9 +113,19 @@ impl Pipeline {
     pub fn message(&mut self, message: &Message, output: &mut impl Output) {
         self.event.clear();
         match message.tell(&mut self.event) {
+            // The end of a thread may be that of its process: that is known afterwards.
+            Told::Event if self.event.action == Action::Exit => {
+                let with = self.processes.excluded_with(self.event.pid);
+                if self.processes.complete(&mut self.event) && !self.is_repeated(Provider::Netlink)
+                {
+                    self.pass(with, output);
+                }
+            }
+            Told::Event if self.is_repeated(Provider::Netlink) => {}
             Told::Event => {
+                let with = self.processes.excluded_with(self.event.pid);
                 if self.processes.complete(&mut self.event) {
-                    self.pass(output);
+                    self.pass(with, output);
                 }
             }
             Told::Change(change) => self.processes.change(change, &self.event),
@@ -95,13 +133,43 @@ impl Pipeline {
         }
     }
 
-    /// An event that is complete.
-    fn pass(&mut self, output: &mut impl Output) {
+    fn is_repeated(&mut self, by: Provider) -> bool {
+        self.overlap.as_mut().is_some_and(|overlap| overlap.is_repeated(by, &self.event))
+    }
+
+    /// An event that is complete. `with`: the exclusion that its process descended from before
+    /// it, which counts for an end; a child's parent is known after its fork only.
+    fn pass(&mut self, with: Option<RuleId>, output: &mut impl Output) {
+        let pid = self.event.pid;
+        self.event.excluded_ancestor = match self.event.action {
+            Action::Fork => self.processes.excluded_with(pid),
+            _ => with,
+        };
         self.stats.totals.received += 1;
-        if self.filter.excluded_by(&self.event).is_some() {
-            self.stats.totals.excluded += 1;
-        } else {
-            self.write(output);
+        if let Some(watch) = &mut self.watch {
+            watch.note(&self.event);
+        }
+        let Some(id) = self.filter.excluded_by(&self.event) else { return self.write(output) };
+        self.stats.totals.excluded += 1;
+        if let Some(watch) = &mut self.watch {
+            watch.note_excluded();
+        }
+        let Some(rule) = self.filter.rule(id).filter(|rule| rule.kind == RuleKind::Process) else {
+            return;
+        };
+        if rule.children {
+            self.processes.exclude_children(pid, id);
+        }
+        if self.event.action != Action::Exit {
+            self.note_excluded(true);
+        }
+    }
+
+    fn note_excluded(&mut self, excluded: bool) {
+        let noted = (self.event.pid, excluded);
+        if self.newly_excluded.last() != Some(&noted) && self.newly_excluded.push(noted).is_err() {
+            // Who is not excluded any more has to be told.
+            self.exclusions_in_doubt |= !excluded;
         }
     }
 
@@ -111,8 +179,12 @@ impl Pipeline {
         use LossPlace::{Connector, Malformed, ProgramSkipped, RingFull, RingOutput};
         match (loss.place, loss.class) {
             _ if loss.count == 0 => {}
-            (ProgramSkipped | Connector, _)
-            | (RingFull | RingOutput | Malformed, Some(Class::Priority)) => {
+            (ProgramSkipped, _) => {
+                // Perhaps one that would have ended an exclusion in the kernel.
+                self.exclusions_in_doubt = true;
+                self.processes.forget();
+            }
+            (Connector, _) | (RingFull | RingOutput | Malformed, Some(Class::Priority)) => {
                 self.processes.forget();
             }
             (RingFull | RingOutput | Malformed, _) => self.processes.forget_places(),

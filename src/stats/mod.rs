@@ -23,6 +23,8 @@ pub struct Totals {
 pub struct Stats {
     /// Totals since the start.
     pub totals: Totals,
+    /// Of those lost, on the way to the receiver.
+    pub shed: u64,
     unreported: FnvIndexMap<(LossPlace, Option<Class>, Option<u16>), u64, LOSS_KEYS>,
 }
 
@@ -33,6 +35,9 @@ impl Stats {
             return;
         }
         self.totals.lost = self.totals.lost.saturating_add(loss.events());
+        if matches!(loss.place, LossPlace::SyslogQueue | LossPlace::SyslogRefused) {
+            self.shed = self.shed.saturating_add(loss.count);
+        }
         let key = (loss.place, loss.class, loss.cpu);
         match self.unreported.get_mut(&key) {
             Some(count) => *count = count.saturating_add(loss.count),

@@ -1,34 +1,26 @@
 //! What a sensor that has started says of itself.
 
 use crate::explain::{self, connector};
+use crate::health::Issue;
 use crate::say::{say, warn};
-use crate::sensor::{Fallback, Source};
+use crate::sensor::{Fallback, Providers};
 use crate::sink::Target;
 use crate::source::ebpf::Ebpf;
 
 /// Says which provider runs, and what it cannot see.
-pub(super) fn announce(source: &Source, target: &Target) {
-    match source {
-        Source::Ebpf(ebpf) => announce_ebpf(ebpf, target),
-        Source::Netlink(_, fallback) => {
-            match fallback {
-                Fallback::Disabled => warn(format_args!(
-                    "eBPF is disabled in the configuration \
-                     (features.ebpfSupplementaryEventProvider)"
-                )),
-                Fallback::Unsupported(refusal) => {
-                    warn(format_args!("eBPF is not run here: {refusal}; {}", refusal.remedy))
-                }
-                Fallback::Failed(error) => {
-                    explain::show_log(error);
-                    let advice = explain::advice(error, explain::Host::read());
-                    warn(format_args!("eBPF does not run: {error}; {advice}"));
-                }
-            }
-            warn(format_args!("{}", connector::UNSEEN));
-            say(format_args!("ready: netlink process connector, records go to {target}"));
-        }
+pub(super) fn announce(providers: &Providers, target: &Target) {
+    if let Some(ebpf) = providers.ebpf() {
+        return announce_ebpf(ebpf, target);
     }
+    if let Some(fallback) = providers.fallback() {
+        if let Fallback::Failed(error) = fallback {
+            explain::show_log(error);
+        }
+        let Issue { problem, remedy } = explain::fallback(fallback);
+        warn(format_args!("{problem}; {remedy}"));
+    }
+    warn(format_args!("{}", connector::UNSEEN));
+    say(format_args!("ready: netlink process connector, records go to {target}"));
 }
 
 fn announce_ebpf(ebpf: &Ebpf, target: &Target) {

@@ -125,6 +125,11 @@ impl Ebpf {
         let _ = self.unsent.read(each);
     }
 
+    /// Whether that asks nothing of the kernel: by bpf(2) it is a thousand calls.
+    pub fn unsent_is_mapped(&self) -> bool {
+        self.unsent.slots.is_mapped()
+    }
+
     /// The same by system call: its number, and how many more of it there are. What is no
     /// system call, a fork for one, is not among them.
     pub fn read_unsent_calls(&mut self, each: impl FnMut(u32, u64)) {

@@ -1,0 +1,104 @@
+//! Which processes execute what, for exclusions.
+
+use super::place::View;
+use super::{Process, Processes};
+use crate::event::RuleId;
+
+/// More generations than any process has.
+const GENERATIONS: usize = 64;
+
+impl Processes {
+    /// What a process executes, as far as is known.
+    pub fn executable(&self, pid: u32) -> Option<&[u8]> {
+        Some(self.strings.get(self.table.get(&pid)?.executable?))
+    }
+
+    /// From when on it is certain what a process executes, in `CLOCK_MONOTONIC`. `None`: it is
+    /// not, or the process has another root directory, below which any file can be anywhere.
+    pub fn certain_since_ns(&self, pid: u32) -> Option<u64> {
+        let process = self.table.get(&pid)?;
+        process.executable_since_ns.filter(|_| process.place.view < View::OtherRoot)
+    }
+
+    /// Every process that is known, and what it executes.
+    pub fn executables(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let executable = |process: &Process| Some(self.strings.get(process.executable?));
+        self.table.iter().filter_map(move |(pid, process)| Some((*pid, executable(process)?)))
+    }
+
+    /// The exclusion that a process descends from.
+    pub fn excluded_with(&self, pid: u32) -> Option<RuleId> {
+        self.table.get(&pid)?.excluded_with
+    }
+
+    /// What a process starts from now on is excluded with it.
+    pub fn exclude_children(&mut self, pid: u32, rule: RuleId) {
+        if let Some(process) = self.table.get_mut(&pid) {
+            process.excluded_with = Some(rule);
+        }
+    }
+
+    /// Finds out anew whose children are excluded: those of the programs for which there is a
+    /// rule, and theirs.
+    pub fn mark_children(&mut self, rule: impl Fn(&[u8]) -> Option<RuleId>) {
+        let marked: Vec<(u32, Option<RuleId>)> = self
+            .table
+            .keys()
+            .map(|pid| {
+                let found = std::iter::successors(Some(*pid), |pid| self.table.get(pid)?.ppid)
+                    .take(GENERATIONS)
+                    .filter(|pid| self.certain_since_ns(*pid).is_some())
+                    .find_map(|pid| rule(self.executable(pid)?));
+                (*pid, found)
+            })
+            .collect();
+        for (pid, rule) in marked {
+            if let Some(process) = self.table.get_mut(&pid) {
+                process.excluded_with = rule;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Action, Event};
+
+    /// A fork of `parent` at a time, and the exec of `path` after it.
+    fn begin(processes: &mut Processes, parent: u32, pid: u32, path: &str, time_ns: u64) {
+        let mut event = Event::new();
+        (event.action, event.pid, event.tid) = (Action::Fork, pid, pid);
+        (event.ppid, event.time_ns, event.call_flags) = (Some(parent), time_ns, Some(0));
+        processes.enrich(&mut event);
+        let mut event = Event::new();
+        (event.action, event.pid, event.tid) = (Action::Exec, pid, pid);
+        (event.time_ns, event.ret) = (time_ns + 1, Some(0));
+        event.path.extend_from_slice(path.as_bytes()).unwrap();
+        processes.enrich(&mut event);
+    }
+
+    #[test]
+    fn descendants_of_an_excluded_program_are_found() {
+        const FIRST: u32 = 5_000_000;
+        let mut processes = Processes::new(|| 1).unwrap();
+        let own = std::process::id();
+        begin(&mut processes, own, FIRST, "/usr/bin/make", 1_000);
+        begin(&mut processes, FIRST, FIRST + 1, "/bin/sh", 2_000);
+        begin(&mut processes, FIRST + 1, FIRST + 2, "/usr/bin/cc", 3_000);
+        begin(&mut processes, own, FIRST + 3, "/bin/sh", 4_000);
+        assert_eq!(processes.executable(FIRST + 1), Some(&b"/bin/sh"[..]));
+        assert_eq!(processes.certain_since_ns(FIRST + 2), Some(3_001));
+        let of_make = |path: &[u8]| (path == b"/usr/bin/make").then_some(RuleId(7));
+        processes.mark_children(of_make);
+        let marked = |processes: &Processes, n| processes.excluded_with(FIRST + n);
+        for (n, expected) in [(0, Some(7)), (1, Some(7)), (2, Some(7)), (3, None)] {
+            assert_eq!(marked(&processes, n), expected.map(RuleId), "{n}");
+        }
+        // Who is made after that is one too, whatever it executes.
+        begin(&mut processes, FIRST + 2, FIRST + 4, "/usr/bin/ld", 5_000);
+        assert_eq!(marked(&processes, 4), Some(RuleId(7)));
+        processes.mark_children(|_| None);
+        assert_eq!(marked(&processes, 4), None);
+    }
+}

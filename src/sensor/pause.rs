@@ -1,0 +1,135 @@
+//! `mote pause`: eBPF is detached for the time of a command, whatever becomes of who asked.
+
+use std::time::{Duration, Instant};
+
+use super::pipeline::Asker;
+use super::{Fallback, Sensor, SensorError};
+use crate::control::server::{Asked, ClientId};
+use crate::control::{Refused, Reply};
+use crate::event::Resumption;
+use crate::exit;
+use crate::explain;
+use crate::say::{say, warn};
+
+/// A pause that is under way.
+pub struct Pausing {
+    client: ClientId,
+    asker: Asker,
+    until: Instant,
+    limit_s: u32,
+    /// The client was told that nothing of eBPF is attached any more.
+    told: bool,
+}
+
+impl Pausing {
+    /// What is said of it.
+    pub fn sentence(&self) -> String {
+        format!("eBPF is paused by process {}, for {} s at most", self.asker.pid, self.limit_s)
+    }
+}
+
+impl Sensor {
+    /// Begins to detach. The client is told when that is done.
+    pub(super) fn pause(&mut self, asked: &Asked, limit_s: u32) -> Result<(), SensorError> {
+        let refuse = |message: String, code| Reply::Refused(Refused { message, code });
+        if let Some(pause) = &self.pause {
+            let reply = refuse(
+                format!("{} already; wait until that ends, and try again", pause.sentence()),
+                exit::TEMPFAIL,
+            );
+            self.reply(asked.client, &reply, false);
+            return Ok(());
+        }
+        if limit_s == 0 {
+            let message = "the limit of a pause is one second at least".to_owned();
+            self.reply(asked.client, &refuse(message, exit::USAGE), false);
+            return Ok(());
+        }
+        match self.disable_ebpf(Fallback::Paused) {
+            Ok(()) => {}
+            Err(SensorError::NoProvider(_, error)) => {
+                let remedy = explain::connector::remedy(&error);
+                let reply = refuse(
+                    format!(
+                        "there is no pause, because processes could not be seen meanwhile: the \
+                         process connector does not run: {error}; {remedy}, or stop the sensor \
+                         for that time"
+                    ),
+                    exit::UNAVAILABLE,
+                );
+                self.reply(asked.client, &reply, false);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        let asker = Asker { pid: asked.pid, uid: asked.uid, gid: asked.gid };
+        let until = Instant::now() + Duration::from_secs(limit_s.into());
+        let pause = Pausing { client: asked.client, asker, until, limit_s, told: false };
+        say(format_args!("{}", pause.sentence()));
+        self.pause = Some(pause);
+        self.pipeline.write_pause(asker, limit_s, &mut self.sink);
+        self.beat();
+        Ok(())
+    }
+
+    /// Tells the client that it may begin, and ends a pause that nobody ends.
+    pub(super) fn look_after_pause(&mut self, now: Instant) -> Result<(), SensorError> {
+        let Some(pause) = &mut self.pause else { return Ok(()) };
+        let is_there = self.server.as_ref().is_some_and(|server| server.is_connected(pause.client));
+        if !is_there {
+            return self.resume(Resumption::Gone).map(|_| ());
+        }
+        if now >= pause.until {
+            return self.resume(Resumption::TimeLimit).map(|_| ());
+        }
+        if !pause.told && self.providers.is_detached() {
+            pause.told = true;
+            let client = pause.client;
+            self.reply(client, &Reply::Done(Vec::new()), true);
+        }
+        Ok(())
+    }
+
+    /// The client's command has ended.
+    pub(super) fn end_pause(&mut self, asked: &Asked) -> Result<(), SensorError> {
+        let reply = match &self.pause {
+            Some(pause) if pause.client == asked.client => self.resume(Resumption::Done)?,
+            _ => Reply::Done(vec![
+                "the pause had ended before the command: its time limit was reached".to_owned(),
+            ]),
+        };
+        self.reply(asked.client, &reply, false);
+        Ok(())
+    }
+
+    /// Attaches again, if eBPF is wanted.
+    fn resume(&mut self, why: Resumption) -> Result<Reply, SensorError> {
+        let Some(pause) = self.pause.take() else { return Ok(Reply::Done(Vec::new())) };
+        match why {
+            Resumption::Done => say(format_args!("the pause is over")),
+            Resumption::Gone => warn(format_args!(
+                "the pause is over, because process {}, which asked for it, is gone",
+                pause.asker.pid
+            )),
+            Resumption::TimeLimit => warn(format_args!(
+                "the pause is over, because it took longer than its limit of {} s; a command that \
+                 needs more is given it by --limit-seconds",
+                pause.limit_s
+            )),
+        }
+        self.pipeline.write_resume(why, &mut self.sink);
+        // If eBPF is not wanted any more it stays as it is, for another reason.
+        let problem = self.apply_provider()?;
+        Ok(match problem {
+            Ok(()) => Reply::Done(Vec::new()),
+            Err(issue) => {
+                let message = format!(
+                    "eBPF could not be attached again: {}; {}",
+                    issue.problem, issue.remedy
+                );
+                warn(format_args!("{message}"));
+                Reply::Refused(Refused { message, code: exit::UNAVAILABLE })
+            }
+        })
+    }
+}

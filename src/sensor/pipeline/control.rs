@@ -1,0 +1,168 @@
+//! What is asked of the pipeline beside events: a change of provider or of exclusions, a
+//! watch, records of the sensor's own.
+
+use super::{Class, Output, Pipeline, monotonic_ns};
+use crate::event::{Action, Heartbeat, Pause, Resumption, RuleId};
+use crate::filter::Filter;
+use crate::record::Provider;
+use crate::sensor::overlap::Overlap;
+use crate::sensor::watch::Watch;
+use crate::source::ebpf::Unsent;
+
+/// Who asked for a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// Its process.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
+
+impl Pipeline {
+    /// From now on events come from this provider: a batch has one.
+    pub fn set_provider(&mut self, provider: Provider, output: &mut impl Output) {
+        if self.provider == provider {
+            return;
+        }
+        Class::ALL.into_iter().for_each(|class| self.finish(class, output));
+        self.batches.iter_mut().for_each(|batch| batch.set_provider(provider));
+        self.provider = provider;
+    }
+
+    /// Two providers run from now on.
+    pub fn begin_overlap(&mut self) {
+        self.overlap = Some(Overlap::new());
+    }
+
+    /// One does again.
+    pub fn end_overlap(&mut self) {
+        self.overlap = None;
+    }
+
+    /// Forgets what is known of processes, and looks at those that live.
+    pub fn learn_anew(&mut self) {
+        self.processes.forget();
+        self.processes.scan();
+        self.mark_children();
+    }
+
+    /// What is to be excluded, and how often it was.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Other exclusions. Rules that stay keep their counts.
+    pub fn set_filter(&mut self, mut filter: Filter) {
+        filter.keep_hits(&self.filter);
+        self.filter = filter;
+        self.mark_children();
+    }
+
+    fn mark_children(&mut self) {
+        let filter = &self.filter;
+        let rule = |path: &[u8]| -> Option<RuleId> {
+            let (rule, children) = filter.process_rule(path)?;
+            children.then_some(rule)
+        };
+        self.processes.mark_children(rule);
+    }
+
+    /// The processes that are excluded, for the kernel part, and from when on that is certain
+    /// (`CLOCK_MONOTONIC`).
+    pub fn excluded_processes(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.processes.executables().filter_map(|(pid, path)| {
+            let excluded = self.filter.process_rule(path).is_some()
+                || self.processes.excluded_with(pid).is_some();
+            Some((pid, self.processes.certain_since_ns(pid)?)).filter(|_| excluded)
+        })
+    }
+
+    /// Processes that the kernel part is to leave out since the last call, and from when on
+    /// that is certain; or that it is to leave out no longer (`None`).
+    pub fn take_excluded(&mut self, mut each: impl FnMut(u32, Option<u64>)) {
+        for (pid, excluded) in core::mem::take(&mut self.newly_excluded) {
+            match self.processes.certain_since_ns(pid) {
+                Some(since_ns) if excluded => each(pid, Some(since_ns)),
+                Some(_) | None if excluded => {}
+                _ => each(pid, None),
+            }
+        }
+    }
+
+    /// Events that found no room on the way to the receiver.
+    pub fn shed(&self) -> u64 {
+        self.stats.shed
+    }
+
+    /// Whether the kernel part is to leave out nobody, until it is told anew.
+    pub fn take_exclusions_in_doubt(&mut self) -> bool {
+        core::mem::take(&mut self.exclusions_in_doubt)
+    }
+
+    /// Events of a process that the kernel part did not send.
+    pub fn count_unsent(&mut self, unsent: Unsent) {
+        let Unsent { pid, excluded, lost } = unsent;
+        let executable = pid.and_then(|pid| self.processes.executable(pid));
+        let own = executable.and_then(|path| self.filter.process_rule(path)).map(|(id, _)| id);
+        let rule = own.or_else(|| self.processes.excluded_with(pid?));
+        self.stats.totals.received += excluded;
+        self.stats.totals.excluded += excluded;
+        if let Some(rule) = rule {
+            self.filter.count(rule, excluded);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.note_unsent(executable, excluded, lost);
+        }
+    }
+
+    /// The same by system call.
+    pub fn count_unsent_calls(&mut self, number: u32, count: u64) {
+        if let Some(watch) = &mut self.watch {
+            watch.note_calls(number, count);
+        }
+    }
+
+    /// Begins to count what causes events.
+    pub fn begin_watch(&mut self) {
+        self.watch = Some(Box::new(Watch::new()));
+    }
+
+    /// Ends that.
+    pub fn end_watch(&mut self) -> Option<Box<Watch>> {
+        self.watch.take()
+    }
+
+    /// Says that the sensor lives.
+    pub fn write_heartbeat(&mut self, heartbeat: Heartbeat, output: &mut impl Output) {
+        self.begin_own(Action::Heartbeat);
+        self.event.heartbeat = Some(heartbeat);
+        self.write(output);
+    }
+
+    /// Says that eBPF is detached.
+    pub fn write_pause(&mut self, asker: Asker, limit_s: u32, output: &mut impl Output) {
+        self.begin_own(Action::Pause);
+        (self.event.pid, self.event.tid) = (asker.pid, asker.pid);
+        (self.event.uid, self.event.gid) = (asker.uid, asker.gid);
+        if let Some(path) = self.processes.executable(asker.pid) {
+            let _ = self.event.executable.extend_from_slice(path);
+        }
+        self.event.pause = Some(Pause { limit_s });
+        self.write(output);
+    }
+
+    /// Says that it is attached again.
+    pub fn write_resume(&mut self, why: Resumption, output: &mut impl Output) {
+        self.begin_own(Action::Resume);
+        self.event.resumption = Some(why);
+        self.write(output);
+    }
+
+    fn begin_own(&mut self, action: Action) {
+        self.event.clear();
+        self.event.action = action;
+        self.event.time_ns = monotonic_ns();
+    }
+}

@@ -1,0 +1,409 @@
+//! The provider that runs, as the loop sees it; and two of them while one takes over from the
+//! other, so that no event is missed in between.
+
+use std::io;
+use std::time::{Duration, Instant, SystemTime};
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+
+use super::SensorError;
+use super::pipeline::{Output, Pipeline, monotonic_ns};
+use crate::host::distribution::Distribution;
+use crate::host::provider::{self, Choice, Facts, Failure, Reason, Wanted, choose};
+use crate::host::support::{Refusal, has_sap, support};
+use crate::limits::{MESSAGES_PER_TURN, RECORDS_PER_TURN};
+use crate::record::Provider;
+use crate::say::warn;
+use crate::source::ebpf::{self, Ebpf, Retiring, cpus};
+use crate::source::netlink::{self, Health, Netlink};
+
+/// What there is to wait for, whichever it is: all of it is drained.
+const SOURCE: Token = Token(2);
+
+/// Between the stamp of a record and its arrival in the ring: microseconds, unless the
+/// (virtual) CPU is taken away in between.
+const MERGE_SLACK_NS: u64 = 1_000_000;
+
+/// For how long both run: what is under way in the kernel when the new one begins is told by
+/// the old one.
+const OVERLAP: Duration = Duration::from_millis(2 * super::overlap::APART_NS / 1_000_000);
+
+/// The provider that runs.
+pub struct Providers {
+    ebpf: Option<Box<Ebpf>>,
+    netlink: Option<Box<Netlink>>,
+    /// Why it is not eBPF.
+    fallback: Option<Fallback>,
+    /// Programs that do nothing any more, and are detached one by one.
+    retiring: Option<Retiring>,
+    /// Until then the one that was there before runs too.
+    overlap_until: Option<Instant>,
+    since: SystemTime,
+}
+
+/// Why it is not eBPF.
+#[derive(Debug)]
+pub enum Fallback {
+    /// The configuration disables it.
+    Disabled,
+    /// It is not for this kernel.
+    Unsupported(Refusal),
+    /// It does not run.
+    Failed(ebpf::StartError),
+    /// It is detached for the time of a command.
+    Paused,
+}
+
+/// How much a turn found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// Nothing.
+    Idle,
+    /// All there was.
+    Busy,
+    /// As much as a turn takes; there is more.
+    Full,
+}
+
+/// eBPF, or why it is not.
+enum Started {
+    Ebpf(Box<Ebpf>),
+    Not(Fallback),
+}
+
+impl Providers {
+    /// Starts the provider that is to be started.
+    pub fn start(wanted: Wanted) -> Result<Providers, SensorError> {
+        let mut providers = Providers {
+            ebpf: None,
+            netlink: None,
+            fallback: None,
+            retiring: None,
+            overlap_until: None,
+            since: SystemTime::now(),
+        };
+        match start_ebpf(wanted)? {
+            Started::Ebpf(ebpf) => providers.ebpf = Some(ebpf),
+            Started::Not(fallback) => match Netlink::start(monotonic_ns()) {
+                Ok(netlink) => {
+                    providers.netlink = Some(Box::new(netlink));
+                    providers.fallback = Some(fallback);
+                }
+                Err(error) => return Err(SensorError::NoProvider(fallback, error)),
+            },
+        }
+        Ok(providers)
+    }
+
+    /// The one that runs, or is to.
+    pub fn active(&self) -> Provider {
+        if self.fallback.is_none() { Provider::Ebpf } else { Provider::Netlink }
+    }
+
+    /// Why it is not eBPF.
+    pub fn fallback(&self) -> Option<&Fallback> {
+        self.fallback.as_ref()
+    }
+
+    /// eBPF, if it runs.
+    pub fn ebpf(&self) -> Option<&Ebpf> {
+        self.ebpf.as_deref().filter(|_| self.fallback.is_none())
+    }
+
+    /// The same, for its exclusions.
+    pub fn ebpf_mut(&mut self) -> Option<&mut Ebpf> {
+        self.ebpf.as_deref_mut().filter(|_| self.fallback.is_none())
+    }
+
+    /// When it was started.
+    pub fn since(&self) -> SystemTime {
+        self.since
+    }
+
+    /// Whether nothing of eBPF is left in the kernel.
+    pub fn is_detached(&self) -> bool {
+        self.ebpf.is_none() && self.retiring.is_none()
+    }
+
+    /// Learns the processes that are there already.
+    pub fn scan(&self, pipeline: &mut Pipeline) {
+        match self.active() {
+            Provider::Ebpf => pipeline.scan_processes(),
+            Provider::Netlink => pipeline.scan_identities(),
+        }
+    }
+
+    /// Makes them wake the loop.
+    pub fn register(&self, registry: &Registry) -> Result<(), SensorError> {
+        if let Some(ebpf) = &self.ebpf {
+            ebpf.fds().try_for_each(|fd| register(registry, fd))?;
+        }
+        self.netlink.as_ref().map_or(Ok(()), |netlink| register(registry, netlink.fd()))
+    }
+
+    /// Lets eBPF take over, if it runs; why not otherwise. A change that is under way is
+    /// finished before.
+    pub fn enable_ebpf(
+        &mut self,
+        registry: &Registry,
+        pipeline: &mut Pipeline,
+        output: &mut impl Output,
+    ) -> Result<(), SensorError> {
+        if self.fallback.is_none() {
+            return Ok(());
+        }
+        self.end_overlap(pipeline, output)?;
+        pipeline.begin_overlap();
+        match start_ebpf(Wanted::Ebpf) {
+            Ok(Started::Ebpf(ebpf)) => {
+                self.ebpf = Some(ebpf);
+                self.fallback = None;
+            }
+            Ok(Started::Not(fallback)) => {
+                self.fallback = Some(fallback);
+                pipeline.end_overlap();
+                return Ok(());
+            }
+            // What it lacks now it may have later.
+            Err(SensorError::Ebpf(error)) => {
+                self.fallback = Some(Fallback::Failed(error));
+                pipeline.end_overlap();
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        self.overlap_until = Some(Instant::now() + OVERLAP);
+        self.since = SystemTime::now();
+        pipeline.set_provider(Provider::Ebpf, output);
+        // What the process connector told of processes lacks their directories.
+        pipeline.learn_anew();
+        self.register(registry)
+    }
+
+    /// Lets the process connector take over, for this reason. If it does not run, eBPF goes on.
+    pub fn disable_ebpf(
+        &mut self,
+        why: Fallback,
+        registry: &Registry,
+        pipeline: &mut Pipeline,
+        output: &mut impl Output,
+    ) -> Result<(), SensorError> {
+        if self.fallback.is_some() {
+            self.fallback = Some(why);
+            return Ok(());
+        }
+        self.end_overlap(pipeline, output)?;
+        pipeline.begin_overlap();
+        let netlink = match Netlink::start(monotonic_ns()) {
+            Ok(netlink) => netlink,
+            Err(error) => {
+                pipeline.end_overlap();
+                return Err(SensorError::NoProvider(why, error));
+            }
+        };
+        self.netlink = Some(Box::new(netlink));
+        self.fallback = Some(why);
+        self.overlap_until = Some(Instant::now() + OVERLAP);
+        self.since = SystemTime::now();
+        pipeline.set_provider(Provider::Netlink, output);
+        pipeline.scan_identities();
+        self.register(registry)
+    }
+
+    /// Goes on with a change of providers, in small steps: whether there is more to do.
+    pub fn advance(
+        &mut self,
+        now: Instant,
+        pipeline: &mut Pipeline,
+        output: &mut impl Output,
+    ) -> Result<bool, SensorError> {
+        if self.overlap_until.is_some_and(|until| now >= until) {
+            self.end_overlap(pipeline, output)?;
+        }
+        // A step waits for every CPU (`tracepoint_synchronize_unregister`), some 60 ms.
+        if let Some(retiring) = &mut self.retiring
+            && !retiring.step()
+        {
+            self.retiring = None;
+        }
+        Ok(self.overlap_until.is_some() || self.retiring.is_some())
+    }
+
+    /// The old one hands out what it has, and ends.
+    fn end_overlap(
+        &mut self,
+        pipeline: &mut Pipeline,
+        output: &mut impl Output,
+    ) -> Result<(), SensorError> {
+        if self.overlap_until.take().is_none() {
+            return Ok(());
+        }
+        let end_ns = Some(monotonic_ns());
+        while self.drain(end_ns, pipeline, output)? != Turn::Idle {}
+        match self.active() {
+            Provider::Ebpf => self.netlink = None,
+            Provider::Netlink => {
+                self.read_losses(pipeline);
+                // One that still goes on is finished here.
+                self.retiring = self.ebpf.take().map(|ebpf| ebpf.retire());
+            }
+        }
+        pipeline.end_overlap();
+        Ok(())
+    }
+
+    /// Takes what there is, up to a turn's budget: all of what was before `end_ns`, or, as
+    /// long as there is no end, what needs not wait for something older.
+    pub fn drain(
+        &mut self,
+        end_ns: Option<u64>,
+        pipeline: &mut Pipeline,
+        output: &mut impl Output,
+    ) -> Result<Turn, SensorError> {
+        let now_ns = monotonic_ns();
+        let mut turn = Turn::Idle;
+        // First eBPF: of an event that both tell, it tells more.
+        if let Some(ebpf) = &mut self.ebpf {
+            pipeline.set_provider(Provider::Ebpf, output);
+            let horizon_ns = end_ns.unwrap_or(now_ns.saturating_sub(MERGE_SLACK_NS));
+            ebpf.refresh(|loss| pipeline.lose(loss));
+            // Before the end of a process is read, since who it was is forgotten then.
+            if ebpf.unsent_is_mapped() {
+                ebpf.read_unsent(|unsent| pipeline.count_unsent(unsent));
+            }
+            let taken = ebpf.drain(horizon_ns, RECORDS_PER_TURN, |taken| match taken {
+                ebpf::Taken::Record { class, cpu, record } => {
+                    pipeline.record(class, cpu, record, output);
+                }
+                ebpf::Taken::Loss(loss) => pipeline.lose(loss),
+            });
+            pipeline.take_excluded(|pid, excluded| match excluded {
+                Some(known_ns) => {
+                    ebpf.exclude(pid, known_ns);
+                }
+                None => ebpf.include(pid),
+            });
+            turn = turn.max(Turn::of(taken, RECORDS_PER_TURN));
+        }
+        if let Some(netlink) = &mut self.netlink {
+            pipeline.set_provider(Provider::Netlink, output);
+            let end_ns = end_ns.unwrap_or(u64::MAX);
+            let taken = netlink.drain(now_ns, end_ns, MESSAGES_PER_TURN, |taken| match taken {
+                netlink::Taken::Message(message) => pipeline.message(message, output),
+                netlink::Taken::Loss(loss) => pipeline.lose(loss),
+            });
+            let failed = |error| SensorError::Os("receive from the process connector", error);
+            turn = turn.max(Turn::of(taken.map_err(failed)?, MESSAGES_PER_TURN));
+        }
+        pipeline.set_provider(self.active(), output);
+        Ok(turn)
+    }
+
+    /// Reads what the kernel counted as lost elsewhere, or excluded.
+    pub fn read_losses(&mut self, pipeline: &mut Pipeline) {
+        if let Some(ebpf) = &mut self.ebpf {
+            ebpf.read_skipped(|loss| pipeline.lose(loss));
+            ebpf.read_unsent(|unsent| pipeline.count_unsent(unsent));
+            ebpf.read_unsent_calls(|number, count| pipeline.count_unsent_calls(number, count));
+        }
+        // What is counted comes with the next drain.
+        if let Some(netlink) = &mut self.netlink {
+            netlink.count_overrun();
+        }
+    }
+
+    /// Looks whether events of all CPUs still come, and does what is needed. What fails is
+    /// tried again the next time.
+    pub fn look_after(
+        &mut self,
+        registry: &Registry,
+        pipeline: &mut Pipeline,
+        output: &mut impl Output,
+    ) -> Result<(), SensorError> {
+        if self.ebpf.is_some() {
+            self.look_after_rings(registry, pipeline, output)?;
+        }
+        let Some(netlink) = &mut self.netlink else { return Ok(()) };
+        let now_ns = monotonic_ns();
+        let health = netlink.look_after(now_ns).map_err(SensorError::Netlink);
+        if let Ok(Health::Well) = health {
+            return Ok(());
+        }
+        // It has another socket, whether that hears or not.
+        self.register(registry)?;
+        if let Health::Renewed(heard_ns) = health? {
+            let seconds = now_ns.saturating_sub(heard_ns) / 1_000_000_000;
+            warn(format_args!(
+                "the process connector had stopped to send and was asked again: events of the \
+                 last {seconds} seconds may be missing"
+            ));
+        }
+        Ok(())
+    }
+
+    fn look_after_rings(
+        &mut self,
+        registry: &Registry,
+        pipeline: &mut Pipeline,
+        output: &mut impl Output,
+    ) -> Result<(), SensorError> {
+        let Ok(online) = cpus::online() else { return Ok(()) };
+        if self.ebpf.as_ref().is_none_or(|ebpf| !ebpf.lacks_cpus(&online)) {
+            return Ok(());
+        }
+        // Rings of CPUs that went offline are closed: what is in them is read before.
+        let end_ns = Some(monotonic_ns());
+        while self.drain(end_ns, pipeline, output)? != Turn::Idle {}
+        let Some(ebpf) = &mut self.ebpf else { return Ok(()) };
+        let changed = ebpf.sync_cpus(&online).map_err(SensorError::Ebpf);
+        changed.and(self.register(registry))
+    }
+}
+
+impl Turn {
+    fn of(taken: usize, budget: usize) -> Turn {
+        match taken {
+            0 => Turn::Idle,
+            _ if taken == budget => Turn::Full,
+            _ => Turn::Busy,
+        }
+    }
+}
+
+fn start_ebpf(wanted: Wanted) -> Result<Started, SensorError> {
+    let distribution = Distribution::read();
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let refusal = support(&distribution, &release, has_sap()).refusal(&distribution, &release);
+    let facts = |ebpf| Facts { wanted, supported: refusal.is_none(), ebpf };
+    let fallback = match (choose(facts(provider::Ebpf::Untried)), refusal.clone()) {
+        (Choice::Netlink(Reason::Unsupported), Some(refusal)) => Fallback::Unsupported(refusal),
+        (Choice::Netlink(_) | Choice::Nothing, _) => Fallback::Disabled,
+        (Choice::Ebpf, _) => match Ebpf::start() {
+            Ok(ebpf) => return Ok(Started::Ebpf(Box::new(ebpf))),
+            Err(error) => match choose(facts(provider::Ebpf::Failed(failure(&error)))) {
+                Choice::Netlink(_) => Fallback::Failed(error),
+                Choice::Ebpf | Choice::Nothing => return Err(SensorError::Ebpf(error)),
+            },
+        },
+    };
+    Ok(Started::Not(fallback))
+}
+
+fn register(registry: &Registry, fd: i32) -> Result<(), SensorError> {
+    match registry.register(&mut SourceFd(&fd), SOURCE, Interest::READABLE) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(SensorError::Os("wait for events (epoll)", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn failure(error: &ebpf::StartError) -> Failure {
+    match error.errno() {
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Failure::Shortage,
+        Some(libc::EPERM | libc::EACCES) if !rustix::process::geteuid().is_root() => Failure::User,
+        _ => Failure::Host,
+    }
+}

@@ -1,0 +1,144 @@
+//! How the sensor is.
+
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use super::{Fallback, Sensor};
+use crate::event::Heartbeat;
+use crate::explain;
+use crate::health::{Health, Issue};
+use crate::host::ksplice::Ksplice;
+use crate::host::provider::Wanted;
+use crate::record::Provider;
+use crate::say;
+use crate::sink::State;
+
+/// For how long a loss is a problem of now.
+const LOSS_MATTERS: Duration = Duration::from_secs(600);
+
+impl Sensor {
+    pub(super) fn heartbeat(&self) -> Heartbeat {
+        let totals = self.pipeline.totals();
+        Heartbeat {
+            ebpf: self.providers.active() == Provider::Ebpf,
+            received: totals.received,
+            excluded: totals.excluded,
+            lost: totals.lost,
+            sent: self.sink.sent_events(),
+        }
+    }
+
+    /// Everything that `mote health` tells.
+    pub(super) fn health(&self) -> Health {
+        let totals = self.pipeline.totals();
+        let ebpf = self.providers.ebpf();
+        let reason = self.providers.fallback().map(explain::fallback);
+        let health_issues = self.issues();
+        let status = match self.sink.state() {
+            State::Ready => "ready".to_owned(),
+            State::Connecting => "connecting".to_owned(),
+            State::Closed => "closed".to_owned(),
+            State::Down(error) => std::io::Error::from(error).to_string(),
+        };
+        let managed = self
+            .settings
+            .config
+            .provider_managed
+            .then(|| vec!["ebpf_supplementary_event_provider".to_owned()]);
+        Health {
+            healthy: health_issues.is_empty(),
+            health_issues,
+            app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            log_level: say::level().name().to_owned(),
+            supplementary_events_subsystem: self.providers.active().name().to_owned(),
+            ebpf_status: ebpf.is_some(),
+            ebpf_reason: reason.map_or(String::new(), |issue| issue.problem),
+            ebpf_supplementary_event_provider: match self.settings.wanted() {
+                Wanted::Ebpf => "enabled",
+                Wanted::Netlink => "disabled",
+            }
+            .to_owned(),
+            events_received: totals.received,
+            events_excluded: totals.excluded,
+            events_lost: totals.lost,
+            records_sent: self.sink.sent_events(),
+            records_shed: self.pipeline.shed(),
+            hooks_attached: ebpf.map_or(0, |ebpf| ebpf.attached() as u64),
+            hooks_missing: ebpf.map_or(Vec::new(), |ebpf| ebpf.missing().to_vec()),
+            exclusions: self.pipeline.filter().rules().count() as u64,
+            syslog_receiver: self.target.to_string(),
+            syslog_status: status,
+            kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+            distribution: self.distribution.title(),
+            uptime: self.started.elapsed().as_secs(),
+            provider_since: self
+                .providers
+                .since()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+            rss_kib: rss_kib().unwrap_or(0),
+            managed: managed.unwrap_or_default(),
+        }
+    }
+
+    fn issues(&self) -> Vec<Issue> {
+        let mut issues = self.settings.issues.clone();
+        issues.extend(self.settings.config.problems.iter().map(|problem| Issue {
+            problem: problem.clone(),
+            remedy: "see mote exclusion list".to_owned(),
+        }));
+        if let Some(pause) = &self.pause {
+            issues.push(Issue {
+                problem: format!("{}: files and connections are not seen", pause.sentence()),
+                remedy: "wait until its command has ended".to_owned(),
+            });
+        }
+        match self.providers.fallback() {
+            // As it was asked for.
+            None | Some(Fallback::Disabled | Fallback::Paused) => {}
+            Some(fallback) => issues.push(explain::fallback(fallback)),
+        }
+        if let Some(problem) = self.source_lacking.said() {
+            issues.push(Issue {
+                problem: problem.to_owned(),
+                remedy: "it is tried again every second; if it stays, start the sensor again"
+                    .to_owned(),
+            });
+        }
+        if let State::Down(error) = self.sink.state() {
+            issues.push(Issue {
+                problem: format!(
+                    "records cannot be delivered to {} ({})",
+                    self.target,
+                    std::io::Error::from(error)
+                ),
+                remedy: "start the syslog daemon, or look at the way to it".to_owned(),
+            });
+        }
+        if self.lost_at.is_some_and(|at| Instant::now() < at + LOSS_MATTERS) {
+            issues.push(Issue {
+                problem: format!(
+                    "events were lost in the last ten minutes, {} since the start",
+                    self.lost
+                ),
+                remedy: "see the loss events for where; exclude what floods (mote diagnostic \
+                         ebpf-statistics tells what it is), or make the receiver faster"
+                    .to_owned(),
+            });
+        }
+        let advice = Ksplice::read().advice(&self.distribution);
+        if let Some(advice) = advice.filter(|advice| advice.is_known_to_hang) {
+            issues.push(Issue {
+                problem: advice.sentence.to_owned(),
+                remedy: advice.cron_line.to_owned(),
+            });
+        }
+        issues
+    }
+}
+
+/// `VmRSS` of proc_pid_status(5).
+fn rss_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}

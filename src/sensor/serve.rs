@@ -1,0 +1,280 @@
+//! What is asked through the control socket, and the answers.
+
+use std::time::{Duration, Instant};
+
+use mio::Token;
+
+use super::{Sensor, SensorError, Watching};
+use crate::config::{Local, LocalError, MergePolicy};
+use crate::control::server::{Asked, ClientId};
+use crate::control::{
+    AttachedProgram, Diagnostic, Explained, Kind, ListedExclusion, Refused, Reply, Request, Switch,
+};
+use crate::exit;
+use crate::filter::{Origin, RuleKind, Subject};
+use crate::host::provider::Wanted;
+use crate::limits::{STATISTICS_SECONDS, STATISTICS_TOP};
+use crate::say;
+
+impl From<Kind> for RuleKind {
+    fn from(kind: Kind) -> RuleKind {
+        match kind {
+            Kind::File => RuleKind::File,
+            Kind::Folder => RuleKind::Folder,
+            Kind::Process => RuleKind::Process,
+        }
+    }
+}
+
+impl From<RuleKind> for Kind {
+    fn from(kind: RuleKind) -> Kind {
+        match kind {
+            RuleKind::File => Kind::File,
+            RuleKind::Folder => Kind::Folder,
+            RuleKind::Process => Kind::Process,
+        }
+    }
+}
+
+fn refused(message: String, code: u8) -> Reply {
+    Reply::Refused(Refused { message, code })
+}
+
+impl Sensor {
+    /// Acts on readiness of the socket or of a client.
+    pub(super) fn serve(&mut self, token: Token) -> Result<(), SensorError> {
+        let Some(server) = &mut self.server else { return Ok(()) };
+        match server.ready(self.poll.registry(), token) {
+            Some(asked) => self.answer(asked),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn reply(&mut self, client: ClientId, reply: &Reply, stays: bool) {
+        if let Some(server) = &mut self.server {
+            server.reply(self.poll.registry(), client, reply, stays);
+        }
+    }
+
+    fn answer(&mut self, asked: Asked) -> Result<(), SensorError> {
+        say::debug(format_args!("process {} asks: {:?}", asked.pid, asked.request));
+        let reply = match &asked.request {
+            Request::Health {} => Reply::Health(Box::new(self.health())),
+            Request::Provider { value } => self.set_provider(*value)?,
+            Request::ExclusionAdd { kind, path, children } => {
+                self.add_exclusion((*kind).into(), path, *children)
+            }
+            Request::ExclusionRemove { kind, path } => self.remove_exclusion((*kind).into(), path),
+            Request::ExclusionList {} => Reply::Exclusions(self.exclusions()),
+            Request::ExclusionTest { path, process } => self.explain_exclusion(path, *process),
+            Request::Diagnostic {} => Reply::Diagnostic(Box::new(self.diagnostic())),
+            Request::Statistics { seconds, top } => {
+                match self.begin_watch(&asked, *seconds, *top) {
+                    Some(reply) => reply,
+                    None => return Ok(()),
+                }
+            }
+            Request::Pause { limit_seconds } => return self.pause(&asked, *limit_seconds),
+            Request::Resume {} => return self.end_pause(&asked),
+        };
+        self.reply(asked.client, &reply, false);
+        Ok(())
+    }
+
+    /// Keeps local settings, or says why not.
+    fn keep(&mut self, local: Local) -> Result<(), Reply> {
+        self.settings.set_local(local).map_err(|error| {
+            let path = self.settings.local_path();
+            let message = format!(
+                "nothing was changed: {} could not be written ({error}); make room or name \
+                 another directory with --state-dir",
+                path.display()
+            );
+            refused(message, exit::IOERR)
+        })
+    }
+
+    fn set_provider(&mut self, value: Switch) -> Result<Reply, SensorError> {
+        if self.settings.config.provider_managed {
+            let message = format!(
+                "the provider is set by the managed configuration, which wins; change \
+                 features.ebpfSupplementaryEventProvider in {}",
+                self.settings.managed_path().display()
+            );
+            return Ok(refused(message, exit::CONFIG));
+        }
+        let before = self.settings.local.clone();
+        let wanted = match value {
+            Switch::Enabled => Wanted::Ebpf,
+            Switch::Disabled => Wanted::Netlink,
+        };
+        if let Err(reply) = self.keep(Local { provider: Some(wanted), ..before.clone() }) {
+            return Ok(reply);
+        }
+        if let Some(pause) = &self.pause {
+            let note = format!("{}; this takes effect when that ends", pause.sentence());
+            return Ok(Reply::Done(vec![note]));
+        }
+        match self.apply_provider()? {
+            Ok(()) => Ok(Reply::Done(Vec::new())),
+            // It is wanted, and tried again at the next start.
+            Err(issue) if value == Switch::Enabled => Ok(Reply::Done(vec![format!(
+                "the process connector goes on: {}; {}",
+                issue.problem, issue.remedy
+            )])),
+            Err(issue) => {
+                let message = format!("{}; {}", issue.problem, issue.remedy);
+                Ok(match self.keep(before) {
+                    Ok(()) => refused(message, exit::UNAVAILABLE),
+                    Err(reply) => reply,
+                })
+            }
+        }
+    }
+
+    /// Why local exclusions cannot be changed.
+    fn only_managed(&self) -> Option<Reply> {
+        (self.settings.config.merge_policy == MergePolicy::AdminOnly).then(|| {
+            let message = format!(
+                "local exclusions are not used, because the managed configuration has mergePolicy \
+                 admin_only; change exclusionSettings in {}",
+                self.settings.managed_path().display()
+            );
+            refused(message, exit::CONFIG)
+        })
+    }
+
+    fn add_exclusion(&mut self, kind: RuleKind, path: &str, children: bool) -> Reply {
+        if let Some(reply) = self.only_managed() {
+            return reply;
+        }
+        let mut local = self.settings.local.clone();
+        if let Err(error) = local.add_rule(kind, path, children) {
+            return refused(format!("{error}; {}", error.remedy()), exit::USAGE);
+        }
+        let problems = self.settings.config.problems.len();
+        let before = self.settings.local.clone();
+        if let Err(reply) = self.keep(local) {
+            return reply;
+        }
+        // Beside the managed ones it may be one too many.
+        if let Some(problem) = self.settings.config.problems.get(problems).cloned() {
+            return match self.keep(before) {
+                Ok(()) => refused(problem, exit::USAGE),
+                Err(reply) => reply,
+            };
+        }
+        self.apply_filter();
+        say::say(format_args!("{kind} exclusion added by command: {path:?}"));
+        Reply::Done(Vec::new())
+    }
+
+    fn remove_exclusion(&mut self, kind: RuleKind, path: &str) -> Reply {
+        let mut local = self.settings.local.clone();
+        if let Err(error) = local.remove_rule(kind, path) {
+            return refused(self.not_removed(kind, path, &error), exit::USAGE);
+        }
+        if let Err(reply) = self.keep(local) {
+            return reply;
+        }
+        self.apply_filter();
+        say::say(format_args!("{kind} exclusion removed by command: {path:?}"));
+        Reply::Done(Vec::new())
+    }
+
+    fn not_removed(&self, kind: RuleKind, path: &str, error: &LocalError) -> String {
+        let is_it =
+            |rule: &crate::filter::Rule| rule.kind == kind && *rule.path == *path.as_bytes();
+        let other = self.settings.config.filter.rules().find(|(rule, _)| is_it(rule));
+        match other.map(|(rule, _)| rule.origin) {
+            Some(Origin::Managed) => format!(
+                "the {kind} {path:?} is excluded by the managed configuration; remove it from {}",
+                self.settings.managed_path().display()
+            ),
+            Some(Origin::Default) => format!(
+                "the {kind} {path:?} is excluded by default on every host, and cannot be removed; \
+                 nothing can be hidden in it"
+            ),
+            _ => format!("{error}; {}", error.remedy()),
+        }
+    }
+
+    fn exclusions(&self) -> Vec<ListedExclusion> {
+        let listed = |(rule, hits): (&crate::filter::Rule, u64)| ListedExclusion {
+            kind: rule.kind.into(),
+            path: String::from_utf8_lossy(&rule.path).into_owned(),
+            origin: rule.origin.name().to_owned(),
+            children: rule.children,
+            hits,
+        };
+        self.pipeline.filter().rules().map(listed).collect()
+    }
+
+    fn explain_exclusion(&self, path: &str, process: bool) -> Reply {
+        let path = path.as_bytes();
+        let subject = if process { Subject::Process(path) } else { Subject::Path(path) };
+        let explanation = self.pipeline.filter().explain(subject);
+        Reply::Explanation(Explained {
+            excluded: explanation.rule.is_some(),
+            sentence: explanation.sentence,
+        })
+    }
+
+    /// `None`: the answer comes when the time is over.
+    fn begin_watch(&mut self, asked: &Asked, seconds: u32, top: u32) -> Option<Reply> {
+        if !(1..=STATISTICS_SECONDS).contains(&seconds) || !(1..=STATISTICS_TOP).contains(&top) {
+            let message = format!(
+                "statistics are watched for 1 to {STATISTICS_SECONDS} seconds, and 1 to \
+                 {STATISTICS_TOP} of each are told"
+            );
+            return Some(refused(message, exit::USAGE));
+        }
+        if let Some(watch) = &self.watch {
+            let message = format!(
+                "process {} watches already, for {} s; try again when that is over",
+                watch.pid, watch.seconds
+            );
+            return Some(refused(message, exit::TEMPFAIL));
+        }
+        // What was counted before is not of this watch.
+        self.providers.read_losses(&mut self.pipeline);
+        self.pipeline.begin_watch();
+        let began = Instant::now();
+        self.watch = Some(Watching { client: asked.client, pid: asked.pid, began, seconds, top });
+        None
+    }
+
+    /// Ends a watch whose time is over, or whose client is gone.
+    pub(super) fn look_after_watch(&mut self, now: Instant) {
+        let Some(watch) = &self.watch else { return };
+        let is_there = self.server.as_ref().is_some_and(|server| server.is_connected(watch.client));
+        if is_there && now < watch.began + Duration::from_secs(watch.seconds.into()) {
+            return;
+        }
+        let Some(Watching { client, seconds, top, .. }) = self.watch.take() else { return };
+        self.providers.read_losses(&mut self.pipeline);
+        if let Some(watch) = self.pipeline.end_watch() {
+            let statistics = watch.statistics(seconds, top as usize);
+            self.reply(client, &Reply::Statistics(statistics), false);
+        }
+    }
+
+    fn diagnostic(&self) -> Diagnostic {
+        let programs = self.providers.ebpf().into_iter().flat_map(|ebpf| ebpf.programs());
+        Diagnostic {
+            health: self.health(),
+            exclusions: self.exclusions(),
+            programs: programs
+                .map(|attached| AttachedProgram {
+                    hook: attached.hook.to_string(),
+                    program: attached.hook.program.to_owned(),
+                    id: attached.id.unwrap_or(0),
+                })
+                .collect(),
+            log: say::log(),
+            managed_file: self.settings.managed_path().display().to_string(),
+            local_file: self.settings.local_path().display().to_string(),
+            pid: std::process::id(),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The configuration of a running sensor: where it comes from, and how it changes.
+
+use std::path::{Path, PathBuf};
+
+use super::{Fallback, Sensor, SensorError};
+use crate::config::{Config, ConfigError, Fingerprint, Local, Managed, local};
+use crate::explain;
+use crate::filter::Filter;
+use crate::health::Issue;
+use crate::host::provider::Wanted;
+use crate::record::Provider;
+use crate::say::{say, warn};
+
+/// What the sensor is configured to do.
+pub struct Settings {
+    managed_path: PathBuf,
+    state_dir: PathBuf,
+    /// As it was when it was last read.
+    fingerprint: Fingerprint,
+    managed: Managed,
+    pub(super) local: Local,
+    /// What both make.
+    pub(super) config: Config,
+    /// What keeps the files from being used as they are now.
+    pub(super) issues: Vec<Issue>,
+}
+
+impl Settings {
+    /// Reads both files. One that is not there sets nothing, but a managed one that was `named`
+    /// has to be there at the start.
+    pub fn read(
+        managed_path: &Path,
+        state_dir: &Path,
+        named: bool,
+    ) -> Result<Settings, ConfigError> {
+        let fingerprint = Fingerprint::of(managed_path);
+        let managed =
+            if named { Managed::load(managed_path)? } else { read_managed(managed_path)? };
+        let (local, issues) = read_local(state_dir);
+        let config = Config::merge(&managed, &local);
+        Ok(Settings {
+            managed_path: managed_path.to_owned(),
+            state_dir: state_dir.to_owned(),
+            fingerprint,
+            managed,
+            local,
+            config,
+            issues,
+        })
+    }
+
+    /// The configuration that results.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What is wrong with the files.
+    pub fn issues(&self) -> &[Issue] {
+        &self.issues
+    }
+
+    pub(super) fn wanted(&self) -> Wanted {
+        self.config.provider
+    }
+
+    pub(super) fn filter(&self) -> Filter {
+        self.config.filter.clone()
+    }
+
+    pub(super) fn managed_path(&self) -> &Path {
+        &self.managed_path
+    }
+
+    pub(super) fn local_path(&self) -> PathBuf {
+        self.state_dir.join(local::FILE_NAME)
+    }
+
+    /// Whether the managed file is another one than was read.
+    pub(super) fn has_changed(&self) -> bool {
+        Fingerprint::of(&self.managed_path) != self.fingerprint
+    }
+
+    /// Reads the files again. One that cannot be used changes nothing.
+    fn read_again(&mut self) {
+        self.fingerprint = Fingerprint::of(&self.managed_path);
+        self.issues.clear();
+        match read_managed(&self.managed_path) {
+            Ok(managed) => self.managed = managed,
+            Err(error) => self.issues.push(Issue {
+                problem: format!(
+                    "the configuration {} is not valid, and the one before is kept: {error}",
+                    self.managed_path.display()
+                ),
+                remedy: error.remedy().to_owned(),
+            }),
+        }
+        self.config = Config::merge(&self.managed, &self.local);
+    }
+
+    /// Keeps other local settings, for good; the old ones stay if they cannot be written.
+    pub(super) fn set_local(&mut self, local: Local) -> std::io::Result<()> {
+        local.save(&self.state_dir)?;
+        self.local = local;
+        self.config = Config::merge(&self.managed, &self.local);
+        Ok(())
+    }
+}
+
+fn read_managed(path: &Path) -> Result<Managed, ConfigError> {
+    match Managed::load(path) {
+        Err(error) if error.is_absent() => Ok(Managed::default()),
+        result => result,
+    }
+}
+
+/// The sensor starts without what cannot be read: it is no better without a sensor.
+fn read_local(state_dir: &Path) -> (Local, Vec<Issue>) {
+    match Local::load(state_dir) {
+        Ok(local) => (local, Vec::new()),
+        Err(error) => {
+            let path = state_dir.join(local::FILE_NAME);
+            let issue = Issue {
+                problem: format!("the local settings {} cannot be used: {error}", path.display()),
+                remedy: format!("{}; or remove the file, and set them anew", error.remedy()),
+            };
+            (Local::default(), vec![issue])
+        }
+    }
+}
+
+impl Sensor {
+    /// Reads the configuration again, and does what it says.
+    pub(super) fn reload(&mut self) -> Result<(), SensorError> {
+        self.settings.read_again();
+        for issue in &self.settings.issues {
+            warn(format_args!("{}; {}", issue.problem, issue.remedy));
+        }
+        if self.settings.issues.is_empty() {
+            say(format_args!(
+                "the configuration was read again: {} exclusions",
+                self.settings.config.filter.rules().count()
+            ));
+        }
+        self.apply_filter();
+        if let Err(problem) = self.apply_provider()? {
+            warn(format_args!("{}; {}", problem.problem, problem.remedy));
+        }
+        Ok(())
+    }
+
+    /// Takes over the exclusions of the configuration.
+    pub(super) fn apply_filter(&mut self) {
+        self.pipeline.set_filter(self.settings.filter());
+        self.push_exclusions();
+    }
+
+    /// Takes over the provider of the configuration. The inner error: it does not run.
+    pub(super) fn apply_provider(&mut self) -> Result<Result<(), Issue>, SensorError> {
+        // It takes over when the pause ends.
+        if self.pause.is_some() {
+            return Ok(Ok(()));
+        }
+        let before = self.providers.active();
+        let result = match (self.settings.wanted(), self.providers.fallback()) {
+            (Wanted::Ebpf, None) | (Wanted::Netlink, Some(Fallback::Disabled)) => {
+                return Ok(Ok(()));
+            }
+            // What is not for this kernel is not tried again.
+            (Wanted::Ebpf, Some(Fallback::Unsupported(_))) => Ok(()),
+            (Wanted::Ebpf, Some(_)) => self.enable_ebpf(),
+            (Wanted::Netlink, _) => self.disable_ebpf(Fallback::Disabled),
+        };
+        match result {
+            Ok(()) => {}
+            Err(SensorError::NoProvider(_, error)) => {
+                let remedy = explain::connector::remedy(&error);
+                return Ok(Err(Issue {
+                    problem: format!(
+                        "eBPF goes on, because the process connector does not run: {error}"
+                    ),
+                    remedy: format!("{remedy}, or end the sensor"),
+                }));
+            }
+            Err(error) => return Err(error),
+        }
+        if self.providers.active() != before {
+            self.say_provider();
+            self.beat();
+        }
+        Ok(match self.providers.fallback() {
+            Some(fallback) if self.settings.wanted() == Wanted::Ebpf => {
+                Err(explain::fallback(fallback))
+            }
+            _ => Ok(()),
+        })
+    }
+
+    pub(super) fn enable_ebpf(&mut self) -> Result<(), SensorError> {
+        let registry = self.poll.registry();
+        self.providers.enable_ebpf(registry, &mut self.pipeline, &mut self.sink)?;
+        self.push_exclusions();
+        Ok(())
+    }
+
+    pub(super) fn disable_ebpf(&mut self, why: Fallback) -> Result<(), SensorError> {
+        let registry = self.poll.registry();
+        self.providers.disable_ebpf(why, registry, &mut self.pipeline, &mut self.sink)
+    }
+
+    pub(super) fn say_provider(&self) {
+        match (self.providers.active(), self.providers.fallback()) {
+            (Provider::Netlink, Some(fallback)) => say(format_args!(
+                "the netlink process connector runs now: {}",
+                explain::fallback(fallback).problem
+            )),
+            _ => say(format_args!(
+                "eBPF runs now: {} hooks attached",
+                self.providers.ebpf().map_or(0, |ebpf| ebpf.attached())
+            )),
+        }
+    }
+}
