@@ -42,9 +42,9 @@ test: build ## formatting, lints, unit, integration and live tests (live ones ne
 	@scripts/packages $(TEST_PACKAGES)
 	@scripts/test
 
-bench: build ## what the sensor costs: one rename loop with it off and on (root)
+bench: build ## what the sensor costs: one rename loop with it off and on (root); exclusions
 	@scripts/packages $(BENCH_PACKAGES)
-	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked --bench rename
+	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked --bench rename --bench filter
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
 	@scripts/packages $(BUILD_PACKAGES)

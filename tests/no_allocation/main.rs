@@ -7,6 +7,7 @@ mod common;
 mod ring_file;
 
 mod allocator;
+mod counting;
 mod netlink;
 mod pipeline;
 mod records;

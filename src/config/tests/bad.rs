@@ -67,7 +67,7 @@ const BAD_EXCLUSIONS: &[(&str, &str, &str)] = &[
     (r#"{"path":"/a"}"#, "exclusions[1] has no \"$type\"", "add \"$type\" to it"),
     (
         r#"{"$type":"excludedFolder","path":"/a"}"#,
-        "exclusions[1].$type is \"excludedFolder\", and \"excludedPath\" or \"excludedFileName\" or",
+        "exclusions[1].$type is \"excludedFolder\", and \"excludedPath\" or \"exclu",
         "write \"excludedPath\" or",
     ),
     (r#"{"$type":"excludedPath"}"#, "exclusions[1] has no \"path\"", "add \"path\" to it"),
