@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use argh::FromArgs;
+use mote::command::check::CheckCommand;
 use mote::command::config::ConfigCommand;
 use mote::command::decode::DecodeCommand;
 use mote::command::diagnostic::DiagnosticCommand;
@@ -31,6 +32,7 @@ enum Command {
     Diagnostic(DiagnosticCommand),
     Pause(PauseCommand),
     Decode(DecodeCommand),
+    Check(CheckCommand),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
             Command::Diagnostic(command) => command.run(),
             Command::Pause(command) => command.run(),
             Command::Decode(command) => command.run(),
+            Command::Check(command) => command.run(),
         },
         // --help is not an error.
         Err(early) if early.status.is_ok() => say::answer(&early.output),

@@ -103,6 +103,16 @@ pub fn without_list_of_cpus(command: &mut Command, own: UnshareFlags) {
     });
 }
 
+/// On a host whose root directory is `root` in this directory: the sensor looks at it as process 1
+/// has it.
+pub fn with_host_root(command: &mut Command, process_1: &Path) {
+    let process_1 = process_1.to_owned();
+    without(command, &[], move || {
+        private_mounts()?;
+        Ok(mount_bind(&process_1, "/proc/1")?)
+    });
+}
+
 /// On a system that says of itself what `file` says. The sensor looks at the host's root first,
 /// as process 1 has it: that is hidden.
 pub fn with_os_release(command: &mut Command, file: &Path) {

@@ -1,7 +1,9 @@
 //! One module per subcommand.
 
 mod asks;
+pub mod check;
 pub mod config;
+mod configuration;
 pub mod decode;
 pub mod diagnostic;
 pub mod exclusion;

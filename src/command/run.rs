@@ -2,17 +2,16 @@
 
 mod announce;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use argh::FromArgs;
 
-use crate::config::{self, ConfigError};
+use super::configuration;
 use crate::control::{RUNTIME_DIR, STATE_DIR};
-use crate::exit;
 use crate::explain::explain;
-use crate::say::{Level, keep_log, say, warn};
-use crate::sensor::{Sensor, Settings};
+use crate::say::{Level, keep_log, say};
+use crate::sensor::Sensor;
 use crate::sink::Target;
 use announce::announce;
 
@@ -48,7 +47,7 @@ impl RunCommand {
     /// Runs the sensor.
     pub fn run(self) -> ExitCode {
         keep_log(self.log_level);
-        let settings = match self.settings() {
+        let settings = match configuration::load(self.config.as_deref(), &self.state_dir) {
             Ok(settings) => settings,
             Err(code) => return code,
         };
@@ -58,18 +57,6 @@ impl RunCommand {
             rustix::system::uname().release().to_string_lossy(),
             settings.config().filter.rules().count()
         ));
-        if !settings.config().unused.is_empty() {
-            say(format_args!(
-                "the configuration has keys that mote does not use: {}",
-                settings.config().unused.join(", ")
-            ));
-        }
-        for issue in settings.issues() {
-            warn(format_args!("{}; {}", issue.problem, issue.remedy));
-        }
-        for problem in &settings.config().problems {
-            warn(format_args!("{problem}"));
-        }
         let sensor = match Sensor::start(settings, &self.syslog, &self.runtime_dir) {
             Ok(sensor) => sensor,
             Err(error) => return explain(&error, &self.syslog),
@@ -79,35 +66,5 @@ impl RunCommand {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => explain(&error, &self.syslog),
         }
-    }
-
-    fn settings(&self) -> Result<Settings, ExitCode> {
-        let path = self.config.as_deref().unwrap_or(Path::new(config::DEFAULT_PATH));
-        let named = self.config.is_some();
-        Settings::read(path, &self.state_dir, named).map_err(|error| {
-            let path = path.display();
-            match error {
-                ConfigError::Read(error) => exit::fail(
-                    exit::NOINPUT,
-                    format_args!(
-                        "the configuration {path} could not be read ({error}); name a readable \
-                         file with --config"
-                    ),
-                ),
-                ConfigError::NotAFile(what) => exit::fail(
-                    exit::NOINPUT,
-                    format_args!(
-                        "the configuration {path} is {what} and no file; name a file with --config"
-                    ),
-                ),
-                error => exit::fail(
-                    exit::CONFIG,
-                    format_args!(
-                        "the configuration {path} is not valid: {error}; {}, and start again",
-                        error.remedy()
-                    ),
-                ),
-            }
-        })
     }
 }

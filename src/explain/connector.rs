@@ -19,10 +19,12 @@ pub(super) fn or(sentence: String, ebpf: &ebpf::StartError, error: &StartError) 
 
 /// Adds why the connector does not run either.
 pub(super) fn nor(sentence: String, error: &StartError) -> String {
-    format!(
-        "{sentence}. The netlink process connector does not run either: {error}; {}",
-        remedy(error)
-    )
+    format!("{sentence}. {}", not_either(&error.to_string(), remedy(error)))
+}
+
+/// What is said of a connector that does not run either.
+pub fn not_either(reason: &str, remedy: &str) -> String {
+    format!("The netlink process connector does not run either: {reason}; {remedy}")
 }
 
 /// What to do.

@@ -1,5 +1,6 @@
 //! Why the sensor does not run: what happened, why, and what to do about it.
 
+pub mod audit;
 pub mod connector;
 
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use crate::source::ebpf::hooks::FormatError;
 use crate::source::ebpf::load_error::Failure;
 use rustix::process::{Resource, geteuid, getrlimit};
 
-const REPORT: &str = "report it with the kernel's version (uname -a)";
+pub(crate) const REPORT: &str = "report it with the kernel's version (uname -a)";
 const KERNEL_NEEDED: &str = "a kernel from RHEL 7.6's 3.10.0-957 on with BPF is needed";
 
 /// Says it, and gives the exit code.
@@ -55,12 +56,38 @@ pub fn show_log(error: &StartError) {
     }
 }
 
+/// What a user is told whom the kernel does not permit it.
+pub const NEEDS_ROOT: (&str, &str) =
+    ("watching the host needs root", "start it as root, or with sudo");
+/// What is said of the configuration's switch.
+pub const DISABLED: &str = "eBPF is disabled in the configuration \
+    (features.ebpfSupplementaryEventProvider)";
+
+/// Why it is not eBPF, and what to do.
+pub fn why(fallback: &Fallback, host: Host) -> (String, String) {
+    match fallback {
+        Fallback::Disabled => (
+            DISABLED.into(),
+            "enable it there, or by mote config ebpf-supplementary-event-provider --value enabled"
+                .into(),
+        ),
+        Fallback::Paused => {
+            ("eBPF is paused for the time of a command".into(), "wait until that has ended".into())
+        }
+        Fallback::Unsupported(refusal) => (refusal.to_string(), refusal.remedy.into()),
+        Fallback::Failed(error) => {
+            let remedy = shortage(error.errno()).unwrap_or_else(|| advice(error, host));
+            (error.to_string(), remedy)
+        }
+    }
+}
+
 fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
     let denied = matches!(error.errno(), Some(libc::EPERM | libc::EACCES));
     let of_provider = matches!(error, SensorError::Ebpf(_) | SensorError::NoProvider(..));
     if denied && !host.root && of_provider {
-        let sentence = "watching the host needs root; start it as root, or with sudo";
-        return (exit::NOPERM, sentence.to_owned());
+        let (reason, remedy) = NEEDS_ROOT;
+        return (exit::NOPERM, format!("{reason}; {remedy}"));
     }
     if let Some(remedy) = shortage(error.errno()) {
         return (exit::OSERR, format!("{error}; {remedy}"));
@@ -108,25 +135,13 @@ fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
     }
 }
 
-/// Why eBPF does not run, and what to do about it.
+/// The same, for whoever asks how the sensor is.
 pub fn fallback(fallback: &Fallback) -> Issue {
-    let (problem, remedy) = match fallback {
-        Fallback::Disabled => (
-            "eBPF is disabled in the configuration (features.ebpfSupplementaryEventProvider)"
-                .to_owned(),
-            "enable it there, or by mote config ebpf-supplementary-event-provider --value enabled"
-                .to_owned(),
-        ),
-        Fallback::Paused => (
-            "eBPF is paused for the time of a command".to_owned(),
-            "wait until that has ended".to_owned(),
-        ),
-        Fallback::Unsupported(refusal) => {
-            (format!("eBPF is not run here: {refusal}"), refusal.remedy.to_owned())
-        }
-        Fallback::Failed(error) => {
-            (format!("eBPF does not run: {error}"), advice(error, Host::read()))
-        }
+    let (reason, remedy) = why(fallback, Host::read());
+    let problem = match fallback {
+        Fallback::Disabled | Fallback::Paused => reason,
+        Fallback::Unsupported(_) => format!("eBPF is not run here: {reason}"),
+        Fallback::Failed(_) => format!("eBPF does not run: {reason}"),
     };
     Issue { problem, remedy }
 }

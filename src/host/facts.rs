@@ -97,7 +97,7 @@ pub fn read() -> Vec<Fact> {
         ("cpus_possible", cpus::possible().ok().map(|cpus| cpus as i64).into()),
         ("cpus_online", cpus::online().ok().map(|cpus| cpus.len() as i64).into()),
         ("memory_kib", memory_kib()),
-        ("process_connector", process_connector()),
+        ("cn_proc", process_connector()),
         ("syslog_socket", syslog_socket(Path::new("/dev/log"))),
     ]
     .into_iter()
@@ -198,10 +198,13 @@ fn namespace_of(kind: &str) -> Value {
     told(namespace::is_first(kind))
 }
 
-/// Its number differs from boot to boot (before 6.18): it is compared with process 1's.
+/// The first has a number of its own from 6.18 on (linux `include/uapi/linux/nsfs.h`,
+/// `NET_NS_INIT_INO`). Before, numbers come as namespaces do, from 0xf0000000 on: it is compared
+/// with process 1's.
 fn network_namespace() -> Value {
     let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/net"));
     match (of("self"), of("1")) {
+        (Ok(own), _) if own.as_os_str() == "net:[4026531833]" => told(true),
         (Ok(own), Ok(first)) if namespace::is_first("pid") => told(own == first),
         _ => Value::Unknown,
     }

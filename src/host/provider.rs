@@ -31,6 +31,17 @@ pub enum Failure {
     User,
 }
 
+impl Failure {
+    /// By its error number, if it has one.
+    pub fn of(errno: Option<i32>, is_root: bool) -> Failure {
+        match errno {
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Failure::Shortage,
+            Some(libc::EPERM | libc::EACCES) if !is_root => Failure::User,
+            _ => Failure::Host,
+        }
+    }
+}
+
 /// All that the choice depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -97,6 +108,21 @@ mod tests {
                 Wanted::Ebpf => Reason::Unsupported,
             };
             assert_eq!(choose(facts), Choice::Netlink(reason), "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn failures_by_their_error_numbers() {
+        for (errno, of_root, of_user) in [
+            (None, Failure::Host, Failure::Host),
+            (Some(libc::EINVAL), Failure::Host, Failure::Host),
+            (Some(libc::EPERM), Failure::Host, Failure::User),
+            (Some(libc::EACCES), Failure::Host, Failure::User),
+            (Some(libc::EMFILE), Failure::Shortage, Failure::Shortage),
+            (Some(libc::ENOMEM), Failure::Shortage, Failure::Shortage),
+        ] {
+            assert_eq!(Failure::of(errno, true), of_root, "{errno:?}");
+            assert_eq!(Failure::of(errno, false), of_user, "{errno:?}");
         }
     }
 

@@ -130,6 +130,14 @@ pub fn support(distribution: &Distribution, release: &str, has_sap: bool) -> Sup
     Support::Listed(row)
 }
 
+/// Why eBPF is not even tried on this machine, if it is not.
+pub fn refusal_here() -> Option<Refusal> {
+    let distribution = Distribution::read();
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    support(&distribution, &release, has_sap()).refusal(&distribution, &release)
+}
+
 /// Why eBPF is not even tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {

@@ -9,9 +9,8 @@ use mio::{Interest, Registry, Token};
 
 use super::SensorError;
 use super::pipeline::{Output, Pipeline, monotonic_ns};
-use crate::host::distribution::Distribution;
 use crate::host::provider::{self, Choice, Facts, Failure, Reason, Wanted, choose};
-use crate::host::support::{Refusal, has_sap, support};
+use crate::host::support::{Refusal, refusal_here};
 use crate::limits::{MESSAGES_PER_TURN, RECORDS_PER_TURN};
 use crate::record::Provider;
 use crate::say::warn;
@@ -372,10 +371,7 @@ impl Turn {
 }
 
 fn start_ebpf(wanted: Wanted) -> Result<Started, SensorError> {
-    let distribution = Distribution::read();
-    let uname = rustix::system::uname();
-    let release = uname.release().to_string_lossy();
-    let refusal = support(&distribution, &release, has_sap()).refusal(&distribution, &release);
+    let refusal = refusal_here();
     let facts = |ebpf| Facts { wanted, supported: refusal.is_none(), ebpf };
     let fallback = match (choose(facts(provider::Ebpf::Untried)), refusal.clone()) {
         (Choice::Netlink(Reason::Unsupported), Some(refusal)) => Fallback::Unsupported(refusal),
@@ -401,9 +397,5 @@ fn register(registry: &Registry, fd: i32) -> Result<(), SensorError> {
 }
 
 fn failure(error: &ebpf::StartError) -> Failure {
-    match error.errno() {
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Failure::Shortage,
-        Some(libc::EPERM | libc::EACCES) if !rustix::process::geteuid().is_root() => Failure::User,
-        _ => Failure::Host,
-    }
+    Failure::of(error.errno(), rustix::process::geteuid().is_root())
 }

@@ -10,6 +10,8 @@ use argh::FromArgs;
 use time::OffsetDateTime;
 
 use super::statistics;
+use crate::command::{check, exclusion};
+use crate::config;
 use crate::control::{Diagnostic, RUNTIME_DIR, Reply, Request, STATE_DIR, client};
 use crate::exit;
 use crate::say;
@@ -70,14 +72,14 @@ impl CreateCommand {
         let sensor = self.add_sensor(&mut bundle)?;
         let managed = sensor
             .as_ref()
-            .map_or(crate::config::DEFAULT_PATH.to_owned(), |sensor| sensor.managed_file.clone());
+            .map_or(config::DEFAULT_PATH.to_owned(), |sensor| sensor.managed_file.clone());
         let local = sensor.as_ref().map_or_else(
-            || Path::new(STATE_DIR).join("local.json").display().to_string(),
+            || Path::new(STATE_DIR).join(config::local::FILE_NAME).display().to_string(),
             |sensor| sensor.local_file.clone(),
         );
         bundle.add_file("configuration/managed.json", Path::new(&managed))?;
         bundle.add_file("configuration/local.json", Path::new(&local))?;
-        bundle.add("facts.txt", String::new().as_bytes())?;
+        bundle.add("facts.txt", check::facts_text().as_bytes())?;
         for name in ["version", "cmdline", "modules", "meminfo", "cpuinfo", "mounts"] {
             bundle.add_file(&format!("proc/{name}"), &Path::new("/proc").join(name))?;
         }
@@ -111,7 +113,7 @@ impl CreateCommand {
         };
         bundle.add("health.txt", sensor.health.text().as_bytes())?;
         bundle.add("health.json", format!("{:#}\n", sensor.health.json()).as_bytes())?;
-        let exclusions = super::super::exclusion::table(&sensor.exclusions);
+        let exclusions = exclusion::table(&sensor.exclusions);
         bundle.add("exclusions.txt", exclusions.as_bytes())?;
         let mut programs = String::from("id       program                  hook\n");
         for one in &sensor.programs {

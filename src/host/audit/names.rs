@@ -247,7 +247,6 @@ impl Machine {
             // Of 32-bit processes.
             (Machine::Aarch64, 403..=423) => None,
             (Machine::I386, 17) => Some("break"),
-            (Machine::I386, 219) => Some("madvise1"),
             (Machine::I386, 283) => Some("sys_kexec_load"),
             (Machine::I386, 423) => Some("sched_rr_get_interval64"),
             (Machine::X86_64, _) => x86_64::Sysno::new(number as usize).map(|call| call.name()),

@@ -15,6 +15,7 @@ impl Display for Rule {
             named(f, names::action(self.action), self.action)?;
             f.write_str(",")?;
             named(f, filter::name(self.filter), self.filter)?;
+            // Of a rule for no architecture; auditctl takes that of the last rule that had one.
             let mut machine = Some(Machine::HOST);
             for own in self.fields.iter().filter(|own| own.kind == field::ARCH) {
                 machine = Machine::of(own.value);

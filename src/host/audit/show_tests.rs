@@ -23,7 +23,8 @@ fn shown(
     Made { filter, action, mask: calls(numbers), fields: fields.into() }.rule().to_string()
 }
 
-/// Lines that `auditctl -l` of audit 3.0.9 printed for such rules.
+/// As `print_rule` of audit `src/auditctl-listing.c` writes them, but for the last two, which it
+/// has no words for. The live tests compare with auditctl itself.
 #[test]
 fn lines_of_auditctl() {
     let arch = number(field::ARCH, B64);

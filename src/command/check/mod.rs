@@ -1,0 +1,95 @@
+//! `mote check`: can this host run eBPF, and what stands in the way.
+
+mod report;
+#[cfg(test)]
+mod report_tests;
+mod text;
+mod trial;
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use argh::FromArgs;
+
+use super::configuration;
+use super::output::Output;
+use crate::control::STATE_DIR;
+use crate::exit;
+use crate::explain;
+use crate::host::audit::{self, RuleFiles};
+use crate::host::distribution::Distribution;
+use crate::host::facts;
+use crate::host::ksplice::Ksplice;
+use crate::say;
+use report::{Audit, Report};
+use trial::Trial;
+
+/// Try whether this host can run eBPF, and tell what stands in the way.
+#[derive(FromArgs)]
+#[argh(subcommand, name = "check")]
+pub struct CheckCommand {
+    /// managed configuration (default /etc/mote/mote_managed.json, if it is there)
+    #[argh(option)]
+    config: Option<PathBuf>,
+
+    /// where what commands set is kept (default /var/lib/mote)
+    #[argh(option, default = "PathBuf::from(STATE_DIR)")]
+    state_dir: PathBuf,
+
+    /// text (the default) or json, one object
+    #[argh(option, default = "Output::Text")]
+    output: Output,
+}
+
+impl CheckCommand {
+    /// Looks, tries, and tells.
+    pub fn run(self) -> ExitCode {
+        let settings = match configuration::load(self.config.as_deref(), &self.state_dir) {
+            Ok(settings) => settings,
+            Err(code) => return code,
+        };
+        // Before the trial, which raises limits and may mount.
+        let facts = facts::read();
+        let trial = Trial::make(settings.config().provider);
+        let audit = Audit::of(audit::read(), &RuleFiles::read());
+        let report = Report::of(&trial, facts, audit, &Ksplice::read(), &Distribution::read());
+        let text = match self.output {
+            Output::Text => report.to_string(),
+            Output::Json => match serde_json::to_string(&report) {
+                Ok(json) => json + "\n",
+                Err(error) => {
+                    return exit::fail(
+                        exit::OSERR,
+                        format_args!("JSON could not be written: {error}; {}", explain::REPORT),
+                    );
+                }
+            },
+        };
+        match say::answer(&text) {
+            ExitCode::SUCCESS => trial.code().into(),
+            failed => failed,
+        }
+    }
+}
+
+/// What a bundle has of it: the facts and the audit rules. Nothing is tried, since eBPF may be
+/// detached on purpose.
+pub(super) fn facts_text() -> String {
+    let mut text = String::new();
+    for fact in facts::read() {
+        let _ = writeln!(text, "{:<44}: {}", fact.key, fact.value);
+    }
+    match audit::read() {
+        Ok(audit) => {
+            let _ = writeln!(text, "\naudit rules loaded: {}", audit.rules.len());
+            for rule in &audit.rules {
+                let _ = writeln!(text, "{rule}");
+            }
+        }
+        Err(error) => {
+            let _ = writeln!(text, "\naudit: {error}");
+        }
+    }
+    text
+}
