@@ -10,7 +10,7 @@ use argh::FromArgs;
 use super::configuration;
 use crate::control::{RUNTIME_DIR, STATE_DIR};
 use crate::explain::explain;
-use crate::say::{Level, keep_log, say};
+use crate::say::{Level, keep_log};
 use crate::sensor::Sensor;
 use crate::sink::Target;
 use announce::announce;
@@ -51,12 +51,6 @@ impl RunCommand {
             Ok(settings) => settings,
             Err(code) => return code,
         };
-        say(format_args!(
-            "mote {} starts on Linux {} ({} exclusions)",
-            env!("CARGO_PKG_VERSION"),
-            rustix::system::uname().release().to_string_lossy(),
-            settings.config().filter.rules().count()
-        ));
         let sensor = match Sensor::start(settings, &self.syslog, &self.runtime_dir) {
             Ok(sensor) => sensor,
             Err(error) => return explain(&error, &self.syslog),

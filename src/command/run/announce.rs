@@ -9,6 +9,11 @@ use crate::source::ebpf::Ebpf;
 
 /// Says which provider runs, and what it cannot see.
 pub(super) fn announce(providers: &Providers, target: &Target) {
+    say(format_args!(
+        "mote {} started on Linux {}",
+        env!("CARGO_PKG_VERSION"),
+        rustix::system::uname().release().to_string_lossy()
+    ));
     if let Some(ebpf) = providers.ebpf() {
         return announce_ebpf(ebpf, target);
     }
