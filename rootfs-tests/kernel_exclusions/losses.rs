@@ -1,0 +1,64 @@
+//! What rings have no room for, by process and by system call.
+
+use crate::files;
+use crate::support::require_live;
+use crate::support::runner::{Test, again, skip};
+use crate::watch::Watch;
+use crate::worker::Worker;
+use mote::event::Action;
+
+pub const TESTS: &[Test] = &[
+    ("what_rings_lose_is_counted", what_rings_lose_is_counted),
+    ("slots_of_dead_processes_are_free_again", slots_of_dead_processes_are_free_again),
+];
+
+fn what_rings_lose_is_counted() {
+    require_live();
+    const RENAMES: u64 = 20_000;
+    let (_guard, dir) = files();
+    let mut watch = Watch::start();
+    let mut worker = Worker::start(&dir);
+    watch.events(&worker);
+    worker.ask(&format!("renames {RENAMES}"));
+    let arrived = watch.count(&worker, Action::Rename);
+    // Before 5.1 a ring tells of it with the next record that it takes.
+    worker.ask("renames 2");
+    let arrived = arrived + watch.count(&worker, Action::Rename);
+    watch.look();
+    let lost = watch.lost(worker.pid());
+    watch.expect(watch.ring_full != 0, &format!("a full ring: {arrived} arrived"));
+    if lost == 0 && watch.ring_full >= RENAMES + 2 - arrived {
+        skip("this kernel does not tell programs that a ring is full");
+    }
+    watch.expect(arrived + lost == RENAMES + 2, &format!("{arrived} arrived, {lost} lost"));
+    watch.expect(watch.ring_full >= lost, &format!("{lost} lost, {} by ring", watch.ring_full));
+    if watch.seen.iter().any(|seen| seen.action == Some(Action::Rename)) {
+        again("somebody else renames");
+    }
+    let by_call = watch.unsent_calls.get(&(libc::SYS_renameat as u32)).copied();
+    watch.expect(by_call == Some(lost), &format!("{lost} lost, by call {by_call:?}"));
+    println!("{arrived} renames arrived, {lost} were lost");
+    assert_eq!(watch.excluded(worker.pid()), 0, "no process is excluded");
+}
+
+/// More processes than there are slots, one after another.
+fn slots_of_dead_processes_are_free_again() {
+    require_live();
+    const PROCESSES: u64 = 1500;
+    let (_guard, dir) = files();
+    let mut watch = Watch::start();
+    for n in 0..PROCESSES {
+        let mut worker = Worker::start(&dir);
+        watch.exclude(&worker);
+        worker.ask("renames 2");
+        let pid = worker.pid();
+        drop(worker);
+        watch.look();
+        watch.ebpf.include(pid);
+        let excluded = watch.unsent.remove(&Some(pid));
+        watch.expect(excluded == Some((2, 0)), &format!("{excluded:?} of process {n}"));
+    }
+    watch.expect(!watch.unsent.contains_key(&None), &format!("{:?}", watch.unsent));
+    let all = watch.ebpf.excluded_events();
+    watch.expect(all == 2 * PROCESSES, &format!("{all} in all"));
+}
