@@ -16,6 +16,7 @@ pub struct Seen {
     pub time_ns: u64,
     /// `None`: a relocation.
     pub action: Option<Action>,
+    pub syscall: Option<u32>,
     pub path: Vec<u8>,
 }
 
@@ -50,6 +51,7 @@ pub fn take(ebpf: &mut Ebpf, event: &mut Event, seen: &mut Vec<Seen>) -> u64 {
                     pid: event.pid,
                     time_ns: event.time_ns,
                     action: (decoded == Decoded::Event).then_some(event.action),
+                    syscall: event.syscall,
                     path: event.path.to_vec(),
                 });
             }

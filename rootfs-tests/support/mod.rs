@@ -90,8 +90,15 @@ fn bpf_allowed() -> bool {
 /// Whether this kernel skips programs while another one is preempted (from 7.x on). It counts
 /// the runs, also those that had no event to tell.
 pub fn programs_are_skipped() -> bool {
+    release() >= (7, 0)
+}
+
+/// The first two numbers of the kernel's release.
+pub fn release() -> (u32, u32) {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    release.split('.').next().unwrap().parse::<u32>().unwrap() >= 7
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut next = || numbers.next().unwrap().parse::<u32>().unwrap();
+    (next(), next())
 }
 
 /// Waits until `done` answers, and says what it waited for when it never does.
