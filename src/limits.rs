@@ -60,6 +60,15 @@ pub const PROCESS_STRING_BYTES: usize = 1024;
 /// Exclusions of the configuration.
 pub const EXCLUSIONS: usize = 1024;
 
+/// Places for excluded processes in the kernel part, by the low bits of their ids: of two in one
+/// place one is excluded. As many as [`PROCESSES`], so that few share one. Kernel side:
+/// `MOTE_PROGRAM_SLOTS` in `bpf/record.h`.
+pub const EXCLUDED_PLACES: usize = 4096;
+
+/// Processes by which the kernel part counts what it does not send, until they are gone. What is
+/// not sent of more than these is counted without them. Kernel side: `MOTE_UNSENT_SLOTS`.
+pub const UNSENT_PROCESSES: usize = 1024;
+
 /// A CPU's ring of process and system events, in bytes: some 800 execs with their
 /// arguments, between two ticks. A power of two of pages, as every ring.
 pub const PRIORITY_RING_BYTES: usize = 128 << 10;

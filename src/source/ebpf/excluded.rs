@@ -10,12 +10,16 @@ use super::Ebpf;
 use super::abi::record::{MOTE_EXCLUSION_SHIFT, MOTE_PROGRAM_SLOTS};
 use super::object::Object;
 use super::shared::Array;
+use crate::limits;
+
+const _: () = assert!(MOTE_PROGRAM_SLOTS as usize == limits::EXCLUDED_PLACES);
 
 /// The word that excludes a process from a time on, as `bpf/exclude.h` computes it.
 fn exclusion_of(pid: u32, since_ns: u64) -> u64 {
     !(since_ns ^ u64::from(pid / MOTE_PROGRAM_SLOTS) << MOTE_EXCLUSION_SHIFT)
 }
 
+/// Where a process is found in the maps.
 fn place(pid: u32) -> usize {
     (pid % MOTE_PROGRAM_SLOTS) as usize
 }
@@ -37,7 +41,7 @@ impl Excluded {
         Ok(Excluded {
             programs: object.array(c"programs", false)?,
             words: object.array(c"excluded", true)?,
-            pids: vec![0; MOTE_PROGRAM_SLOTS as usize],
+            pids: vec![0; limits::EXCLUDED_PLACES],
         })
     }
 

@@ -14,6 +14,7 @@ use super::abi::record::{MOTE_UNSENT_SLOTS, mote_unsent};
 use super::object::Object;
 use super::shared::Array;
 use super::{Ebpf, losses};
+use crate::limits;
 
 /// What was not sent of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,8 @@ const OWNER: usize = 1;
 const EXCLUDED: usize = 2;
 const LOST: usize = 3;
 const _: () = assert!(
-    std::mem::offset_of!(mote_unsent, owner) == 8 * OWNER
+    MOTE_UNSENT_SLOTS as usize == limits::UNSENT_PROCESSES
+        && std::mem::offset_of!(mote_unsent, owner) == 8 * OWNER
         && std::mem::offset_of!(mote_unsent, excluded) == 8 * EXCLUDED
         && std::mem::offset_of!(mote_unsent, lost) == 8 * LOST
 );
@@ -60,7 +62,7 @@ impl Counts {
     fn read(&mut self, mut each: impl FnMut(Unsent)) -> io::Result<()> {
         for slot in 0..self.told.len() {
             let words = self.slots.read(slot)?;
-            let owner = Some(words[OWNER]).filter(|_| slot < MOTE_UNSENT_SLOTS as usize);
+            let owner = Some(words[OWNER]).filter(|_| slot < limits::UNSENT_PROCESSES);
             let is_gone = owner.is_some_and(is_gone);
             // What is gone counts no more.
             let words = if is_gone { self.slots.read(slot)? } else { words };
