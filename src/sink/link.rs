@@ -152,6 +152,14 @@ impl Link {
         self.error = None;
     }
 
+    /// There is little time left: the next attempt is now, and others follow it closely.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.delay = RETRY_FIRST;
+        if let Connection::Down { retry_at } = &mut self.connection {
+            *retry_at = now;
+        }
+    }
+
     /// Drops the connection, which also takes it out of epoll, and plans the next.
     pub(super) fn lose(&mut self, error: Errno, now: Instant) {
         if let Connection::Up { since, .. } = self.connection

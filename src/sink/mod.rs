@@ -228,6 +228,7 @@ impl Sink {
     /// Writes what waits, blocking until `until` at the latest. The last call to a sink:
     /// a connection made here is not registered with the loop.
     pub fn drain(&mut self, until: Instant) {
+        self.link.hurry(Instant::now());
         loop {
             let now = Instant::now();
             self.link.advance(Poll(None), now);
