@@ -95,6 +95,13 @@ pub fn take_unsent(mut each: impl FnMut(Level, &str)) {
     });
 }
 
+/// Whether standard error is the journal's: systemd.exec(5), `JOURNAL_STREAM`.
+pub fn goes_to_journal() -> bool {
+    let Ok(own) = rustix::fs::fstat(rustix::stdio::stderr()) else { return false };
+    let stream = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    stream == format!("{}:{}", own.st_dev, own.st_ino)
+}
+
 /// Whether there is something for [`take_unsent`].
 pub fn has_unsent() -> bool {
     with_log(|log| log.as_ref().is_some_and(|log| log.unsent > 0))

@@ -72,6 +72,8 @@ pub struct Sensor {
     lost_at: Option<Instant>,
     lost: u64,
     next_heartbeat: Instant,
+    /// What is said is in the journal already, and would be there twice.
+    log_is_journal: bool,
 }
 
 /// A client that waits for statistics.
@@ -153,6 +155,7 @@ impl Sensor {
             lost_at: None,
             lost: 0,
             next_heartbeat: Instant::now(),
+            log_is_journal: *target == Target::default() && say::goes_to_journal(),
         };
         sensor.push_exclusions();
         Ok(sensor)
@@ -328,9 +331,10 @@ impl Sensor {
 
     /// Sends what the sensor said of itself.
     fn send_log(&mut self) {
-        if say::has_unsent() {
-            say::take_unsent(|level, line| self.sink.offer_log(level, line));
+        if self.log_is_journal || !say::has_unsent() {
+            return;
         }
+        say::take_unsent(|level, line| self.sink.offer_log(level, line));
     }
 
     /// Delivers what was seen until now. The kernel detaches when the process ends: closing

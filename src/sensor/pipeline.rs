@@ -95,8 +95,8 @@ impl Pipeline {
             Ok(Decoded::Relocation(to)) => {
                 self.processes.relocate(to, &mut self.event);
                 // Its program is not certain any more.
-                if to != Relocation::Directory {
-                    self.note_excluded(false);
+                if to != Relocation::Directory && !self.note_excluded(false) {
+                    self.exclusions_in_doubt = true;
                 }
             }
             Ok(Decoded::Event) if self.processes.is_told_twice(&self.event) => {}
@@ -160,17 +160,13 @@ impl Pipeline {
         if rule.children {
             self.processes.exclude_children(pid, id);
         }
-        if self.event.action != Action::Exit {
-            self.note_excluded(true);
-        }
+        self.note_excluded(self.event.action != Action::Exit);
     }
 
-    fn note_excluded(&mut self, excluded: bool) {
+    /// For the kernel part. Whether there was room.
+    fn note_excluded(&mut self, excluded: bool) -> bool {
         let noted = (self.event.pid, excluded);
-        if self.newly_excluded.last() != Some(&noted) && self.newly_excluded.push(noted).is_err() {
-            // Who is not excluded any more has to be told.
-            self.exclusions_in_doubt |= !excluded;
-        }
+        self.newly_excluded.last() == Some(&noted) || self.newly_excluded.push(noted).is_ok()
     }
 
     /// Counts a loss, to be reported with the next [`flush`](Pipeline::flush), and forgets

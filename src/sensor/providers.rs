@@ -244,6 +244,7 @@ impl Providers {
             Provider::Ebpf => self.netlink = None,
             Provider::Netlink => {
                 self.read_losses(pipeline);
+                self.read_unsent_calls(pipeline);
                 // One that still goes on is finished here.
                 self.retiring = self.ebpf.take().map(|ebpf| ebpf.retire());
             }
@@ -304,11 +305,17 @@ impl Providers {
         if let Some(ebpf) = &mut self.ebpf {
             ebpf.read_skipped(|loss| pipeline.lose(loss));
             ebpf.read_unsent(|unsent| pipeline.count_unsent(unsent));
-            ebpf.read_unsent_calls(|number, count| pipeline.count_unsent_calls(number, count));
         }
         // What is counted comes with the next drain.
         if let Some(netlink) = &mut self.netlink {
             netlink.count_overrun();
+        }
+    }
+
+    /// The same by system call: for a watch, at its beginning and at its end.
+    pub fn read_unsent_calls(&mut self, pipeline: &mut Pipeline) {
+        if let Some(ebpf) = &mut self.ebpf {
+            ebpf.read_unsent_calls(|number, count| pipeline.count_unsent_calls(number, count));
         }
     }
 

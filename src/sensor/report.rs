@@ -81,7 +81,7 @@ impl Sensor {
     }
 
     fn issues(&self) -> Vec<Issue> {
-        let mut issues = self.settings.issues.clone();
+        let mut issues: Vec<Issue> = self.settings.issues().cloned().collect();
         issues.extend(self.settings.config.problems.iter().map(|problem| Issue {
             problem: problem.clone(),
             remedy: "see mote exclusion list".to_owned(),

@@ -238,6 +238,7 @@ impl Sensor {
         }
         // What was counted before is not of this watch.
         self.providers.read_losses(&mut self.pipeline);
+        self.providers.read_unsent_calls(&mut self.pipeline);
         self.pipeline.begin_watch();
         let began = Instant::now();
         self.watch = Some(Watching { client: asked.client, pid: asked.pid, began, seconds, top });
@@ -253,6 +254,7 @@ impl Sensor {
         }
         let Some(Watching { client, seconds, top, .. }) = self.watch.take() else { return };
         self.providers.read_losses(&mut self.pipeline);
+        self.providers.read_unsent_calls(&mut self.pipeline);
         if let Some(watch) = self.pipeline.end_watch() {
             let statistics = watch.statistics(seconds, top as usize);
             self.reply(client, &Reply::Statistics(statistics), false);

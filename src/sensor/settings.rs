@@ -21,8 +21,10 @@ pub struct Settings {
     pub(super) local: Local,
     /// What both make.
     pub(super) config: Config,
-    /// What keeps the files from being used as they are now.
-    pub(super) issues: Vec<Issue>,
+    /// What keeps the managed file from being used as it is now.
+    managed_issue: Option<Issue>,
+    /// The same of what commands set.
+    local_issue: Option<Issue>,
 }
 
 impl Settings {
@@ -36,7 +38,7 @@ impl Settings {
         let fingerprint = Fingerprint::of(managed_path);
         let managed =
             if named { Managed::load(managed_path)? } else { read_managed(managed_path)? };
-        let (local, issues) = read_local(state_dir);
+        let (local, local_issue) = read_local(state_dir);
         let config = Config::merge(&managed, &local);
         Ok(Settings {
             managed_path: managed_path.to_owned(),
@@ -45,7 +47,8 @@ impl Settings {
             managed,
             local,
             config,
-            issues,
+            managed_issue: None,
+            local_issue,
         })
     }
 
@@ -55,8 +58,8 @@ impl Settings {
     }
 
     /// What is wrong with the files.
-    pub fn issues(&self) -> &[Issue] {
-        &self.issues
+    pub fn issues(&self) -> impl Iterator<Item = &Issue> {
+        self.managed_issue.iter().chain(&self.local_issue)
     }
 
     pub(super) fn wanted(&self) -> Wanted {
@@ -83,17 +86,19 @@ impl Settings {
     /// Reads the files again. One that cannot be used changes nothing.
     fn read_again(&mut self) {
         self.fingerprint = Fingerprint::of(&self.managed_path);
-        self.issues.clear();
-        match read_managed(&self.managed_path) {
-            Ok(managed) => self.managed = managed,
-            Err(error) => self.issues.push(Issue {
+        self.managed_issue = match read_managed(&self.managed_path) {
+            Ok(managed) => {
+                self.managed = managed;
+                None
+            }
+            Err(error) => Some(Issue {
                 problem: format!(
                     "the configuration {} is not valid, and the one before is kept: {error}",
                     self.managed_path.display()
                 ),
                 remedy: error.remedy().to_owned(),
             }),
-        }
+        };
         self.config = Config::merge(&self.managed, &self.local);
     }
 
@@ -101,6 +106,8 @@ impl Settings {
     pub(super) fn set_local(&mut self, local: Local) -> std::io::Result<()> {
         local.save(&self.state_dir)?;
         self.local = local;
+        // What could not be used is replaced.
+        self.local_issue = None;
         self.config = Config::merge(&self.managed, &self.local);
         Ok(())
     }
@@ -114,16 +121,16 @@ fn read_managed(path: &Path) -> Result<Managed, ConfigError> {
 }
 
 /// The sensor starts without what cannot be read: it is no better without a sensor.
-fn read_local(state_dir: &Path) -> (Local, Vec<Issue>) {
+fn read_local(state_dir: &Path) -> (Local, Option<Issue>) {
     match Local::load(state_dir) {
-        Ok(local) => (local, Vec::new()),
+        Ok(local) => (local, None),
         Err(error) => {
             let path = state_dir.join(local::FILE_NAME);
             let issue = Issue {
                 problem: format!("the local settings {} cannot be used: {error}", path.display()),
                 remedy: format!("{}; or remove the file, and set them anew", error.remedy()),
             };
-            (Local::default(), vec![issue])
+            (Local::default(), Some(issue))
         }
     }
 }
@@ -132,14 +139,15 @@ impl Sensor {
     /// Reads the configuration again, and does what it says.
     pub(super) fn reload(&mut self) -> Result<(), SensorError> {
         self.settings.read_again();
-        for issue in &self.settings.issues {
-            warn(format_args!("{}; {}", issue.problem, issue.remedy));
-        }
-        if self.settings.issues.is_empty() {
-            say(format_args!(
+        match &self.settings.managed_issue {
+            Some(issue) => warn(format_args!("{}; {}", issue.problem, issue.remedy)),
+            None => say(format_args!(
                 "the configuration was read again: {} exclusions",
                 self.settings.config.filter.rules().count()
-            ));
+            )),
+        }
+        for problem in &self.settings.config.problems {
+            warn(format_args!("{problem}"));
         }
         self.apply_filter();
         if let Err(problem) = self.apply_provider()? {
