@@ -1,6 +1,7 @@
 //! This machine: what it can do, and what follows from it. Facts apart from decisions.
 
 pub mod audit;
+pub mod boot;
 pub mod distribution;
 pub mod facts;
 pub mod ksplice;

@@ -21,6 +21,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use crate::control::server::{ClientId, Server};
 use crate::event::{Bytes, Class};
+use crate::host::boot::{BOOT_ID, boot_id};
 use crate::host::distribution::Distribution;
 use crate::record::{Context, Provider};
 use crate::say::{self, say, warn};
@@ -371,38 +372,6 @@ impl Sensor {
             _ if undelivered == 0 => Ok(()),
             State::Down(error) => Err(SensorError::Undelivered(undelivered, Some(error))),
             _ => Err(SensorError::Undelivered(undelivered, None)),
-        }
-    }
-}
-
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-
-/// The 16 bytes of the boot id, which the kernel prints as a UUID (random(4)).
-fn boot_id() -> io::Result<[u8; 16]> {
-    let text = std::fs::read_to_string(BOOT_ID)?;
-    parse_boot_id(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
-}
-
-fn parse_boot_id(text: &str) -> Option<[u8; 16]> {
-    let digits: Vec<u32> =
-        text.trim().chars().filter(|c| *c != '-').map(|c| c.to_digit(16)).collect::<Option<_>>()?;
-    let bytes: Vec<u8> =
-        digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect();
-    bytes.try_into().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse_boot_id;
-
-    #[test]
-    fn the_boot_id_keeps_the_order_of_its_text() {
-        assert_eq!(
-            parse_boot_id("00112233-4455-6677-8899-aabbccddeeff\n"),
-            Some([0, 17, 34, 51, 68, 85, 102, 119, 136, 153, 170, 187, 204, 221, 238, 255])
-        );
-        for text in ["", "0011", "00112233-4455-6677-8899-aabbccddeefg", "0".repeat(34).as_str()] {
-            assert_eq!(parse_boot_id(text), None);
         }
     }
 }
