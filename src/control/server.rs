@@ -212,9 +212,10 @@ impl Server {
                     self.serial += 1;
                     self.clients[slot] = Client::greet(stream, self.serial, registry, slot);
                 }
-                // Nobody more; or no descriptors: the next connection will tell.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => self.may_accept = false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.may_accept = false,
+                // No descriptors, perhaps: it is tried again in the next turn.
+                Err(_) => return,
             }
         }
     }

@@ -158,7 +158,7 @@ impl Sensor {
             next_heartbeat: Instant::now(),
             log_is_journal: *target == Target::default() && say::goes_to_journal(),
         };
-        sensor.push_exclusions();
+        sensor.apply_filter();
         Ok(sensor)
     }
 

@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::overlap::Overlap;
 use super::watch::Watch;
-use crate::event::{Action, Bytes, Class, Event, Loss, LossPlace, Relocation, RuleId, Truncated};
+use crate::event::{Action, Bytes, Class, Event, Loss, LossPlace, Relocation, Truncated};
 use crate::filter::{Filter, RuleKind};
 use crate::limits::{LINE_BYTES, NEWLY_EXCLUDED};
 use crate::process::Processes;
@@ -102,9 +102,9 @@ impl Pipeline {
             Ok(Decoded::Event) if self.processes.is_told_twice(&self.event) => {}
             Ok(Decoded::Event) if self.is_repeated(Provider::Ebpf) => {}
             Ok(Decoded::Event) => {
-                let with = self.processes.excluded_with(self.event.pid);
+                self.note_ancestor();
                 self.processes.enrich(&mut self.event);
-                self.pass(with, output);
+                self.pass(output);
             }
         }
     }
@@ -115,17 +115,16 @@ impl Pipeline {
         match message.tell(&mut self.event) {
             // The end of a thread may be that of its process: that is known afterwards.
             Told::Event if self.event.action == Action::Exit => {
-                let with = self.processes.excluded_with(self.event.pid);
+                self.note_ancestor();
                 if self.processes.complete(&mut self.event) && !self.is_repeated(Provider::Netlink)
                 {
-                    self.pass(with, output);
+                    self.pass(output);
                 }
             }
             Told::Event if self.is_repeated(Provider::Netlink) => {}
             Told::Event => {
-                let with = self.processes.excluded_with(self.event.pid);
                 if self.processes.complete(&mut self.event) {
-                    self.pass(with, output);
+                    self.pass(output);
                 }
             }
             Told::Change(change) => self.processes.change(change, &self.event),
@@ -137,14 +136,19 @@ impl Pipeline {
         self.overlap.as_mut().is_some_and(|overlap| overlap.is_repeated(by, &self.event))
     }
 
-    /// An event that is complete. `with`: the exclusion that its process descended from before
-    /// it, which counts for an end; a child's parent is known after its fork only.
-    fn pass(&mut self, with: Option<RuleId>, output: &mut impl Output) {
+    /// Which exclusion a process descends from that ends: it is forgotten with its process.
+    fn note_ancestor(&mut self) {
+        if self.event.action == Action::Exit {
+            self.event.excluded_ancestor = self.processes.excluded_with(self.event.pid);
+        }
+    }
+
+    /// An event that is complete.
+    fn pass(&mut self, output: &mut impl Output) {
         let pid = self.event.pid;
-        self.event.excluded_ancestor = match self.event.action {
-            Action::Fork => self.processes.excluded_with(pid),
-            _ => with,
-        };
+        if self.event.action != Action::Exit {
+            self.event.excluded_ancestor = self.processes.excluded_with(pid);
+        }
         self.stats.totals.received += 1;
         if let Some(watch) = &mut self.watch {
             watch.note(&self.event);
