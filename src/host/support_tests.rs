@@ -8,7 +8,7 @@ fn looked_up(id: &str, version: &str, release: &str) -> Support {
 /// A row: what its machines say of themselves, one that is just new enough, one just too old.
 /// Releases are those of packages that were published.
 #[test]
-fn every_row_and_what_is_just_too_old_for_it() {
+fn r10_every_row_and_what_is_just_too_old_for_it() {
     for (row, version, runs, too_old) in [
         (0, "16.04", "4.15.0-24-generic", "4.13.0-45-generic"),
         (1, "33", "5.8.15-301.fc33.x86_64", "5.8.14-300.fc33.x86_64"),
@@ -72,7 +72,7 @@ fn other_distributions_are_tried() {
 }
 
 #[test]
-fn known_bad_kernels() {
+fn r11_known_bad_kernels() {
     for release in ["5.15.0-0.30.20.el8uek.x86_64", "5.15.0-0.30.20.1.el8uek.x86_64"] {
         assert_eq!(looked_up("ol", "8.8", release), Support::KnownBad(&ORACLE_8_8), "{release}");
     }
