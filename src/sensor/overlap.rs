@@ -7,9 +7,9 @@ use heapless::index_map::FnvIndexMap;
 use crate::event::{Action, Event};
 use crate::record::Provider;
 
-/// Both providers tell of an event from the same place in the kernel, one behind the other:
-/// microseconds apart, unless the task is preempted in between. What is further apart are
-/// two events.
+/// Both providers tell of an event from the same task in the kernel: eBPF first, and the process
+/// connector microseconds later, unless the task is preempted in between. What is further apart
+/// are two events.
 pub const APART_NS: u64 = 100_000_000;
 
 /// Processes that begin, execute or end while providers change.
@@ -19,11 +19,40 @@ const KEYS: usize = 1024;
 /// reported twice.
 const TOLD: usize = 8;
 
-/// The events of a process that one provider has told.
-#[derive(Debug)]
+/// The events of a process that one provider has told and the other one has not, oldest first.
+#[derive(Debug, Default)]
 struct Told {
-    by: Provider,
-    times_ns: Deque<u64, TOLD>,
+    by_ebpf: Deque<u64, TOLD>,
+    by_netlink: Deque<u64, TOLD>,
+}
+
+impl Told {
+    /// Takes out the event that is this one, told by the other provider. A process executes one
+    /// program after the other: what the process connector tells is the last that eBPF told
+    /// before, never one behind.
+    fn take(&mut self, by: Provider, time_ns: u64) -> bool {
+        let is_near = |apart_ns: Option<u64>| apart_ns.is_some_and(|apart| apart <= APART_NS);
+        let (times_ns, found) = match by {
+            Provider::Netlink => {
+                let is_it = |told_ns: &u64| is_near(time_ns.checked_sub(*told_ns));
+                let found = self.by_ebpf.iter().rposition(is_it);
+                (&mut self.by_ebpf, found)
+            }
+            Provider::Ebpf => {
+                let is_it = |told_ns: &u64| is_near(told_ns.checked_sub(time_ns));
+                let found = self.by_netlink.iter().position(is_it);
+                (&mut self.by_netlink, found)
+            }
+        };
+        let Some(found) = found else { return false };
+        for at in 0..times_ns.len() {
+            let Some(told_ns) = times_ns.pop_front() else { break };
+            if at != found {
+                let _ = times_ns.push_back(told_ns);
+            }
+        }
+        true
+    }
 }
 
 /// What was told since both run.
@@ -50,31 +79,24 @@ impl Overlap {
             return false;
         }
         let key = (event.action, event.pid);
-        let now_ns = event.time_ns;
-        let Some(told) = self.told.get_mut(&key) else {
-            let mut times_ns = Deque::new();
-            let _ = times_ns.push_back(now_ns);
-            let _ = self.told.insert(key, Told { by, times_ns });
-            return false;
-        };
-        if told.by != by {
-            while let Some(&front_ns) = told.times_ns.front() {
-                if front_ns + APART_NS >= now_ns {
-                    break;
-                }
-                told.times_ns.pop_front();
-            }
-            if told.times_ns.front().is_some_and(|front_ns| *front_ns <= now_ns + APART_NS) {
-                told.times_ns.pop_front();
-                return true;
-            }
-            told.by = by;
-            told.times_ns.clear();
+        if let Some(told) = self.told.get_mut(&key)
+            && told.take(by, event.time_ns)
+        {
+            return true;
         }
-        if told.times_ns.is_full() {
-            told.times_ns.pop_front();
+        if !self.told.contains_key(&key) {
+            let _ = self.told.insert(key, Told::default());
         }
-        let _ = told.times_ns.push_back(now_ns);
+        if let Some(told) = self.told.get_mut(&key) {
+            let times_ns = match by {
+                Provider::Ebpf => &mut told.by_ebpf,
+                Provider::Netlink => &mut told.by_netlink,
+            };
+            if times_ns.is_full() {
+                times_ns.pop_front();
+            }
+            let _ = times_ns.push_back(event.time_ns);
+        }
         false
     }
 }
@@ -114,10 +136,28 @@ mod tests {
         let both = [(Ebpf, Exec, 7, 1), (Ebpf, Exit, 7, 2), (Netlink, Exec, 7, 1)];
         assert_eq!(reported(&both), [0, 1]);
         assert_eq!(reported(&[(Netlink, Fork, 7, 2), (Ebpf, Fork, 7, 1)]), [0]);
+        assert_eq!(reported(&[(Ebpf, Fork, 7, 1), (Netlink, Fork, 7, 2)]), [0]);
         // Three programs in a row, told by one after the other.
         let row = [1, 2, 3].map(|ms| (Ebpf, Exec, 7, ms));
         let again = [1, 2, 3].map(|ms| (Netlink, Exec, 7, ms));
         assert_eq!(reported(&[row, again].concat()), [0, 1, 2]);
+        assert_eq!(reported(&[again, row].concat()), [0, 1, 2]);
+    }
+
+    /// eBPF begins or ends between two programs that a process executes in a row: none of them
+    /// is taken for the other.
+    #[test]
+    fn a_program_is_not_taken_for_the_next_one() {
+        use Action::Exec;
+        let (first, second) = (1, 20);
+        for order in [
+            vec![(Ebpf, Exec, 7, second), (Netlink, Exec, 7, first), (Netlink, Exec, 7, second)],
+            vec![(Netlink, Exec, 7, first), (Ebpf, Exec, 7, second), (Netlink, Exec, 7, second)],
+            vec![(Netlink, Exec, 7, first), (Netlink, Exec, 7, second), (Ebpf, Exec, 7, second)],
+        ] {
+            let told: Vec<u64> = reported(&order).into_iter().map(|n| order[n].3).collect();
+            assert!(told.len() == 2 && told.contains(&first) && told.contains(&second), "{told:?}");
+        }
     }
 
     #[test]
