@@ -43,6 +43,8 @@ pub struct Pipeline {
     watch: Option<Box<Watch>>,
     /// Processes that the kernel part is to leave out from now on, or no longer.
     newly_excluded: heapless::Vec<(u32, bool), NEWLY_EXCLUDED>,
+    /// Those of which that has to be certain anew, as of these times.
+    renewed: heapless::Vec<(u32, u64), NEWLY_EXCLUDED>,
     /// What the kernel part leaves out is in doubt.
     exclusions_in_doubt: bool,
 }
@@ -58,6 +60,7 @@ impl Pipeline {
             overlap: None,
             watch: None,
             newly_excluded: heapless::Vec::new(),
+            renewed: heapless::Vec::new(),
             exclusions_in_doubt: false,
             batches: Class::ALL.map(|class| Box::new(Encoder::new(class, context.clone()))),
             if_lost: [0; 2],

@@ -278,12 +278,8 @@ impl Providers {
                 }
                 ebpf::Taken::Loss(loss) => pipeline.lose(loss),
             });
-            pipeline.take_excluded(|pid, excluded| match excluded {
-                Some(known_ns) => {
-                    ebpf.exclude(pid, known_ns);
-                }
-                None => ebpf.include(pid),
-            });
+            let told_until_ns = if taken < RECORDS_PER_TURN { horizon_ns } else { 0 };
+            pipeline.take_excluded(told_until_ns, |pid, known_ns| ebpf.leave_out(pid, known_ns));
             turn = turn.max(Turn::of(taken, RECORDS_PER_TURN));
         }
         if let Some(netlink) = &mut self.netlink {

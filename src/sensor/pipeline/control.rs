@@ -72,23 +72,58 @@ impl Pipeline {
     /// The processes that are excluded, for the kernel part, and from when on that is certain
     /// (`CLOCK_MONOTONIC`).
     pub fn excluded_processes(&self) -> impl Iterator<Item = (u32, u64)> {
-        self.processes.executables().filter_map(|(pid, path)| {
-            let excluded = self.filter.process_rule(path).is_some()
-                || self.processes.excluded_with(pid).is_some();
-            Some((pid, self.processes.certain_since_ns(pid)?)).filter(|_| excluded)
+        self.processes.executables().filter_map(|(pid, _)| {
+            Some((pid, self.processes.certain_since_ns(pid)?)).filter(|_| self.is_excluded(pid))
         })
     }
 
+    fn is_excluded(&self, pid: u32) -> bool {
+        let program = self.processes.executable(pid);
+        program.is_some_and(|path| self.filter.process_rule(path).is_some())
+            || self.processes.excluded_with(pid).is_some()
+    }
+
     /// Processes that the kernel part is to leave out since the last call, and from when on
-    /// that is certain; or that it is to leave out no longer (`None`).
-    pub fn take_excluded(&mut self, mut each: impl FnMut(u32, Option<u64>)) {
+    /// that is certain; or that it is to leave out no longer (`None`). `each` answers whether
+    /// something happened since then in the process's place, perhaps to another one.
+    ///
+    /// What is certain may be of long ago, and on a busy host something happens in every place
+    /// sooner or later. Such a process is noted with the time of now. Once all that was before
+    /// then has been told (`told_until_ns`), and this is still what the process executes, it is
+    /// certain that it was so then.
+    pub fn take_excluded(
+        &mut self,
+        told_until_ns: u64,
+        mut each: impl FnMut(u32, Option<u64>) -> bool,
+    ) {
+        let mut renewed = core::mem::take(&mut self.renewed);
+        renewed.retain(|&(pid, at_ns)| {
+            if at_ns >= told_until_ns {
+                return true;
+            }
+            // What was forgotten and learnt again since is certain from a later time on.
+            let is_certain = self.processes.certain_since_ns(pid).is_some_and(|ns| ns <= at_ns);
+            if is_certain && self.is_excluded(pid) {
+                each(pid, Some(at_ns));
+            }
+            false
+        });
         for (pid, excluded) in core::mem::take(&mut self.newly_excluded) {
             match self.processes.certain_since_ns(pid) {
-                Some(since_ns) if excluded => each(pid, Some(since_ns)),
+                Some(since_ns) if excluded => {
+                    let is_noted = renewed.iter().any(|(noted, _)| *noted == pid);
+                    if each(pid, Some(since_ns)) && !is_noted {
+                        // One that finds no room is noted by its next event.
+                        let _ = renewed.push((pid, monotonic_ns()));
+                    }
+                }
                 Some(_) | None if excluded => {}
-                _ => each(pid, None),
+                _ => {
+                    each(pid, None);
+                }
             }
         }
+        self.renewed = renewed;
     }
 
     /// Events that found no room on the way to the receiver.

@@ -89,6 +89,18 @@ impl Ebpf {
         self.excluded.exclude(pid, known_ns).unwrap_or(false)
     }
 
+    /// Excludes a process of which this is known, or ends that (`None`). Whether it is not done
+    /// since something happened after `known_ns`, to it or to another one in its place.
+    pub fn leave_out(&mut self, pid: u32, known_ns: Option<u64>) -> bool {
+        let Some(known_ns) = known_ns else {
+            self.include(pid);
+            return false;
+        };
+        let happened_ns = |[since_ns]: [u64; 1]| since_ns;
+        !self.exclude(pid, known_ns)
+            && self.excluded.programs.read(place(pid)).map_or(0, happened_ns) > known_ns
+    }
+
     /// Ends the exclusion of a process, if it is excluded. To be called at its end too: what
     /// is left of an exclusion costs the next process in its place a second lookup.
     pub fn include(&mut self, pid: u32) {
