@@ -140,6 +140,10 @@ pub const STATISTICS_SYSCALLS: usize = 512;
 /// room is noted again by its next event.
 pub const NEWLY_EXCLUDED: usize = 64;
 
+/// eBPF providers that are being detached at a time, which takes each some four seconds: more
+/// only where somebody switches all the time, who then waits.
+pub const RETIRING: usize = 4;
+
 /// The longest watch of `mote diagnostic ebpf-statistics`, in seconds.
 pub const STATISTICS_SECONDS: u32 = 3600;
 

@@ -3,9 +3,9 @@
 use crate::allocator::without_heap;
 use crate::files;
 use crate::support::runner::Test;
+use crate::support::worker::Worker;
 use crate::support::{release, require_live};
 use crate::watch::{Seen, Watch};
-use crate::worker::Worker;
 use mote::event::Action;
 use mote::source::ebpf::object::Kernel;
 use mote::source::ebpf::{Ebpf, StartError};

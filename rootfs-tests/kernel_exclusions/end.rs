@@ -2,9 +2,9 @@
 
 use crate::files;
 use crate::support::runner::Test;
+use crate::support::worker::Worker;
 use crate::support::{release, require_live, wait_for};
 use crate::watch::{Watch, take};
-use crate::worker::Worker;
 use mote::event::{Action, Event};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

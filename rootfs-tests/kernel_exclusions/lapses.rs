@@ -3,8 +3,8 @@
 use crate::files;
 use crate::support::require_live;
 use crate::support::runner::{Test, again};
+use crate::support::worker::{UNLINKED, Worker};
 use crate::watch::{Seen, Watch};
-use crate::worker::{UNLINKED, Worker};
 use mote::event::Action;
 use mote::sensor::pipeline::monotonic_ns;
 

@@ -2,9 +2,9 @@
 
 use crate::files;
 use crate::support::runner::{Test, again};
+use crate::support::worker::Worker;
 use crate::support::{release, require_live};
 use crate::watch::Watch;
-use crate::worker::Worker;
 use mote::event::Action;
 
 pub const TESTS: &[Test] = &[

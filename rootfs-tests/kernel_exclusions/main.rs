@@ -10,10 +10,10 @@ mod losses;
 #[path = "../support/mod.rs"]
 mod support;
 mod watch;
-mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use support::worker;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();

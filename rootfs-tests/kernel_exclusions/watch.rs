@@ -1,7 +1,7 @@
 //! A provider, and what came of it.
 
 use crate::support::again;
-use crate::worker::Worker;
+use crate::support::worker::Worker;
 use mote::event::{Action, Event, LossPlace};
 use mote::sensor::pipeline::monotonic_ns;
 use mote::source::ebpf::decode::{Decoded, decode};

@@ -3,7 +3,8 @@
 use crate::support::confine::{
     require_mounts, with_os_release, without_bpf, without_list_of_cpus, without_tracefs,
 };
-use crate::support::{Sensor, child, mote, require_connector, require_live, scratch};
+use crate::support::sensor::run_command;
+use crate::support::{Sensor, child, require_connector, require_live, scratch};
 use crate::{sees_an_end, start};
 use rustix::process::Signal;
 use rustix::thread::UnshareFlags;
@@ -17,8 +18,7 @@ fn falls_back(confine: impl FnOnce(&mut Command), why: &str, words: &[&str]) {
     require_connector();
     require_mounts();
     let (_guard, dir) = scratch();
-    let mut command = Command::new(mote());
-    command.args(["run", "--syslog", "stdout"]);
+    let mut command = run_command(&dir, &["--syslog", "stdout"]);
     confine(&mut command);
     let sensor = Sensor::start_command(&dir, command);
     let log = sensor.log();

@@ -6,12 +6,14 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod child;
+pub mod command;
 pub mod confine;
 pub mod expect;
 pub mod rsyslog;
 pub mod runner;
 pub mod sensor;
 pub mod sys;
+pub mod worker;
 pub mod workload;
 
 pub use runner::{again, skip};
@@ -123,6 +125,19 @@ pub fn output_of(command: &mut Command) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Another name of this test's program: an executable that no other process has.
+pub fn program_as(path: &Path) {
+    other_name(&std::env::current_exe().unwrap(), path);
+}
+
+/// Another name of a file, or a copy where it is on another file system.
+pub fn other_name(file: &Path, path: &Path) {
+    let file = file.canonicalize().unwrap();
+    if std::fs::hard_link(&file, path).is_err() {
+        std::fs::copy(&file, path).unwrap();
+    }
 }
 
 /// An own directory whose name crosses no symbolic link.

@@ -21,9 +21,13 @@ impl Rsyslog {
         let config = format!(
             "module(load=\"imuxsock\" SysSock.Use=\"off\")\n\
              input(type=\"imuxsock\" Socket=\"{}\" RateLimit.Interval=\"0\")\n\
-             action(type=\"omfile\" file=\"{}\" template=\"RSYSLOG_TraditionalFileFormat\")\n",
+             action(type=\"omfile\" file=\"{}\" template=\"RSYSLOG_TraditionalFileFormat\")\n\
+             template(name=\"severities\" type=\"string\" string=\"%syslogfacility-text% \
+             %syslogseverity-text% %syslogtag%%msg%\\n\")\n\
+             action(type=\"omfile\" file=\"{}\" template=\"severities\")\n",
             path("log.sock"),
-            path("messages")
+            path("messages"),
+            path("severities")
         );
         write(dir.join("rsyslog.conf"), config).unwrap();
         let mut rsyslog = Rsyslog { program, dir: dir.into(), child: None };
@@ -66,6 +70,11 @@ impl Rsyslog {
     /// What it wrote.
     pub fn messages(&self) -> PathBuf {
         self.dir.join("messages")
+    }
+
+    /// The same, with facility, severity and tag in front.
+    pub fn severities(&self) -> PathBuf {
+        self.dir.join("severities")
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{PATIENCE, mote, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::fs::{File, read_to_string};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -24,19 +25,30 @@ impl Sensor {
 
     /// Starts it with its records in a file and this configuration.
     pub fn start_configured(scratch: &Path, config: &Value) -> Sensor {
-        let path = scratch.join("mote_managed.json");
-        std::fs::write(&path, config.to_string()).unwrap();
-        Sensor::start_with(scratch, &["--syslog", "stdout", "--config", path.to_str().unwrap()])
+        std::fs::write(managed_file(scratch), config.to_string()).unwrap();
+        Sensor::start_to_file(scratch)
     }
 
-    fn start_with(scratch: &Path, args: &[&str]) -> Sensor {
-        let mut command = Command::new(mote());
-        command.arg("run").args(args);
-        Sensor::start_command(scratch, command)
+    /// Starts it with these arguments. What it keeps and where it is reached is below
+    /// `scratch`, and no configuration of the host matters.
+    pub fn start_with(scratch: &Path, args: &[&str]) -> Sensor {
+        Sensor::start_command(scratch, run_command(scratch, args))
     }
 
-    /// Starts it as this command does.
-    pub fn start_command(scratch: &Path, mut command: Command) -> Sensor {
+    /// Starts it as this command does, and waits until every hook is attached.
+    pub fn start_command(scratch: &Path, command: Command) -> Sensor {
+        let mut sensor = Sensor::spawn(scratch, command);
+        wait_for("the sensor's ready line", || {
+            if let Some(status) = sensor.child.try_wait().unwrap() {
+                panic!("the sensor ended with {status}: {}", sensor.log());
+            }
+            sensor.log().contains("mote: ready:").then_some(())
+        });
+        sensor
+    }
+
+    /// Starts it, and waits for nothing.
+    pub fn spawn(scratch: &Path, mut command: Command) -> Sensor {
         let log = scratch.join("sensor.log");
         let records = File::create(scratch.join("sensor.records")).unwrap();
         let child = command
@@ -45,14 +57,7 @@ impl Sensor {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", mote().display()));
-        let mut sensor = Sensor { child, log };
-        wait_for("the sensor's ready line", || {
-            if let Some(status) = sensor.child.try_wait().unwrap() {
-                panic!("the sensor ended with {status}: {}", sensor.log());
-            }
-            sensor.log().contains("mote: ready:").then_some(())
-        });
-        sensor
+        Sensor { child, log }
     }
 
     /// Starts it with its records in a file.
@@ -96,12 +101,68 @@ impl Sensor {
         // What it warned of explains what a test may then miss.
         self.log().lines().filter(|line| line.contains("warning")).for_each(|l| println!("{l}"));
     }
+
+    /// SIGTERM, and the records are complete; the kernel detaches while the next test runs.
+    /// How it ended is looked at by [`wait_for_those_that_left`].
+    pub fn leave(self) {
+        self.signal(Signal::TERM);
+        wait_for("the end of the records", || self.log().contains("mote: ending:").then_some(()));
+        LEFT.with_borrow_mut(|left| left.push((self, true)));
+    }
+
+    /// SIGKILL, and nobody waits for its end.
+    pub fn abandon(self) {
+        self.signal(Signal::KILL);
+        LEFT.with_borrow_mut(|left| left.push((self, false)));
+    }
+
+    /// SIGKILL, and it is gone.
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.wait();
+    }
+}
+
+thread_local! {
+    /// With whether it is to exit with 0.
+    static LEFT: RefCell<Vec<(Sensor, bool)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Waits for the end of all sensors that left: whether each exited with 0.
+pub fn wait_for_those_that_left() -> bool {
+    let mut all_well = true;
+    for (mut sensor, succeeds) in LEFT.take() {
+        let status = sensor.wait();
+        if succeeds && !status.success() {
+            println!("a sensor that was told to end: {status}");
+            all_well = false;
+        }
+    }
+    all_well
+}
+
+/// The managed configuration of a sensor.
+pub fn managed_file(scratch: &Path) -> PathBuf {
+    scratch.join("mote_managed.json")
+}
+
+/// `mote run`, with all that it uses below `scratch`.
+pub fn run_command(scratch: &Path, args: &[&str]) -> Command {
+    let config = managed_file(scratch);
+    if !config.exists() {
+        std::fs::write(&config, "{}").unwrap();
+    }
+    let mut command = Command::new(mote());
+    command.arg("run").args(args).arg("--config").arg(config);
+    command.arg("--runtime-dir").arg(scratch.join("run"));
+    command.arg("--state-dir").arg(scratch.join("state"));
+    command
 }
 
 impl Drop for Sensor {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the sensor's log: {}", self.log());
+            eprintln!("the sensor's log: {}", read_to_string(&self.log).unwrap_or_default());
         }
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -1,5 +1,6 @@
 //! The loop: the only module that names every stage.
 
+mod attempt;
 mod complaint;
 mod error;
 mod overlap;
@@ -158,7 +159,7 @@ impl Sensor {
             next_heartbeat: Instant::now(),
             log_is_journal: *target == Target::default() && say::goes_to_journal(),
         };
-        sensor.apply_filter();
+        sensor.apply_filter()?;
         Ok(sensor)
     }
 

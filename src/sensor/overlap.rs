@@ -7,13 +7,17 @@ use heapless::index_map::FnvIndexMap;
 use crate::event::{Action, Event};
 use crate::record::Provider;
 
-/// Both providers tell of an event from the same task in the kernel: eBPF first, and the process
-/// connector microseconds later, unless the task is preempted in between. What is further apart
-/// are two events.
+/// Both providers tell of an event from the same task in the kernel, microseconds apart unless the
+/// task is preempted in between: of an exec and an exit eBPF first, of a fork the process connector
+/// (linux `fs/exec.c`, `kernel/exit.c`, `kernel/fork.c`). What is further apart are two events.
 pub const APART_NS: u64 = 100_000_000;
 
-/// Processes that begin, execute or end while providers change.
-const KEYS: usize = 1024;
+/// Processes that begin, execute or end while providers change: for a second or more, of which
+/// one provider tells before the other is asked.
+const KEYS: usize = 4096;
+
+/// What was told so long ago the other provider has told too, or never will.
+const KEPT_NS: u64 = 2_000_000_000;
 
 /// Events of one process that one provider has told and the other one has not. More are
 /// reported twice.
@@ -27,20 +31,27 @@ struct Told {
 }
 
 impl Told {
-    /// Takes out the event that is this one, told by the other provider. A process executes one
-    /// program after the other: what the process connector tells is the last that eBPF told
-    /// before, never one behind.
-    fn take(&mut self, by: Provider, time_ns: u64) -> bool {
-        let is_near = |apart_ns: Option<u64>| apart_ns.is_some_and(|apart| apart <= APART_NS);
+    /// When the last of them was.
+    fn last_ns(&self) -> u64 {
+        let last = |times_ns: &Deque<u64, TOLD>| times_ns.back().copied().unwrap_or(0);
+        last(&self.by_ebpf).max(last(&self.by_netlink))
+    }
+
+    /// Takes out the event that is this one, told by the other provider. A process begins and
+    /// ends once. It executes one program after the other: what the process connector tells is
+    /// the last that eBPF told before, never one behind.
+    fn take(&mut self, by: Provider, action: Action, time_ns: u64) -> bool {
+        let is_near = |ebpf_ns: u64, netlink_ns: u64| match action {
+            Action::Exec => netlink_ns.checked_sub(ebpf_ns).is_some_and(|ns| ns <= APART_NS),
+            _ => ebpf_ns.abs_diff(netlink_ns) <= APART_NS,
+        };
         let (times_ns, found) = match by {
             Provider::Netlink => {
-                let is_it = |told_ns: &u64| is_near(time_ns.checked_sub(*told_ns));
-                let found = self.by_ebpf.iter().rposition(is_it);
+                let found = self.by_ebpf.iter().rposition(|told_ns| is_near(*told_ns, time_ns));
                 (&mut self.by_ebpf, found)
             }
             Provider::Ebpf => {
-                let is_it = |told_ns: &u64| is_near(told_ns.checked_sub(time_ns));
-                let found = self.by_netlink.iter().position(is_it);
+                let found = self.by_netlink.iter().position(|told_ns| is_near(time_ns, *told_ns));
                 (&mut self.by_netlink, found)
             }
         };
@@ -80,11 +91,14 @@ impl Overlap {
         }
         let key = (event.action, event.pid);
         if let Some(told) = self.told.get_mut(&key)
-            && told.take(by, event.time_ns)
+            && told.take(by, event.action, event.time_ns)
         {
             return true;
         }
         if !self.told.contains_key(&key) {
+            if self.told.is_full() {
+                self.told.retain(|_, told| told.last_ns() + KEPT_NS >= event.time_ns);
+            }
             let _ = self.told.insert(key, Told::default());
         }
         if let Some(told) = self.told.get_mut(&key) {
@@ -137,6 +151,7 @@ mod tests {
         assert_eq!(reported(&both), [0, 1]);
         assert_eq!(reported(&[(Netlink, Fork, 7, 2), (Ebpf, Fork, 7, 1)]), [0]);
         assert_eq!(reported(&[(Ebpf, Fork, 7, 1), (Netlink, Fork, 7, 2)]), [0]);
+        assert_eq!(reported(&[(Ebpf, Fork, 7, 2), (Netlink, Fork, 7, 1)]), [0]);
         // Three programs in a row, told by one after the other.
         let row = [1, 2, 3].map(|ms| (Ebpf, Exec, 7, ms));
         let again = [1, 2, 3].map(|ms| (Netlink, Exec, 7, ms));
@@ -183,11 +198,12 @@ mod tests {
     #[test]
     fn a_full_table_reports_twice_rather_than_never() {
         let mut overlap = Overlap::new();
-        for pid in 0..2 * KEYS as u32 {
+        let last = 2 * KEYS as u32 - 1;
+        for pid in 0..=last {
             assert!(!overlap.is_repeated(Ebpf, &event(Action::Exec, pid, 1)));
         }
         assert!(overlap.is_repeated(Netlink, &event(Action::Exec, 0, 1)));
-        assert!(!overlap.is_repeated(Netlink, &event(Action::Exec, 2 * KEYS as u32 - 1, 1)));
+        assert!(!overlap.is_repeated(Netlink, &event(Action::Exec, last, 1)));
         // As does a process with more than is kept.
         for _ in 0..=TOLD {
             overlap.is_repeated(Ebpf, &event(Action::Exec, 1, 2));
@@ -195,5 +211,16 @@ mod tests {
         let repeated =
             (0..=TOLD).filter(|_| overlap.is_repeated(Netlink, &event(Action::Exec, 1, 2)));
         assert_eq!(repeated.count(), TOLD);
+    }
+
+    #[test]
+    fn a_full_table_forgets_what_is_long_ago() {
+        let mut overlap = Overlap::new();
+        for pid in 0..KEYS as u32 {
+            overlap.is_repeated(Ebpf, &event(Action::Exec, pid, 1));
+        }
+        let later_ms = 2 + KEPT_NS / MS;
+        assert!(!overlap.is_repeated(Ebpf, &event(Action::Exec, KEYS as u32, later_ms)));
+        assert!(overlap.is_repeated(Netlink, &event(Action::Exec, KEYS as u32, later_ms)));
     }
 }

@@ -15,10 +15,9 @@ use crate::say::{say, warn};
 pub struct Pausing {
     client: ClientId,
     asker: Asker,
-    until: Instant,
     limit_s: u32,
-    /// The client was told that nothing of eBPF is attached any more.
-    told: bool,
+    /// `None`: the client waits to be told that nothing of eBPF is attached any more.
+    until: Option<Instant>,
 }
 
 impl Pausing {
@@ -63,8 +62,7 @@ impl Sensor {
             Err(error) => return Err(error),
         }
         let asker = Asker { pid: asked.pid, uid: asked.uid, gid: asked.gid };
-        let until = Instant::now() + Duration::from_secs(limit_s.into());
-        let pause = Pausing { client: asked.client, asker, until, limit_s, told: false };
+        let pause = Pausing { client: asked.client, asker, limit_s, until: None };
         say(format_args!("{}", pause.sentence()));
         self.pause = Some(pause);
         self.pipeline.write_pause(asker, limit_s, &mut self.sink);
@@ -79,15 +77,18 @@ impl Sensor {
         if !is_there {
             return self.resume(Resumption::Gone).map(|_| ());
         }
-        if now >= pause.until {
-            return self.resume(Resumption::TimeLimit).map(|_| ());
+        match pause.until {
+            Some(until) if now >= until => self.resume(Resumption::TimeLimit).map(|_| ()),
+            Some(_) => Ok(()),
+            None if self.providers.is_detached() => {
+                // The time is the command's: detaching may take longer than a short limit.
+                pause.until = Some(now + Duration::from_secs(pause.limit_s.into()));
+                let client = pause.client;
+                self.reply(client, &Reply::Done(Vec::new()), true);
+                Ok(())
+            }
+            None => Ok(()),
         }
-        if !pause.told && self.providers.is_detached() {
-            pause.told = true;
-            let client = pause.client;
-            self.reply(client, &Reply::Done(Vec::new()), true);
-        }
-        Ok(())
     }
 
     /// The client's command has ended.

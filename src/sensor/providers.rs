@@ -8,10 +8,11 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
 use super::SensorError;
+use super::attempt::{Started, start_ebpf};
 use super::pipeline::{Output, Pipeline, monotonic_ns};
-use crate::host::provider::{self, Choice, Facts, Failure, Reason, Wanted, choose};
-use crate::host::support::{Refusal, refusal_here};
-use crate::limits::{MESSAGES_PER_TURN, RECORDS_PER_TURN};
+use crate::host::provider::Wanted;
+use crate::host::support::Refusal;
+use crate::limits::{MESSAGES_PER_TURN, RECORDS_PER_TURN, RETIRING};
 use crate::record::Provider;
 use crate::say::warn;
 use crate::source::ebpf::{self, Ebpf, Retiring, cpus};
@@ -34,10 +35,12 @@ pub struct Providers {
     netlink: Option<Box<Netlink>>,
     /// Why it is not eBPF.
     fallback: Option<Fallback>,
-    /// Programs that do nothing any more, and are detached one by one.
-    retiring: Option<Retiring>,
+    /// Programs that do nothing any more, and are detached one by one, oldest first.
+    retiring: heapless::Deque<Retiring, RETIRING>,
     /// Until then the one that was there before runs too.
     overlap_until: Option<Instant>,
+    /// Until then it is known what that one told.
+    told_until: Option<Instant>,
     since: SystemTime,
 }
 
@@ -65,12 +68,6 @@ pub enum Turn {
     Full,
 }
 
-/// eBPF, or why it is not.
-enum Started {
-    Ebpf(Box<Ebpf>),
-    Not(Fallback),
-}
-
 impl Providers {
     /// Starts the provider that is to be started.
     pub fn start(wanted: Wanted) -> Result<Providers, SensorError> {
@@ -78,8 +75,9 @@ impl Providers {
             ebpf: None,
             netlink: None,
             fallback: None,
-            retiring: None,
+            retiring: heapless::Deque::new(),
             overlap_until: None,
+            told_until: None,
             since: SystemTime::now(),
         };
         match start_ebpf(wanted)? {
@@ -122,7 +120,7 @@ impl Providers {
 
     /// Whether nothing of eBPF is left in the kernel.
     pub fn is_detached(&self) -> bool {
-        self.ebpf.is_none() && self.retiring.is_none()
+        self.ebpf.is_none() && self.retiring.is_empty()
     }
 
     /// Learns the processes that are there already.
@@ -153,6 +151,7 @@ impl Providers {
             return Ok(());
         }
         self.end_overlap(pipeline, output)?;
+        self.told_until = None;
         pipeline.begin_overlap();
         match start_ebpf(Wanted::Ebpf) {
             Ok(Started::Ebpf(ebpf)) => {
@@ -193,6 +192,7 @@ impl Providers {
             return Ok(());
         }
         self.end_overlap(pipeline, output)?;
+        self.told_until = None;
         pipeline.begin_overlap();
         let netlink = match Netlink::start(monotonic_ns()) {
             Ok(netlink) => netlink,
@@ -220,13 +220,17 @@ impl Providers {
         if self.overlap_until.is_some_and(|until| now >= until) {
             self.end_overlap(pipeline, output)?;
         }
+        if self.told_until.is_some_and(|until| now >= until) {
+            self.told_until = None;
+            pipeline.end_overlap();
+        }
         // A step waits for every CPU (`tracepoint_synchronize_unregister`), some 60 ms.
-        if let Some(retiring) = &mut self.retiring
+        if let Some(retiring) = self.retiring.front_mut()
             && !retiring.step()
         {
-            self.retiring = None;
+            self.retiring.pop_front();
         }
-        Ok(self.overlap_until.is_some() || self.retiring.is_some())
+        Ok(self.overlap_until.is_some() || !self.retiring.is_empty())
     }
 
     /// The old one hands out what it has, and ends.
@@ -245,12 +249,22 @@ impl Providers {
             Provider::Netlink => {
                 self.read_losses(pipeline);
                 self.read_unsent_calls(pipeline);
-                // One that still goes on is finished here.
-                self.retiring = self.ebpf.take().map(|ebpf| ebpf.retire());
+                if let Some(ebpf) = self.ebpf.take() {
+                    self.retire(ebpf.retire());
+                }
             }
         }
-        pipeline.end_overlap();
+        // What the old one told just before its end the new one may tell just after it.
+        self.told_until = Some(Instant::now() + OVERLAP);
         Ok(())
+    }
+
+    /// While several are detached the loop goes on: only one too many waits for the oldest.
+    fn retire(&mut self, retiring: Retiring) {
+        if self.retiring.is_full() {
+            self.retiring.pop_front();
+        }
+        let _ = self.retiring.push_back(retiring);
     }
 
     /// Takes what there is, up to a turn's budget: all of what was before `end_ns`, or, as
@@ -263,10 +277,10 @@ impl Providers {
     ) -> Result<Turn, SensorError> {
         let now_ns = monotonic_ns();
         let mut turn = Turn::Idle;
+        let horizon_ns = end_ns.unwrap_or(now_ns.saturating_sub(MERGE_SLACK_NS));
         // First eBPF: of an event that both tell, it tells more.
         if let Some(ebpf) = &mut self.ebpf {
             pipeline.set_provider(Provider::Ebpf, output);
-            let horizon_ns = end_ns.unwrap_or(now_ns.saturating_sub(MERGE_SLACK_NS));
             ebpf.refresh(|loss| pipeline.lose(loss));
             // Before the end of a process is read, since who it was is forgotten then.
             if ebpf.unsent_is_mapped() {
@@ -284,8 +298,11 @@ impl Providers {
         }
         if let Some(netlink) = &mut self.netlink {
             pipeline.set_provider(Provider::Netlink, output);
-            let end_ns = end_ns.unwrap_or(u64::MAX);
-            let taken = netlink.drain(now_ns, end_ns, MESSAGES_PER_TURN, |taken| match taken {
+            // What eBPF is still to tell waits for it.
+            let until_ns =
+                if self.ebpf.is_some() { horizon_ns } else { end_ns.unwrap_or(u64::MAX) };
+            let is_last = end_ns.is_some();
+            let taken = netlink.drain(now_ns, until_ns, is_last, MESSAGES_PER_TURN, |t| match t {
                 netlink::Taken::Message(message) => pipeline.message(message, output),
                 netlink::Taken::Loss(loss) => pipeline.lose(loss),
             });
@@ -373,23 +390,6 @@ impl Turn {
     }
 }
 
-fn start_ebpf(wanted: Wanted) -> Result<Started, SensorError> {
-    let refusal = refusal_here();
-    let facts = |ebpf| Facts { wanted, supported: refusal.is_none(), ebpf };
-    let fallback = match (choose(facts(provider::Ebpf::Untried)), refusal.clone()) {
-        (Choice::Netlink(Reason::Unsupported), Some(refusal)) => Fallback::Unsupported(refusal),
-        (Choice::Netlink(_) | Choice::Nothing, _) => Fallback::Disabled,
-        (Choice::Ebpf, _) => match Ebpf::start() {
-            Ok(ebpf) => return Ok(Started::Ebpf(Box::new(ebpf))),
-            Err(error) => match choose(facts(provider::Ebpf::Failed(failure(&error)))) {
-                Choice::Netlink(_) => Fallback::Failed(error),
-                Choice::Ebpf | Choice::Nothing => return Err(SensorError::Ebpf(error)),
-            },
-        },
-    };
-    Ok(Started::Not(fallback))
-}
-
 fn register(registry: &Registry, fd: i32) -> Result<(), SensorError> {
     match registry.register(&mut SourceFd(&fd), SOURCE, Interest::READABLE) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -397,8 +397,4 @@ fn register(registry: &Registry, fd: i32) -> Result<(), SensorError> {
         }
         _ => Ok(()),
     }
-}
-
-fn failure(error: &ebpf::StartError) -> Failure {
-    Failure::of(error.errno(), rustix::process::geteuid().is_root())
 }

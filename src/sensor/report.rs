@@ -12,6 +12,9 @@ use crate::record::Provider;
 use crate::say;
 use crate::sink::State;
 
+/// What it costs that eBPF does not run.
+const UNSEEN: &str = "files, connections and execs that fail are not seen";
+
 /// For how long a loss is a problem of now.
 const LOSS_MATTERS: Duration = Duration::from_secs(600);
 
@@ -51,7 +54,8 @@ impl Sensor {
             log_level: say::level().name().to_owned(),
             supplementary_events_subsystem: self.providers.active().name().to_owned(),
             ebpf_status: ebpf.is_some(),
-            ebpf_reason: reason.map_or(String::new(), |issue| issue.problem),
+            ebpf_reason: reason
+                .map_or(String::new(), |issue| format!("{}; {UNSEEN}", issue.problem)),
             ebpf_supplementary_event_provider: match self.settings.wanted() {
                 Wanted::Ebpf => "enabled",
                 Wanted::Netlink => "disabled",

@@ -62,9 +62,11 @@ impl Sensor {
             Request::Health {} => Reply::Health(Box::new(self.health())),
             Request::Provider { value } => self.set_provider(*value)?,
             Request::ExclusionAdd { kind, path, children } => {
-                self.add_exclusion((*kind).into(), path, *children)
+                self.add_exclusion((*kind).into(), path, *children)?
             }
-            Request::ExclusionRemove { kind, path } => self.remove_exclusion((*kind).into(), path),
+            Request::ExclusionRemove { kind, path } => {
+                self.remove_exclusion((*kind).into(), path)?
+            }
             Request::ExclusionList {} => Reply::Exclusions(self.exclusions()),
             Request::ExclusionTest { path, process } => self.explain_exclusion(path, *process),
             Request::Diagnostic {} => Reply::Diagnostic(Box::new(self.diagnostic())),
@@ -144,42 +146,50 @@ impl Sensor {
         })
     }
 
-    fn add_exclusion(&mut self, kind: RuleKind, path: &str, children: bool) -> Reply {
+    fn add_exclusion(
+        &mut self,
+        kind: RuleKind,
+        path: &str,
+        children: bool,
+    ) -> Result<Reply, SensorError> {
+        if let Err(reply) = self.keep_exclusion(kind, path, children) {
+            return Ok(reply);
+        }
+        self.apply_filter()?;
+        say::say(format_args!("{kind} exclusion added by command: {path:?}"));
+        Ok(Reply::Done(Vec::new()))
+    }
+
+    fn keep_exclusion(&mut self, kind: RuleKind, path: &str, children: bool) -> Result<(), Reply> {
         if let Some(reply) = self.only_managed() {
-            return reply;
+            return Err(reply);
         }
         let mut local = self.settings.local.clone();
         if let Err(error) = local.add_rule(kind, path, children) {
-            return refused(format!("{error}; {}", error.remedy()), exit::USAGE);
+            return Err(refused(format!("{error}; {}", error.remedy()), exit::USAGE));
         }
         let problems = self.settings.config.problems.len();
         let before = self.settings.local.clone();
-        if let Err(reply) = self.keep(local) {
-            return reply;
-        }
+        self.keep(local)?;
         // Beside the managed ones it may be one too many.
         if let Some(problem) = self.settings.config.problems.get(problems).cloned() {
-            return match self.keep(before) {
-                Ok(()) => refused(problem, exit::USAGE),
-                Err(reply) => reply,
-            };
+            self.keep(before)?;
+            return Err(refused(problem, exit::USAGE));
         }
-        self.apply_filter();
-        say::say(format_args!("{kind} exclusion added by command: {path:?}"));
-        Reply::Done(Vec::new())
+        Ok(())
     }
 
-    fn remove_exclusion(&mut self, kind: RuleKind, path: &str) -> Reply {
+    fn remove_exclusion(&mut self, kind: RuleKind, path: &str) -> Result<Reply, SensorError> {
         let mut local = self.settings.local.clone();
         if let Err(error) = local.remove_rule(kind, path) {
-            return refused(self.not_removed(kind, path, &error), exit::USAGE);
+            return Ok(refused(self.not_removed(kind, path, &error), exit::USAGE));
         }
         if let Err(reply) = self.keep(local) {
-            return reply;
+            return Ok(reply);
         }
-        self.apply_filter();
+        self.apply_filter()?;
         say::say(format_args!("{kind} exclusion removed by command: {path:?}"));
-        Reply::Done(Vec::new())
+        Ok(Reply::Done(Vec::new()))
     }
 
     fn not_removed(&self, kind: RuleKind, path: &str, error: &LocalError) -> String {

@@ -99,6 +99,13 @@ impl Settings {
                 remedy: error.remedy().to_owned(),
             }),
         };
+        self.local_issue = match Local::load(&self.state_dir) {
+            Ok(local) => {
+                self.local = local;
+                None
+            }
+            Err(error) => Some(local_issue(&self.state_dir, &error)),
+        };
         self.config = Config::merge(&self.managed, &self.local);
     }
 
@@ -124,14 +131,15 @@ fn read_managed(path: &Path) -> Result<Managed, ConfigError> {
 fn read_local(state_dir: &Path) -> (Local, Option<Issue>) {
     match Local::load(state_dir) {
         Ok(local) => (local, None),
-        Err(error) => {
-            let path = state_dir.join(local::FILE_NAME);
-            let issue = Issue {
-                problem: format!("the local settings {} cannot be used: {error}", path.display()),
-                remedy: format!("{}; or remove the file, and set them anew", error.remedy()),
-            };
-            (Local::default(), Some(issue))
-        }
+        Err(error) => (Local::default(), Some(local_issue(state_dir, &error))),
+    }
+}
+
+fn local_issue(state_dir: &Path, error: &ConfigError) -> Issue {
+    let path = state_dir.join(local::FILE_NAME);
+    Issue {
+        problem: format!("the local settings {} cannot be used: {error}", path.display()),
+        remedy: format!("{}; or remove the file, and set them anew", error.remedy()),
     }
 }
 
@@ -139,27 +147,33 @@ impl Sensor {
     /// Reads the configuration again, and does what it says.
     pub(super) fn reload(&mut self) -> Result<(), SensorError> {
         self.settings.read_again();
-        match &self.settings.managed_issue {
-            Some(issue) => warn(format_args!("{}; {}", issue.problem, issue.remedy)),
-            None => say(format_args!(
+        for Issue { problem, remedy } in self.settings.issues() {
+            warn(format_args!("{problem}; {remedy}"));
+        }
+        if self.settings.issues().next().is_none() {
+            say(format_args!(
                 "the configuration was read again: {} exclusions",
                 self.settings.config.filter.rules().count()
-            )),
+            ));
         }
         for problem in &self.settings.config.problems {
             warn(format_args!("{problem}"));
         }
-        self.apply_filter();
+        self.apply_filter()?;
         if let Err(problem) = self.apply_provider()? {
             warn(format_args!("{}; {}", problem.problem, problem.remedy));
         }
         Ok(())
     }
 
-    /// Takes over the exclusions of the configuration.
-    pub(super) fn apply_filter(&mut self) {
+    /// Takes over the exclusions of the configuration. For what happened before, those of then
+    /// count.
+    pub(super) fn apply_filter(&mut self) -> Result<(), SensorError> {
+        self.drain_all()?;
+        self.providers.read_losses(&mut self.pipeline);
         self.pipeline.set_filter(self.settings.filter());
         self.push_exclusions();
+        Ok(())
     }
 
     /// Takes over the provider of the configuration. The inner error: it does not run.

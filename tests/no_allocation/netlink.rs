@@ -96,7 +96,7 @@ fn the_socket_touches_no_heap() {
     }
     without_heap(|| {
         while 0 < netlink
-            .drain(monotonic_ns(), u64::MAX, 10, |taken| match taken {
+            .drain(monotonic_ns(), u64::MAX, false, 10, |taken| match taken {
                 Taken::Message(message) => pipeline.message(message, &mut lines),
                 Taken::Loss(loss) => pipeline.lose(loss),
             })

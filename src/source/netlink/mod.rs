@@ -191,11 +191,13 @@ impl Netlink {
     }
 
     /// Hands out up to `budget` messages from before `end_ns`, in the order in which the
-    /// kernel sent them. Returns how many there were.
+    /// kernel sent them. Returns how many there were. `is_last`: what is missing of them by now
+    /// does not come any more.
     pub fn drain(
         &mut self,
         now_ns: u64,
         end_ns: u64,
+        is_last: bool,
         budget: usize,
         mut each: impl FnMut(Taken<'_>),
     ) -> io::Result<usize> {
@@ -223,10 +225,10 @@ impl Netlink {
             self.tell_losses(&mut each);
             each(Taken::Message(&message));
         }
-        self.lost += if end_ns == u64::MAX && !self.has_overrun(now_ns) {
-            self.sequences.give_up(now_ns)
-        } else {
+        self.lost += if is_last || self.has_overrun(now_ns) {
             self.sequences.give_up_all()
+        } else {
+            self.sequences.give_up(now_ns.min(end_ns))
         };
         self.tell_losses(&mut each);
         Ok(taken)

@@ -1,8 +1,8 @@
 //! A process that does as it is told, one line at a time: the sensor's own process, which the
 //! tests are, is not reported.
 
-use crate::support::sys::{c, sys};
-use crate::support::{child, skip};
+use super::sys::{c, sys};
+use super::{child, skip};
 use libc::AT_FDCWD;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{BufRead, BufReader, Write};
@@ -39,6 +39,14 @@ pub fn main(args: &[String]) -> ExitCode {
                     sys!(SYS_renameat, AT_FDCWD, from.as_ptr(), AT_FDCWD, to.as_ptr()).check(0);
                 }
             }
+            "unlinks" => {
+                let nothing = c(dir.join(UNLINKED));
+                for _ in 0..count {
+                    sys!(SYS_unlinkat, AT_FDCWD, nothing.as_ptr(), 0).check(libc::ENOENT);
+                }
+            }
+            // A directory of this name.
+            "mkdir" => std::fs::create_dir(dir.join(count.to_string())).unwrap(),
             "chdir" => std::env::set_current_dir(dir).unwrap(),
             "connect" => {
                 let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -88,10 +96,15 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts one. It runs its program when this returns: the call that starts it returns when the child has
-    /// memory of its own, a little before the kernel tells of its exec.
+    /// Starts one. It runs its program when this returns: the call that starts it returns when
+    /// the child has memory of its own, a little before the kernel tells of its exec.
     pub fn start(dir: &Path) -> Worker {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Worker::start_program(&std::env::current_exe().unwrap(), dir)
+    }
+
+    /// Starts one whose executable is this copy of the test.
+    pub fn start_program(program: &Path, dir: &Path) -> Worker {
+        let mut child = Command::new(program)
             .arg(NAME)
             .arg(dir)
             .stdin(Stdio::piped())

@@ -1,0 +1,174 @@
+//! Which provider runs, and who decides it.
+
+use crate::support::command::{ask, health, healthy, json};
+use crate::support::expect::at;
+use crate::support::runner::Test;
+use crate::support::sensor::managed_file;
+use crate::support::{Sensor, child, require_connector, require_live, scratch, wait_for};
+use crate::{finish, folder, made, make, of, so_far};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+pub const TESTS: &[Test] = &[
+    ("r5_ebpf_is_the_default", r5_ebpf_is_the_default),
+    ("r6_a_command_switches_the_provider_for_good", r6_a_command_switches_for_good),
+    ("r7_the_managed_file_wins", r7_the_managed_file_wins),
+    ("r8_without_ebpf_processes_are_seen", r8_without_ebpf_processes_are_seen),
+    ("r9_inventories_find_the_status", r9_inventories_find_the_status),
+];
+
+const SUBSYSTEM: &str = "supplementary_events_subsystem";
+
+/// For as long as both providers run after a switch, and some more.
+pub const OVERLAP: Duration = Duration::from_secs(1);
+
+/// Switches by command.
+pub fn switch(dir: &Path, value: &str) {
+    let args = ["config", "ebpf-supplementary-event-provider", "--value", value];
+    assert_eq!(ask(dir, &args).expect(0).out, "Configuration property updated\n");
+}
+
+/// The only event of this action by this process, and its provider.
+fn provider_of(events: &[Value], action: &str, pid: u32) -> String {
+    let found = of(events, action);
+    let found: Vec<_> = found.iter().filter(|event| at(event, "process.pid") == pid).collect();
+    assert_eq!(found.len(), 1, "{action} of {pid}: {found:?}");
+    at(found[0], "event.provider").as_str().unwrap().to_owned()
+}
+
+/// A process that begins and ends.
+fn process() -> u32 {
+    let pid = child::fork(|| 5);
+    child::ends_with(pid, 5);
+    sleep(Duration::from_millis(100));
+    pid
+}
+
+fn r5_ebpf_is_the_default() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let sensor = Sensor::start_to_file(&dir);
+    let text = healthy(&dir);
+    for line in text.lines() {
+        let (key, value) = line.split_at(44);
+        let name = key.trim_end();
+        let is_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        assert!(is_name && value.starts_with(": "), "{line}");
+    }
+    let line = "supplementary_events_subsystem              : \"ebpf\"";
+    assert!(text.lines().any(|found| found == line), "{text}");
+    assert_eq!(health(&dir, "ebpf_supplementary_event_provider"), "enabled");
+    assert!(health(&dir, "hooks_attached").as_u64() > Some(0));
+    sensor.leave();
+}
+
+fn r6_a_command_switches_for_good() {
+    require_live();
+    require_connector();
+    let (_guard, dir) = scratch();
+    let at_work = folder(&dir, "work");
+    let sensor = Sensor::start_to_file(&dir);
+    make(&at_work, "1");
+    switch(&dir, "disabled");
+    assert_eq!(health(&dir, SUBSYSTEM), "netlink");
+    sleep(OVERLAP);
+    make(&at_work, "2");
+    let told = process();
+    switch(&dir, "enabled");
+    make(&at_work, "3");
+    let told_again = process();
+    assert_eq!(health(&dir, SUBSYSTEM), "ebpf");
+    switch(&dir, "disabled");
+    let events = so_far(&dir, &at_work, "3");
+    assert_eq!(made(&events, &at_work), ["1", "3"], "file events stop, and come back");
+    for action in ["fork", "exit"] {
+        assert_eq!(provider_of(&events, action, told), "netlink");
+        assert_eq!(provider_of(&events, action, told_again), "ebpf");
+    }
+    let files = of(&events, "mkdir");
+    assert!(files.iter().all(|event| at(event, "event.provider") == "ebpf"), "{files:?}");
+    sensor.kill();
+
+    let sensor = Sensor::start_to_file(&dir);
+    assert!(sensor.log().contains("mote: ready: netlink"), "{}", sensor.log());
+    assert_eq!(health(&dir, "ebpf_supplementary_event_provider"), "disabled");
+    make(&at_work, "4");
+    switch(&dir, "enabled");
+    make(&at_work, "5");
+    assert_eq!(health(&dir, "ebpf_supplementary_event_provider"), "enabled");
+    assert_eq!(made(&finish(sensor, &dir), &at_work), ["5"]);
+}
+
+fn r7_the_managed_file_wins() {
+    require_live();
+    require_connector();
+    let (_guard, dir) = scratch();
+    let file = managed_file(&dir);
+    let set = |value: &str| json!({"features": {"ebpfSupplementaryEventProvider": value}});
+    let refused = |value: &str| {
+        let args = ["config", "ebpf-supplementary-event-provider", "--value", value];
+        ask(&dir, &args).refused(78, &["managed", file.to_str().unwrap()]);
+    };
+    let sensor = Sensor::start_configured(&dir, &set("enabled"));
+    refused("disabled");
+    let line = "ebpf_supplementary_event_provider           : \"enabled\" [managed]";
+    let text = healthy(&dir);
+    assert!(text.lines().any(|found| found == line), "{text}");
+    let told = json(&dir, &["health"]);
+    let managed = json!({"value": "enabled", "managed": true});
+    assert_eq!(told["ebpfSupplementaryEventProvider"], managed);
+
+    std::fs::write(&file, set("disabled").to_string()).unwrap();
+    wait_for("the other provider", || (health(&dir, SUBSYSTEM) == "netlink").then_some(()));
+    refused("enabled");
+    assert_eq!(health(&dir, SUBSYSTEM), "netlink");
+
+    // Neither refusal has left anything behind.
+    std::fs::write(&file, "{}").unwrap();
+    wait_for("the default", || (health(&dir, SUBSYSTEM) == "ebpf").then_some(()));
+    let args = ["config", "ebpf-supplementary-event-provider", "--value", "perhaps"];
+    ask(&dir, &args).refused(64, &["enabled or disabled"]);
+    sensor.leave();
+}
+
+fn r8_without_ebpf_processes_are_seen() {
+    require_connector();
+    let (_guard, dir) = scratch();
+    let at_work = folder(&dir, "work");
+    let config = json!({"features": {"ebpfSupplementaryEventProvider": "disabled"}});
+    let sensor = Sensor::start_configured(&dir, &config);
+    make(&at_work, "unseen");
+    let pid = process();
+    // As it was asked for: that is no problem.
+    let told = json(&dir, &["health"]);
+    assert_eq!((&told["ebpfStatus"], &told["hooksAttached"]), (&json!(false), &json!(0)));
+    assert_eq!(told["supplementaryEventsSubsystem"], "netlink");
+    let reason = told["ebpfReason"].as_str().unwrap();
+    for word in ["disabled in the configuration", "files", "connections", "not seen"] {
+        assert!(reason.contains(word), "`{word}`: {reason}");
+    }
+    let events = finish(sensor, &dir);
+    for action in ["fork", "exit"] {
+        assert_eq!(provider_of(&events, action, pid), "netlink");
+    }
+    assert!(made(&events, &at_work).is_empty());
+}
+
+fn r9_inventories_find_the_status() {
+    require_live();
+    require_connector();
+    let (_guard, dir) = scratch();
+    let sensor = Sensor::start_to_file(&dir);
+    assert_eq!(json(&dir, &["health"])["EBPF STATUS"], true);
+    switch(&dir, "disabled");
+    assert_eq!(json(&dir, &["health"])["EBPF STATUS"], false);
+    let events = finish(sensor, &dir);
+    let heartbeats = of(&events, "heartbeat");
+    let status: Vec<&Value> =
+        heartbeats.iter().map(|event| at(event, "mote.EBPF STATUS")).collect();
+    // At the start, at the switch, at the end.
+    assert_eq!(status, [&json!(true), &json!(false), &json!(false)]);
+    assert!(at(heartbeats[2], "mote.events_received").as_u64() > Some(0));
+}

@@ -1,0 +1,69 @@
+//! mote's other commands, asked of the sensor of a test.
+
+use super::{again, mote};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// How a command ended, and what it said.
+#[derive(Debug)]
+pub struct Answer {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Answer {
+    /// It has to have ended with this code.
+    pub fn expect(self, code: i32) -> Answer {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self
+    }
+
+    /// It has to have been refused with this code, in one line that has these words in it.
+    pub fn refused(self, code: i32, words: &[&str]) {
+        let answer = self.expect(code);
+        let one_line = answer.err.lines().count() == 1 && answer.err.starts_with("mote: ");
+        assert!(one_line && answer.out.is_empty(), "{answer:?}");
+        words.iter().for_each(|word| assert!(answer.err.contains(word), "`{word}`: {answer:?}"));
+    }
+}
+
+/// The command, to the sensor that was started in `scratch`.
+pub fn command(scratch: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(mote());
+    // What follows `--` is another program's.
+    let own = args.iter().position(|arg| *arg == "--").unwrap_or(args.len());
+    command.args(&args[..own]).arg("--runtime-dir").arg(scratch.join("run")).args(&args[own..]);
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs it.
+pub fn ask(scratch: &Path, args: &[&str]) -> Answer {
+    let output = command(scratch, args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Answer { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// What `mote health` says of a sensor that is as it should be.
+pub fn healthy(scratch: &Path) -> String {
+    let answer = ask(scratch, &["health"]);
+    if answer.code == Some(1) && health(scratch, "events_lost") != 0 {
+        again("the host is flooded with events");
+    }
+    answer.expect(0).out
+}
+
+/// The value of a field of `mote health`, however the sensor is.
+pub fn health(scratch: &Path, field: &str) -> Value {
+    let answer = ask(scratch, &["health", "--field", field]);
+    assert!(matches!(answer.code, Some(0 | 1)), "{answer:?}");
+    serde_json::from_str(&answer.out).unwrap()
+}
+
+/// The output of a command that prints JSON and succeeds.
+pub fn json(scratch: &Path, args: &[&str]) -> Value {
+    let args = [args, &["--output", "json"]].concat();
+    serde_json::from_str(&ask(scratch, &args).expect(0).out).unwrap()
+}
