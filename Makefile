@@ -1,6 +1,6 @@
 # mote: `make` lists what can be made.
 .DEFAULT_GOAL := help
-.PHONY: help build run test bench fuzz kernels qemu initramfs harness clean
+.PHONY: help build run test soak bench fuzz kernels qemu initramfs harness clean
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,amd64)
 # amd64 or arm64; not from the environment, where it may stand for a kernel build.
@@ -41,6 +41,10 @@ run: build ## start the sensor and show live events (root)
 test: build ## formatting, lints, unit, integration and live tests (live ones need root)
 	@scripts/packages $(TEST_PACKAGES)
 	@scripts/test
+
+soak: build ## eBPF switched off and on a hundred times under a load of processes (root)
+	@scripts/packages $(TEST_PACKAGES)
+	MOTE_SOAK=1 MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test operator -- switching
 
 bench: build ## what the sensor costs: one rename loop with it off and on (root); exclusions
 	@scripts/packages $(BENCH_PACKAGES)
