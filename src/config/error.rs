@@ -14,6 +14,8 @@ pub enum ConfigError {
     Read(io::Error),
     /// It is something else than a file: what.
     NotAFile(&'static str),
+    /// Another user can change it: who, or anybody (`None`).
+    OthersCanWrite(Option<u32>),
     /// It is larger than any configuration.
     TooLarge,
     /// It is not in UTF-8.
@@ -71,6 +73,7 @@ impl ConfigError {
     pub fn remedy(&self) -> &str {
         match self {
             ConfigError::Read(_) | ConfigError::NotAFile(_) => "name a readable file",
+            ConfigError::OthersCanWrite(_) => "give it to root with mode 0600, if it is right",
             ConfigError::TooLarge => "name folders in the place of the files in them",
             ConfigError::Encoding(Encoding::Nul { .. }) => "remove it",
             ConfigError::Encoding(_) => "save it as UTF-8 without a byte order mark",
@@ -90,6 +93,8 @@ impl fmt::Display for ConfigError {
         match self {
             ConfigError::Read(error) => write!(f, "it could not be read: {error}"),
             ConfigError::NotAFile(what) => write!(f, "it is {what} and no file"),
+            ConfigError::OthersCanWrite(Some(uid)) => write!(f, "user {uid} can change it"),
+            ConfigError::OthersCanWrite(None) => f.write_str("other users can change it"),
             ConfigError::TooLarge => {
                 write!(f, "it has more than the {MAX_BYTES} bytes that are read")
             }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::process::geteuid;
 
 use super::ConfigError;
 use super::error::Encoding;
@@ -15,6 +16,23 @@ pub(super) const MAX_BYTES: u64 = 1 << 20;
 
 /// Reads a whole file.
 pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
+    read_if(path, |_| Ok(()))
+}
+
+/// Reads one that only root and our own user can have written.
+pub(super) fn read_own(path: &Path) -> Result<String, ConfigError> {
+    const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
+    read_if(path, |metadata| match metadata.uid() {
+        uid if uid != 0 && uid != geteuid().as_raw() => Err(ConfigError::OthersCanWrite(Some(uid))),
+        _ if metadata.mode() & GROUP_OR_OTHERS_WRITE != 0 => Err(ConfigError::OthersCanWrite(None)),
+        _ => Ok(()),
+    })
+}
+
+fn read_if(
+    path: &Path,
+    is_right: impl FnOnce(&Metadata) -> Result<(), ConfigError>,
+) -> Result<String, ConfigError> {
     // Before it is opened: a device may do something then.
     require_file(std::fs::metadata(path).map_err(ConfigError::Read)?.file_type())?;
     // Between the two it may have become a FIFO, on which an open would wait. std adds
@@ -22,7 +40,9 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     let flags = OFlags::NONBLOCK.bits() as i32;
     let file =
         OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(ConfigError::Read)?;
-    require_file(file.metadata().map_err(ConfigError::Read)?.file_type())?;
+    let metadata = file.metadata().map_err(ConfigError::Read)?;
+    require_file(metadata.file_type())?;
+    is_right(&metadata)?;
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(ConfigError::Read)?;
     if bytes.len() as u64 > MAX_BYTES {

@@ -44,7 +44,8 @@ pub struct Local {
 impl Local {
     /// Reads them from the state directory: nothing is set if there is no file.
     pub fn load(dir: &Path) -> Result<Local, ConfigError> {
-        let text = match file::read(&dir.join(FILE_NAME)) {
+        // In a directory that an administrator chose, anybody may have put it there.
+        let text = match file::read_own(&dir.join(FILE_NAME)) {
             Err(error) if error.is_absent() => return Ok(Local::default()),
             text => text?,
         };

@@ -211,11 +211,32 @@ fn what_cannot_be_saved_leaves_the_old_settings() {
 #[test]
 fn a_local_file_that_is_broken_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("local.json"), "{").unwrap();
+    let path = dir.path().join("local.json");
+    fs::write(&path, "{").unwrap();
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
     assert!(matches!(Local::load(dir.path()), Err(ConfigError::Json(_))));
     fs::remove_file(dir.path().join("local.json")).unwrap();
     fs::create_dir(dir.path().join("local.json")).unwrap();
     assert!(matches!(Local::load(dir.path()), Err(ConfigError::NotAFile(_))));
+}
+
+#[test]
+fn local_settings_that_others_can_change_are_not_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("local.json");
+    Local::default().save(dir.path()).unwrap();
+    for mode in [0o620, 0o602] {
+        fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        let loaded = Local::load(dir.path());
+        assert!(matches!(loaded, Err(ConfigError::OthersCanWrite(None))), "{loaded:?}");
+    }
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(Local::load(dir.path()).is_ok());
+    // Only root can give a file away.
+    if std::os::unix::fs::chown(&path, Some(65534), None).is_ok() {
+        let loaded = Local::load(dir.path());
+        assert!(matches!(loaded, Err(ConfigError::OthersCanWrite(Some(65534)))), "{loaded:?}");
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::socket_peercred;
+
 use super::{Reply, Request};
 use crate::exit;
 
@@ -23,6 +25,10 @@ pub enum ClientError {
     NotRunning(PathBuf),
     /// The socket is root's.
     Denied(PathBuf),
+    /// A socket cannot have such a path: it is too long.
+    TooLong(PathBuf),
+    /// Another user has this socket.
+    Foreign(PathBuf, u32),
     /// Talking to it failed.
     Failed(PathBuf, io::Error),
     /// What came is no reply.
@@ -34,7 +40,8 @@ impl ClientError {
     pub fn code(&self) -> u8 {
         match self {
             ClientError::NotRunning(_) => exit::UNAVAILABLE,
-            ClientError::Denied(_) => exit::NOPERM,
+            ClientError::Denied(_) | ClientError::Foreign(..) => exit::NOPERM,
+            ClientError::TooLong(_) => exit::USAGE,
             ClientError::Failed(..) | ClientError::NoReply(_) => exit::IOERR,
         }
     }
@@ -52,6 +59,18 @@ impl fmt::Display for ClientError {
             ClientError::Denied(path) => {
                 write!(f, "the sensor's socket {} is for root; use sudo", path.display())
             }
+            ClientError::TooLong(path) => write!(
+                f,
+                "no socket can have a path as long as {}; name a shorter directory with \
+                 --runtime-dir",
+                path.display()
+            ),
+            ClientError::Foreign(path, uid) => write!(
+                f,
+                "what answers at {} is user {uid}'s and no sensor; name the directory of the \
+                 sensor's socket with --runtime-dir",
+                path.display()
+            ),
             ClientError::Failed(path, error) => write!(
                 f,
                 "the sensor at {} did not answer ({error}); look whether it still runs",
@@ -79,6 +98,12 @@ impl Connection {
         let path = super::socket(runtime_dir);
         match UnixStream::connect(&path) {
             Ok(stream) => {
+                // As it is when the socket was made, whoever answers.
+                let peer = socket_peercred(&stream)
+                    .map_err(|error| ClientError::Failed(path.clone(), error.into()))?;
+                if !super::is_trusted(peer.uid) {
+                    return Err(ClientError::Foreign(path, peer.uid.as_raw()));
+                }
                 let connection = Connection { path, stream: BufReader::new(stream) };
                 connection.wait_at_most(PATIENCE)?;
                 Ok(connection)
@@ -86,6 +111,7 @@ impl Connection {
             Err(error) => Err(match error.kind() {
                 ErrorKind::NotFound | ErrorKind::ConnectionRefused => ClientError::NotRunning(path),
                 ErrorKind::PermissionDenied => ClientError::Denied(path),
+                ErrorKind::InvalidInput => ClientError::TooLong(path),
                 _ => ClientError::Failed(path, error),
             }),
         }

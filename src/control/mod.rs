@@ -9,6 +9,7 @@ pub mod server;
 
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Uid, geteuid};
 use serde::{Deserialize, Serialize};
 
 use crate::health::Health;
@@ -22,6 +23,11 @@ pub const STATE_DIR: &str = "/var/lib/mote";
 /// The socket in a runtime directory.
 pub fn socket(runtime_dir: &Path) -> PathBuf {
     runtime_dir.join("control.sock")
+}
+
+/// Whose requests are answered, and whose answers are believed: root's and our own user's.
+fn is_trusted(user: Uid) -> bool {
+    user.is_root() || user == geteuid()
 }
 
 /// `enabled` or `disabled`.

@@ -1,6 +1,7 @@
 //! The sensor's end of the control socket: never blocks, and holds no more than its limits.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
 use rustix::fs::Mode;
 use rustix::net::sockopt::socket_peercred;
-use rustix::process::{geteuid, umask};
+use rustix::process::umask;
 
 use super::{Refused, Reply, Request};
 use crate::exit;
@@ -39,6 +40,12 @@ impl std::fmt::Display for BindError {
                 f,
                 "another sensor has the control socket {}: mote's commands reach that one, not \
                  this one; to reach this one, start it with another --runtime-dir",
+                path.display()
+            ),
+            BindError::Os(path, error) if error.kind() == ErrorKind::InvalidInput => write!(
+                f,
+                "no socket can have a path as long as {}: mote's commands cannot reach this \
+                 sensor; name a shorter directory with --runtime-dir",
                 path.display()
             ),
             BindError::Os(path, error) => write!(
@@ -106,6 +113,8 @@ struct Client {
 pub struct Server {
     listener: UnixListener,
     path: PathBuf,
+    /// The socket that we made: another sensor's may be in its place by now.
+    made: Option<(u64, u64)>,
     clients: [Option<Client>; CONTROL_CLIENTS],
     serial: u64,
     /// The listener's queue may not be empty, and epoll tells of it once.
@@ -135,6 +144,7 @@ impl Server {
         registry.register(&mut listener, Token(FIRST_TOKEN), Interest::READABLE).map_err(os)?;
         Ok(Server {
             listener,
+            made: device_and_inode(&path),
             path,
             clients: [const { None }; CONTROL_CLIENTS],
             serial: 0,
@@ -229,8 +239,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        if device_and_inode(&self.path) == self.made {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+fn device_and_inode(path: &Path) -> Option<(u64, u64)> {
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 /// A socket that only its owner can connect to.
@@ -252,7 +269,7 @@ impl Client {
         slot: usize,
     ) -> Option<Client> {
         let peer = socket_peercred(&stream).ok()?;
-        if !peer.uid.is_root() && peer.uid != geteuid() {
+        if !super::is_trusted(peer.uid) {
             return None;
         }
         let interest = Interest::READABLE | Interest::WRITABLE;
