@@ -49,6 +49,8 @@ struct Process {
     executable_since_ns: Option<u64>,
     /// The exclusion that it descends from, if that is for descendants too. Its own included.
     excluded_with: Option<RuleId>,
+    /// When an event told that it began; 0: it was there before that was known.
+    forked_ns: u64,
     place: Place,
     sharing: Sharing,
     /// Where the provider does not tell it.
@@ -219,6 +221,7 @@ impl Processes {
             executable_look: if known_too_late { Look::NEVER } else { parent.executable_look },
             executable_since_ns: parent.executable_since_ns.and(certain_at),
             excluded_with: parent.excluded_with,
+            forked_ns: event.time_ns,
             place,
             sharing: if shared { Sharing::Processes } else { Sharing::Own },
             identity: None,
@@ -311,6 +314,7 @@ impl Processes {
             executable_look,
             executable_since_ns: (executable_look != Look::NEVER).then_some(began_ns),
             excluded_with: self.excluded_with(ppid),
+            forked_ns: 0,
             place,
             sharing: Sharing::Own,
             identity: None,

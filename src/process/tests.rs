@@ -27,6 +27,7 @@ fn shell(processes: &mut Processes, directory: &str) -> Process {
         executable_look: Look::default(),
         executable_since_ns: None,
         excluded_with: None,
+        forked_ns: 0,
         place: Place {
             directory: processes.strings.hold(directory.as_bytes()),
             spelling: Spelling::Kernel,

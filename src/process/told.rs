@@ -75,6 +75,7 @@ impl Processes {
             executable: self.strings.hold_again(parent.executable),
             executable_look: if known_too_late { Look::NEVER } else { parent.executable_look },
             excluded_with: parent.excluded_with,
+            forked_ns: event.time_ns,
             identity: parent.identity,
             life: Life::ONE,
             ..self.nowhere()
@@ -212,6 +213,7 @@ impl Processes {
             executable_look: Look::NEVER,
             executable_since_ns: None,
             excluded_with: None,
+            forked_ns: 0,
             place: Place::unknown(self.epoch),
             sharing: Sharing::Own,
             identity: None,

@@ -45,7 +45,8 @@ impl Pipeline {
     pub fn learn_anew(&mut self) {
         self.processes.forget();
         self.processes.scan();
-        self.mark_children();
+        // They have no exclusion yet that could be kept.
+        self.mark_children(|_| None);
     }
 
     /// What is to be excluded, and how often it was.
@@ -53,20 +54,21 @@ impl Pipeline {
         &self.filter
     }
 
-    /// Other exclusions. Rules that stay keep their counts.
+    /// Other exclusions. Rules that stay keep their counts, and the descendants of a process.
     pub fn set_filter(&mut self, mut filter: Filter) {
         filter.keep_hits(&self.filter);
-        self.filter = filter;
-        self.mark_children();
+        let before = core::mem::replace(&mut self.filter, filter);
+        self.mark_children(|id| before.rule(id).map(|rule| &*rule.path));
     }
 
-    fn mark_children(&mut self) {
+    /// `before`: the program that a rule was for.
+    fn mark_children<'a>(&mut self, before: impl Fn(RuleId) -> Option<&'a [u8]>) {
         let filter = &self.filter;
         let rule = |path: &[u8]| -> Option<RuleId> {
             let (rule, children) = filter.process_rule(path)?;
             children.then_some(rule)
         };
-        self.processes.mark_children(rule);
+        self.processes.mark_children(rule, |id| rule(before(id)?));
     }
 
     /// The processes that are excluded, for the kernel part, and from when on that is certain
