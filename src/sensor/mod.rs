@@ -343,6 +343,8 @@ impl Sensor {
     /// a tracepoint's event waits for every CPU (`tracepoint_synchronize_unregister`), some
     /// 60 ms each, and the last events should not wait for that.
     fn end(mut self) -> Result<(), SensorError> {
+        // The next sensor may want the socket before the kernel has detached this one.
+        self.server = None;
         self.drain_all()?;
         self.providers.read_losses(&mut self.pipeline);
         // Of what was lost, the messages tell that it makes come.
