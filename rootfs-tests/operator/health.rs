@@ -83,9 +83,11 @@ fn r14_health_says_what_is_wrong() {
             (sensor.log().matches("local settings").count() == times).then_some(())
         });
     }
-    fs::remove_file(&local).unwrap();
+    // Whatever is set by command takes its place.
+    ask(&dir, &["exclusion", "folder", "add", "--path", "/srv/other"]).expect(0);
+    no_problem("health with a good local file");
     sensor.signal(Signal::HUP);
-    no_problem("health without a local file");
+    no_problem("health with what was set");
 
     drop(first);
     fs::remove_file(&address).unwrap();

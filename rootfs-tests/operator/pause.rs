@@ -132,5 +132,6 @@ fn r12_a_pause_passes_on_how_it_ended() {
     fs::write(&file, "").unwrap();
     run(&[file.to_str().unwrap()]).refused(126, &["file", "mode"]);
     // Options behind the command are the command's.
-    assert_eq!(run(&["/bin/echo", "--limit-seconds", "0"]).expect(0).out, "--limit-seconds 0\n");
+    let echo = ["/bin/sh", "-c", "echo \"$0 $1\"", "--limit-seconds", "0"];
+    assert_eq!(run(&echo).expect(0).out, "--limit-seconds 0\n");
 }

@@ -8,7 +8,7 @@ use crate::support::sensor::decode_where;
 use crate::support::{Sensor, output_of, require_connector, require_live, require_program};
 use crate::support::{scratch, wait_for};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -65,15 +65,29 @@ impl Held {
         let count = |kind: &str| links.iter().filter(|link| link.contains(kind)).count();
         Held { descriptors: links.len(), programs: count("bpf-prog"), maps: count("bpf-map") }
     }
+}
 
-    /// Of all that there is, as bpftool shows it.
-    fn in_the_kernel(bpftool: &Path) -> (usize, usize) {
-        let count = |what| {
-            let text = output_of(Command::new(bpftool).args([what, "show", "--json"]));
-            serde_json::from_str::<Vec<Value>>(&text).unwrap().len()
-        };
-        (count("prog"), count("map"))
-    }
+/// The numbers of the programs and maps that a sensor holds.
+fn held_ids(sensor: &Sensor) -> BTreeSet<(&'static str, u64)> {
+    let infos = fs::read_dir(format!("/proc/{}/fdinfo", sensor.pid())).unwrap();
+    let texts = infos.filter_map(|info| fs::read_to_string(info.ok()?.path()).ok());
+    let number = |text: &str, kind: &'static str, field: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+        Some((kind, line.trim().parse().unwrap()))
+    };
+    texts
+        .filter_map(|text| number(&text, "prog", "prog_id:").or(number(&text, "map", "map_id:")))
+        .collect()
+}
+
+/// Those of all that is in the kernel, as bpftool shows it.
+fn ids_in_kernel(bpftool: &Path) -> BTreeSet<(&'static str, u64)> {
+    let show = |kind: &'static str| {
+        let text = output_of(Command::new(bpftool).args([kind, "show", "--json"]));
+        let list: Vec<Value> = serde_json::from_str(&text).unwrap();
+        list.into_iter().map(move |one| (kind, one["id"].as_u64().unwrap()))
+    };
+    show("prog").chain(show("map")).collect()
 }
 
 fn r6_switching_in_a_storm() {
@@ -81,11 +95,10 @@ fn r6_switching_in_a_storm() {
     require_connector();
     let bpftool = require_program("bpftool");
     let (_guard, dir) = scratch();
-    // Those of the tests before have to be gone, or their programs are counted.
-    assert!(crate::wait_for_those_that_left());
     let sensor = Sensor::start_to_file(&dir);
     let before = Held::by(&sensor);
-    let in_kernel = Held::in_the_kernel(&bpftool);
+    let mut ids = held_ids(&sensor);
+    assert_eq!(ids.len(), before.programs + before.maps);
     let storms: Vec<u32> = (0..STORMS).map(|number| storm(&dir, number)).collect();
     let begin = Instant::now();
     let (mut longest, turns) = (Duration::ZERO, turns());
@@ -94,6 +107,7 @@ fn r6_switching_in_a_storm() {
             let asked = Instant::now();
             switch(&dir, value);
             longest = longest.max(asked.elapsed());
+            ids.extend(held_ids(&sensor));
             // Now and then the next one comes while this one is under way.
             std::thread::sleep(Duration::from_millis(u64::from(turn % 4) * 150));
         }
@@ -106,14 +120,16 @@ fn r6_switching_in_a_storm() {
     let took = begin.elapsed();
     std::thread::sleep(Duration::from_secs(1));
     fs::write(dir.join("stop"), "").unwrap();
-    storms.into_iter().for_each(|pid| child::ends_with(pid, 0));
+    storms.iter().for_each(|pid| child::ends_with(*pid, 0));
     wait_for("what is held as before", || {
         (Held::by(&sensor).programs == before.programs).then_some(())
     });
     assert_eq!(Held::by(&sensor), before);
-    wait_for("programs and maps as before", || {
-        (Held::in_the_kernel(&bpftool) == in_kernel).then_some(())
+    let held = held_ids(&sensor);
+    wait_for("the end of all other programs and maps", || {
+        (ids.intersection(&ids_in_kernel(&bpftool)).eq(&held)).then_some(())
     });
+    assert!(ids.len() > held.len());
     sensor.leave();
 
     let mut run: BTreeMap<(u64, String), i64> = BTreeMap::new();
@@ -130,7 +146,11 @@ fn r6_switching_in_a_storm() {
     });
     let execs = decode_where(&Sensor::records(&dir), |event| {
         let action = at(event, "event.action");
-        let is_ours = at(event, "process.pid").as_u64().is_some_and(|pid| pids.contains_key(&pid));
+        let is_ours = at(event, "process.pid").as_u64().is_some_and(|pid| pids.contains_key(&pid))
+            // Others get the same ids before and after.
+            && at(event, "process.parent.pid")
+                .as_u64()
+                .is_none_or(|parent| storms.iter().any(|pid| parent == u64::from(*pid)));
         action == "loss" || action == "exec" && is_ours && at(event, "mote.return") == 0
     });
     let (mut losses, execs): (Vec<_>, Vec<_>) =
@@ -160,9 +180,10 @@ fn r6_switching_in_a_storm() {
     let twice: Vec<_> = run.iter().filter(|(_, left)| **left < 0).collect();
     println!(
         "{turns} turns in {took:.1?}, the longest command {longest:.1?}: {count} programs, \
-         {by_netlink} told by the process connector, {} missing, {} twice; {before:?}, in the kernel {in_kernel:?}",
+         {by_netlink} told by the process connector, {} missing, {} twice; {before:?} of {} programs and maps",
         missing.len(),
-        twice.len()
+        twice.len(),
+        ids.len()
     );
     assert!(losses.is_empty(), "{losses:?}");
     assert!(missing.is_empty(), "missing: {:?}", &missing[..missing.len().min(10)]);
