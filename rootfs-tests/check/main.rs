@@ -182,7 +182,8 @@ fn r10_older_system_is_not_tried() {
 
 const ORACLE: &str = "ID=\"ol\"\nVERSION_ID=\"7.9\"\nPRETTY_NAME=\"Oracle Linux Server 7.9\"\n";
 const UPTRACK: (&str, &str) = ("usr/sbin/uptrack-upgrade", "");
-const CRON_LINE: &str = "15 3 * * * root mote pause -- uptrack-upgrade -y";
+const CRON_LINE: &str =
+    "15 3 * * * root mote pause --if-running --limit-seconds 3600 -- uptrack-upgrade -y";
 
 /// Oracle Linux 7.9, with kernels for which the table may have a word of its own: whatever the
 /// verdict is.

@@ -84,8 +84,9 @@ fn r6_a_command_switches_for_good() {
     let events = so_far(&dir, &at_work, "3");
     assert_eq!(made(&events, &at_work), ["1", "3"], "file events stop, and come back");
     for action in ["fork", "exit"] {
-        assert_eq!(provider_of(&events, action, told), "netlink");
-        assert_eq!(provider_of(&events, action, told_again), "ebpf");
+        let of_process = of(&events, action);
+        assert_eq!(provider_of(&events, action, told), "netlink", "{of_process:?}");
+        assert_eq!(provider_of(&events, action, told_again), "ebpf", "{of_process:?}");
     }
     let files = of(&events, "mkdir");
     assert!(files.iter().all(|event| at(event, "event.provider") == "ebpf"), "{files:?}");

@@ -1,11 +1,18 @@
 //! `mote pause`: runs a command while eBPF is detached.
 
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::sleep;
 use std::time::Duration;
 
 use argh::FromArgs;
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::flag;
 
 use super::asks::{understood, unexpected};
 use crate::control::client::Connection;
@@ -15,6 +22,9 @@ use crate::say::{say, warn};
 
 /// Detaching takes seconds, on slow machines more.
 const DETACH_PATIENCE: Duration = Duration::from_secs(300);
+
+/// How often it is looked whether the command has ended.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Run a command while eBPF is detached, for a live patch of the kernel perhaps, and attach
 /// it again, whatever becomes of the command. Processes are seen meanwhile, files and
@@ -58,7 +68,7 @@ impl PauseCommand {
             Ok(connection) => connection,
             Err(code) => return code,
         };
-        let status = Command::new(program).args(arguments).status();
+        let status = wait(Command::new(program).args(arguments));
         if let Some(connection) = &mut connection {
             resume(connection);
         }
@@ -94,6 +104,27 @@ impl PauseCommand {
             _ => return Err(unexpected()),
         }
         Ok(Some(connection))
+    }
+}
+
+/// Runs it to its end, whatever signal comes: if this ended before, eBPF would be attached while
+/// the command goes on. A terminal sends SIGINT and SIGQUIT to both; what is sent to this process
+/// alone is passed on. Handlers are the default again in the command (execve(2)).
+fn wait(command: &mut Command) -> io::Result<ExitStatus> {
+    let taken = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGINT, SIGQUIT, SIGTERM, SIGHUP] {
+        flag::register_usize(signal, Arc::clone(&taken), signal as usize)?;
+    }
+    let mut child = command.spawn()?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        match taken.swap(0, Ordering::Relaxed) as i32 {
+            SIGTERM => drop(kill_process(Pid::from_child(&child), Signal::TERM)),
+            SIGHUP => drop(kill_process(Pid::from_child(&child), Signal::HUP)),
+            _ => sleep(LOOK_INTERVAL),
+        }
     }
 }
 

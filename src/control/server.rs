@@ -326,7 +326,11 @@ impl Client {
             Ok(request) => {
                 self.bytes.clear();
                 self.phase = Phase::Waits;
-                Ok(Some(request))
+                // Readiness is told once: whoever is gone already would not be noticed.
+                match self.stream.read(&mut [0]) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Some(request)),
+                    _ => Err(Ended),
+                }
             }
             Err(error) => self.refuse(format!(
                 "the sensor does not understand the request ({error}); it and the command have to \

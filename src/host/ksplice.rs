@@ -21,7 +21,8 @@ const CRONTAB: &str = "etc/crontab";
 const PAUSE: &str = "mote pause";
 
 /// A line for /etc/crontab, or a file in /etc/cron.d.
-pub const CRON_LINE: &str = "15 3 * * * root mote pause -- uptrack-upgrade -y";
+pub const CRON_LINE: &str =
+    "15 3 * * * root mote pause --if-running --limit-seconds 3600 -- uptrack-upgrade -y";
 
 /// What there is of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +44,12 @@ pub struct Advice {
     pub cron_line: &'static str,
     /// It is known of this system that it hangs: a warning. Elsewhere it is a fact only.
     pub is_known_to_hang: bool,
+}
+
+/// Whether it is known of this system that it hangs if it is patched under eBPF.
+pub fn is_known_to_hang(distribution: &Distribution) -> bool {
+    let version = Numbers::of(&distribution.version);
+    distribution.id == "ol" && version.begins_with(&Numbers::of("7.9"))
 }
 
 impl Ksplice {
@@ -78,8 +85,7 @@ impl Ksplice {
         if !self.is_here() || self.pause.is_some() {
             return None;
         }
-        let version = Numbers::of(&distribution.version);
-        let is_known_to_hang = distribution.id == "ol" && version.begins_with(&Numbers::of("7.9"));
+        let is_known_to_hang = is_known_to_hang(distribution);
         let sentence = if is_known_to_hang {
             "Oracle Linux 7.9 hangs if ksplice patches the kernel while eBPF programs are \
              attached, and nothing in cron pauses the sensor: take ksplice's own line out of \
@@ -149,7 +155,10 @@ mod tests {
         {
             let advice = found.advice(&system(id, version)).unwrap();
             assert_eq!(advice.is_known_to_hang, known, "{id} {version}");
-            assert_eq!(advice.cron_line, "15 3 * * * root mote pause -- uptrack-upgrade -y");
+            assert_eq!(
+                advice.cron_line,
+                "15 3 * * * root mote pause --if-running --limit-seconds 3600 -- uptrack-upgrade -y"
+            );
         }
         assert_eq!(below(&[], "").advice(&system("ol", "7.9")), None);
     }

@@ -135,6 +135,7 @@ impl Processes {
         self.strings.give_back(process.executable);
         process.executable = executable;
         process.executable_look = look;
+        process.executable_since_ns = None;
         process.identity = Some(identity);
         process.life.executes();
     }

@@ -201,7 +201,7 @@ impl Sensor {
             }
             let now = Instant::now();
             self.sink.tick(self.poll.registry(), now);
-            tick = match self.drain(None)? {
+            tick = match self.drain(None, false)? {
                 Turn::Full => Duration::ZERO,
                 Turn::Idle => IDLE_TICK,
                 Turn::Busy => BUSY_TICK,
@@ -231,7 +231,7 @@ impl Sensor {
     fn advance(&mut self, now: Instant) -> Result<bool, SensorError> {
         let more = self.providers.advance(now, &mut self.pipeline, &mut self.sink)?;
         self.look_after_pause(now)?;
-        self.look_after_watch(now);
+        self.look_after_watch(now)?;
         if let Some(server) = &mut self.server {
             server.tick(self.poll.registry(), now);
         }
@@ -248,8 +248,8 @@ impl Sensor {
         }
     }
 
-    fn drain(&mut self, end_ns: Option<u64>) -> Result<Turn, SensorError> {
-        let turn = self.providers.drain(end_ns, &mut self.pipeline, &mut self.sink);
+    fn drain(&mut self, end_ns: Option<u64>, is_last: bool) -> Result<Turn, SensorError> {
+        let turn = self.providers.drain(end_ns, is_last, &mut self.pipeline, &mut self.sink);
         if self.pipeline.take_exclusions_in_doubt() {
             self.push_exclusions();
         }
@@ -266,10 +266,10 @@ impl Sensor {
         }
     }
 
-    /// Takes everything that was before this moment.
-    fn drain_all(&mut self) -> Result<(), SensorError> {
+    /// Takes everything that was before this moment. `is_last`: nothing is taken after it.
+    fn drain_all(&mut self, is_last: bool) -> Result<(), SensorError> {
         let end_ns = Some(monotonic_ns());
-        while self.drain(end_ns)? != Turn::Idle {}
+        while self.drain(end_ns, is_last)? != Turn::Idle {}
         Ok(())
     }
 
@@ -345,10 +345,10 @@ impl Sensor {
     fn end(mut self) -> Result<(), SensorError> {
         // The next sensor may want the socket before the kernel has detached this one.
         self.server = None;
-        self.drain_all()?;
+        self.drain_all(true)?;
         self.providers.read_losses(&mut self.pipeline);
         // Of what was lost, the messages tell that it makes come.
-        self.drain_all()?;
+        self.drain_all(true)?;
         let until = Instant::now() + DRAIN_TIME;
         self.note_shed();
         self.beat();

@@ -108,9 +108,9 @@ impl Providers {
         self.ebpf.as_deref().filter(|_| self.fallback.is_none())
     }
 
-    /// The same, for its exclusions.
+    /// The same, for its exclusions, as long as anything of it tells events.
     pub fn ebpf_mut(&mut self) -> Option<&mut Ebpf> {
-        self.ebpf.as_deref_mut().filter(|_| self.fallback.is_none())
+        self.ebpf.as_deref_mut()
     }
 
     /// When it was started.
@@ -243,7 +243,8 @@ impl Providers {
             return Ok(());
         }
         let end_ns = Some(monotonic_ns());
-        while self.drain(end_ns, pipeline, output)? != Turn::Idle {}
+        let is_last = self.active() == Provider::Ebpf;
+        while self.drain(end_ns, is_last, pipeline, output)? != Turn::Idle {}
         match self.active() {
             Provider::Ebpf => self.netlink = None,
             Provider::Netlink => {
@@ -268,10 +269,12 @@ impl Providers {
     }
 
     /// Takes what there is, up to a turn's budget: all of what was before `end_ns`, or, as
-    /// long as there is no end, what needs not wait for something older.
+    /// long as there is no end, what needs not wait for something older. `is_last`: what is missing
+    /// of the process connector's messages by then does not come any more.
     pub fn drain(
         &mut self,
         end_ns: Option<u64>,
+        is_last: bool,
         pipeline: &mut Pipeline,
         output: &mut impl Output,
     ) -> Result<Turn, SensorError> {
@@ -301,7 +304,6 @@ impl Providers {
             // What eBPF is still to tell waits for it.
             let until_ns =
                 if self.ebpf.is_some() { horizon_ns } else { end_ns.unwrap_or(u64::MAX) };
-            let is_last = end_ns.is_some();
             let taken = netlink.drain(now_ns, until_ns, is_last, MESSAGES_PER_TURN, |t| match t {
                 netlink::Taken::Message(message) => pipeline.message(message, output),
                 netlink::Taken::Loss(loss) => pipeline.lose(loss),
@@ -373,7 +375,7 @@ impl Providers {
         }
         // Rings of CPUs that went offline are closed: what is in them is read before.
         let end_ns = Some(monotonic_ns());
-        while self.drain(end_ns, pipeline, output)? != Turn::Idle {}
+        while self.drain(end_ns, false, pipeline, output)? != Turn::Idle {}
         let Some(ebpf) = &mut self.ebpf else { return Ok(()) };
         let changed = ebpf.sync_cpus(&online).map_err(SensorError::Ebpf);
         changed.and(self.register(registry))

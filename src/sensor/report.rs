@@ -6,7 +6,7 @@ use super::{Fallback, Sensor};
 use crate::event::Heartbeat;
 use crate::explain;
 use crate::health::{Health, Issue};
-use crate::host::ksplice::Ksplice;
+use crate::host::ksplice::{self, Ksplice};
 use crate::host::provider::Wanted;
 use crate::record::Provider;
 use crate::say;
@@ -88,7 +88,7 @@ impl Sensor {
         let mut issues: Vec<Issue> = self.settings.issues().cloned().collect();
         issues.extend(self.settings.config.problems.iter().map(|problem| Issue {
             problem: problem.clone(),
-            remedy: "see mote exclusion list".to_owned(),
+            remedy: "or remove it (mote exclusion)".to_owned(),
         }));
         if let Some(pause) = &self.pause {
             issues.push(Issue {
@@ -129,8 +129,9 @@ impl Sensor {
                     .to_owned(),
             });
         }
-        let advice = Ksplice::read().advice(&self.distribution);
-        if let Some(advice) = advice.filter(|advice| advice.is_known_to_hang) {
+        if ksplice::is_known_to_hang(&self.distribution)
+            && let Some(advice) = Ksplice::read().advice(&self.distribution)
+        {
             issues.push(Issue {
                 problem: advice.sentence.to_owned(),
                 remedy: advice.cron_line.to_owned(),

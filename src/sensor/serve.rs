@@ -71,7 +71,7 @@ impl Sensor {
             Request::ExclusionTest { path, process } => self.explain_exclusion(path, *process),
             Request::Diagnostic {} => Reply::Diagnostic(Box::new(self.diagnostic())),
             Request::Statistics { seconds, top } => {
-                match self.begin_watch(&asked, *seconds, *top) {
+                match self.begin_watch(&asked, *seconds, *top)? {
                     Some(reply) => reply,
                     None => return Ok(()),
                 }
@@ -231,44 +231,54 @@ impl Sensor {
     }
 
     /// `None`: the answer comes when the time is over.
-    fn begin_watch(&mut self, asked: &Asked, seconds: u32, top: u32) -> Option<Reply> {
+    fn begin_watch(
+        &mut self,
+        asked: &Asked,
+        seconds: u32,
+        top: u32,
+    ) -> Result<Option<Reply>, SensorError> {
         if !(1..=STATISTICS_SECONDS).contains(&seconds) || !(1..=STATISTICS_TOP).contains(&top) {
             let message = format!(
                 "statistics are watched for 1 to {STATISTICS_SECONDS} seconds, and 1 to \
-                 {STATISTICS_TOP} of each are told"
+                 {STATISTICS_TOP} of each are told; give it another --time or --top"
             );
-            return Some(refused(message, exit::USAGE));
+            return Ok(Some(refused(message, exit::USAGE)));
         }
         if let Some(watch) = &self.watch {
             let message = format!(
                 "process {} watches already, for {} s; try again when that is over",
                 watch.pid, watch.seconds
             );
-            return Some(refused(message, exit::TEMPFAIL));
+            return Ok(Some(refused(message, exit::TEMPFAIL)));
         }
-        // What was counted before is not of this watch.
+        // What was before is not of this watch.
+        self.drain_all(false)?;
         self.providers.read_losses(&mut self.pipeline);
         self.providers.read_unsent_calls(&mut self.pipeline);
         self.pipeline.begin_watch();
         let began = Instant::now();
         self.watch = Some(Watching { client: asked.client, pid: asked.pid, began, seconds, top });
-        None
+        Ok(None)
     }
 
     /// Ends a watch whose time is over, or whose client is gone.
-    pub(super) fn look_after_watch(&mut self, now: Instant) {
-        let Some(watch) = &self.watch else { return };
+    pub(super) fn look_after_watch(&mut self, now: Instant) -> Result<(), SensorError> {
+        let Some(watch) = &self.watch else { return Ok(()) };
         let is_there = self.server.as_ref().is_some_and(|server| server.is_connected(watch.client));
         if is_there && now < watch.began + Duration::from_secs(watch.seconds.into()) {
-            return;
+            return Ok(());
         }
-        let Some(Watching { client, seconds, top, .. }) = self.watch.take() else { return };
+        let Some(Watching { client, seconds, top, .. }) = self.watch.take() else {
+            return Ok(());
+        };
+        self.drain_all(false)?;
         self.providers.read_losses(&mut self.pipeline);
         self.providers.read_unsent_calls(&mut self.pipeline);
         if let Some(watch) = self.pipeline.end_watch() {
             let statistics = watch.statistics(seconds, top as usize);
             self.reply(client, &Reply::Statistics(statistics), false);
         }
+        Ok(())
     }
 
     fn diagnostic(&self) -> Diagnostic {

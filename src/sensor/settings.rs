@@ -111,6 +111,11 @@ impl Settings {
 
     /// Keeps other local settings, for good; the old ones stay if they cannot be written.
     pub(super) fn set_local(&mut self, local: Local) -> std::io::Result<()> {
+        // One that could not be used is kept beside.
+        if self.local_issue.is_some() {
+            let path = self.local_path();
+            let _ = std::fs::rename(&path, path.with_extension("json.bad"));
+        }
         local.save(&self.state_dir)?;
         self.local = local;
         // What could not be used is replaced.
@@ -169,7 +174,7 @@ impl Sensor {
     /// Takes over the exclusions of the configuration. For what happened before, those of then
     /// count.
     pub(super) fn apply_filter(&mut self) -> Result<(), SensorError> {
-        self.drain_all()?;
+        self.drain_all(false)?;
         self.providers.read_losses(&mut self.pipeline);
         self.pipeline.set_filter(self.settings.filter());
         self.push_exclusions();

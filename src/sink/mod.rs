@@ -178,6 +178,10 @@ impl Sink {
             Level::Info => Severity::LOG_INFO,
             Level::Debug => Severity::LOG_DEBUG,
         };
+        // Events are worth more.
+        if !self.queue.has_room() {
+            return;
+        }
         let load = Load::of_log();
         let _ = framer.push(&mut self.queue, load, severity, line.as_bytes());
         self.flush();

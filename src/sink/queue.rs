@@ -62,6 +62,11 @@ impl Queue {
         self.order.len() - self.unconfirmed
     }
 
+    /// Whether a message finds room at no other's price.
+    pub(super) fn has_room(&self) -> bool {
+        !self.free.is_empty() || self.given_up < self.unconfirmed
+    }
+
     /// What was shed since the last call.
     pub(super) fn take_shed(&mut self) -> Lost {
         core::mem::take(&mut self.shed)

@@ -173,7 +173,7 @@ fn audit_that_is_absent_and_audit_that_is_not_known() {
 #[test]
 fn ksplice_is_a_warning_on_oracle_linux_7_9() {
     let found = Ksplice { program: Some("/usr/sbin/uptrack-upgrade".into()), ..Ksplice::default() };
-    let line = "\n    15 3 * * * root mote pause -- uptrack-upgrade -y\n";
+    let line = "\n    15 3 * * * root mote pause --if-running --limit-seconds 3600 -- uptrack-upgrade -y\n";
     for (id, version, known) in [("ol", "7.9", true), ("ol", "9.4", false)] {
         let report = report(&trial(Ok(()), Ok(())), Audit::default(), &found, id, version);
         let text = report.to_string();
