@@ -169,9 +169,14 @@ INLINE void read_request(struct call_slot *slot, u16 kind, int named)
 /* Whether a name, or one that was not read, may start at the working directory. */
 INLINE int is_relative(const struct mote_call *call)
 {
+	/* Read again: what 3.10's verifier knew of it is forgotten if it was on the stack. */
+	u64 second = *(volatile u16 *)&call->from_bytes;
+
+	KEEP_IN_REGISTER(second);
+	second &= MOTE_NAME_BYTES - 1;
 	if (call->header.kind == MOTE_KIND_RENAME)
 		return call->data[0] != '/' || call->path_bytes == 0 ||
-		       call->data[call->from_bytes & (MOTE_NAME_BYTES - 1)] != '/';
+		       call->data[second] != '/';
 	return call->header.kind == MOTE_KIND_NAME && call->data[0] != '/';
 }
 

@@ -1,7 +1,7 @@
 //! What ends an exclusion without anybody saying so.
 
 use crate::files;
-use crate::support::require_live;
+use crate::support::{require_live, skip};
 use crate::support::runner::{Test, again};
 use crate::support::worker::{UNLINKED, Worker};
 use crate::watch::{Seen, Watch};
@@ -82,6 +82,9 @@ fn one_process_is_excluded_in_a_place() {
     let largest: u32 =
         std::fs::read_to_string("/proc/sys/kernel/pid_max").unwrap().trim().parse().unwrap();
     let ids = (1..largest / PLACES).map(|n| (first.pid() + n * PLACES) % largest);
+    if largest <= PLACES {
+        skip("this kernel has a place for each process id");
+    }
     let (_other_guard, other_dir) = files();
     let second = ids.filter(|pid| *pid > 300 && pid % PLACES == first.pid() % PLACES);
     let Some(mut second) = second.take(5).find_map(|pid| Worker::start_as(pid, &other_dir)) else {

@@ -205,6 +205,8 @@ fn r18_exclusions_of_children() {
     let tell = |child: &mut std::process::Child, name: &str| {
         writeln!(child.stdin.as_mut().unwrap(), "{name}").unwrap();
         wait_until_made(name);
+        // It is there before the call has returned, which is when it is told.
+        std::thread::sleep(Duration::from_millis(200));
     };
     let mut between = start();
     tell(&mut before, "without, older");
