@@ -1,9 +1,9 @@
 //! What ends an exclusion without anybody saying so.
 
 use crate::files;
-use crate::support::{require_live, skip};
 use crate::support::runner::{Test, again};
 use crate::support::worker::{UNLINKED, Worker};
+use crate::support::{require_live, skip};
 use crate::watch::{Seen, Watch};
 use mote::event::Action;
 use mote::sensor::pipeline::monotonic_ns;

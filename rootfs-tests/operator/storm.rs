@@ -11,9 +11,11 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use time::{Date, Month, OffsetDateTime};
 
 pub const TESTS: &[Test] = &[("r6_switching_in_a_storm_loses_nothing", r6_switching_in_a_storm)];
 
@@ -26,6 +28,53 @@ fn turns() -> u32 {
 /// At the same time.
 const STORMS: u32 = 2;
 
+/// Unix time.
+fn now_ns() -> i128 {
+    OffsetDateTime::now_utc().unix_timestamp_nanos()
+}
+
+/// The time of an event.
+fn time_ns(event: &Value) -> i128 {
+    let text = at(event, "@timestamp").as_str().unwrap();
+    let mut numbers =
+        text.split(['-', 'T', ':', '.', 'Z']).map(|number| number.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap();
+    let (year, month, day): (u32, u32, u32) = (next(), next(), next());
+    let month = Month::try_from(month as u8).unwrap();
+    let date = Date::from_calendar_date(year as i32, month, day as u8).unwrap();
+    let time = date.with_hms(next() as u8, next() as u8, next() as u8).unwrap();
+    // All nine digits of the fraction are there.
+    time.assume_utc().unix_timestamp_nanos() + i128::from(next())
+}
+
+/// A program that was run.
+struct Run {
+    /// From before its fork to after its end.
+    time_ns: RangeInclusive<i128>,
+    name: String,
+    told: usize,
+}
+
+/// What the storms noted, by process id: one may be used several times.
+fn runs(dir: &Path) -> BTreeMap<u64, Vec<Run>> {
+    // Of times of batches and of this program; no id is used again so soon.
+    const SLACK_NS: i128 = 1_000_000;
+    let mut runs: BTreeMap<u64, Vec<Run>> = BTreeMap::new();
+    for number in 0..STORMS {
+        let notes = fs::read_to_string(dir.join(format!("storm {number}"))).unwrap();
+        for line in notes.lines() {
+            let fields: Vec<&str> = line.splitn(4, ' ').collect();
+            let ns = |field: &str| field.parse::<i128>().unwrap();
+            runs.entry(fields[0].parse().unwrap()).or_default().push(Run {
+                time_ns: ns(fields[1]) - SLACK_NS..=ns(fields[2]) + SLACK_NS,
+                name: fields[3].to_owned(),
+                told: 0,
+            });
+        }
+    }
+    runs
+}
+
 /// Programs until it is told to stop, each with an argument of its own; notes their processes.
 fn storm(dir: &Path, number: u32) -> u32 {
     child::fork(|| {
@@ -36,10 +85,11 @@ fn storm(dir: &Path, number: u32) -> u32 {
                 break;
             }
             let name = format!("storm {number} program {n}");
+            let begin_ns = now_ns();
             let pid =
                 child::fork(|| child::exec(Path::new("/bin/true"), &[b"true", name.as_bytes()]));
             child::ends_with(pid, 0);
-            writeln!(notes, "{pid} {name}").unwrap();
+            writeln!(notes, "{pid} {begin_ns} {} {name}", now_ns()).unwrap();
             std::thread::sleep(Duration::from_millis(2));
         }
         0
@@ -132,25 +182,10 @@ fn r6_switching_in_a_storm() {
     assert!(ids.len() > held.len());
     sensor.leave();
 
-    let mut run: BTreeMap<(u64, String), i64> = BTreeMap::new();
-    for number in 0..STORMS {
-        let notes = fs::read_to_string(dir.join(format!("storm {number}"))).unwrap();
-        for (pid, name) in notes.lines().map(|line| line.split_once(' ').unwrap()) {
-            *run.entry((pid.parse().unwrap(), name.to_owned())).or_default() += 1;
-        }
-    }
-    let count = run.len();
-    let pids: BTreeMap<u64, Vec<String>> = run.keys().fold(BTreeMap::new(), |mut pids, key| {
-        pids.entry(key.0).or_insert_with(Vec::new).push(key.1.clone());
-        pids
-    });
+    let mut runs = runs(&dir);
     let execs = decode_where(&Sensor::records(&dir), |event| {
         let action = at(event, "event.action");
-        let is_ours = at(event, "process.pid").as_u64().is_some_and(|pid| pids.contains_key(&pid))
-            // Others get the same ids before and after.
-            && at(event, "process.parent.pid")
-                .as_u64()
-                .is_none_or(|parent| storms.iter().any(|pid| parent == u64::from(*pid)));
+        let is_ours = at(event, "process.pid").as_u64().is_some_and(|pid| runs.contains_key(&pid));
         action == "loss" || action == "exec" && is_ours && at(event, "mote.return") == 0
     });
     let (mut losses, execs): (Vec<_>, Vec<_>) =
@@ -158,26 +193,26 @@ fn r6_switching_in_a_storm() {
     // File events of others.
     losses.retain(|loss| at(loss, "mote.lost.ring") != "bulk");
     let mut by_netlink = 0;
-    let mut nameless: BTreeMap<u64, i64> = BTreeMap::new();
     for exec in &execs {
-        by_netlink += usize::from(at(exec, "event.provider") == "netlink");
         let pid = at(exec, "process.pid").as_u64().unwrap();
-        match at(exec, "process.args")[1].as_str() {
-            Some(name) => *run.entry((pid, name.to_owned())).or_default() -= 1,
-            // The process connector was too late for its arguments.
-            None => *nameless.entry(pid).or_default() += 1,
-        }
+        let time_ns = time_ns(exec);
+        let runs = runs.get_mut(&pid).unwrap();
+        // Others get the same ids before and after.
+        let Some(run) = runs.iter_mut().find(|run| run.time_ns.contains(&time_ns)) else {
+            continue;
+        };
+        run.told += 1;
+        by_netlink += usize::from(at(exec, "event.provider") == "netlink");
+        // The process connector may be too late for its arguments.
+        let name = &at(exec, "process.args")[1];
+        assert!(name.is_null() || *name == run.name, "{}: {exec}", run.name);
     }
-    for (pid, times) in nameless {
-        // An id that was used twice: which of them it was does not matter.
-        for _ in 0..times {
-            let open = pids[&pid].iter().find(|name| run[&(pid, (*name).clone())] > 0);
-            let name = open.unwrap_or(&pids[&pid][0]).clone();
-            *run.get_mut(&(pid, name)).unwrap() -= 1;
-        }
-    }
-    let missing: Vec<_> = run.iter().filter(|(_, left)| **left > 0).collect();
-    let twice: Vec<_> = run.iter().filter(|(_, left)| **left < 0).collect();
+    let count: usize = runs.values().map(Vec::len).sum();
+    let told = |wanted: fn(usize) -> bool| -> Vec<&str> {
+        let all = runs.values().flatten().filter(|run| wanted(run.told));
+        all.map(|run| run.name.as_str()).collect()
+    };
+    let (missing, twice) = (told(|times| times == 0), told(|times| times > 1));
     println!(
         "{turns} turns in {took:.1?}, the longest command {longest:.1?}: {count} programs, \
          {by_netlink} told by the process connector, {} missing, {} twice; {before:?} of {} programs and maps",

@@ -93,6 +93,10 @@ impl Overlap {
         if let Some(told) = self.told.get_mut(&key)
             && told.take(by, event.action, event.time_ns)
         {
+            // There is place for what is still to be told.
+            if told.by_ebpf.is_empty() && told.by_netlink.is_empty() {
+                self.told.swap_remove(&key);
+            }
             return true;
         }
         if !self.told.contains_key(&key) {
@@ -211,6 +215,15 @@ mod tests {
         let repeated =
             (0..=TOLD).filter(|_| overlap.is_repeated(Netlink, &event(Action::Exec, 1, 2)));
         assert_eq!(repeated.count(), TOLD);
+    }
+
+    #[test]
+    fn what_both_have_told_takes_no_place() {
+        let mut overlap = Overlap::new();
+        for pid in 0..2 * KEYS as u32 {
+            assert!(!overlap.is_repeated(Ebpf, &event(Action::Fork, pid, 1)));
+            assert!(overlap.is_repeated(Netlink, &event(Action::Fork, pid, 1)));
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The provider that runs, as the loop sees it; and two of them while one takes over from the
 //! other, so that no event is missed in between.
 
+mod takeover;
+
 use std::io;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -24,10 +26,6 @@ const SOURCE: Token = Token(2);
 /// Between the stamp of a record and its arrival in the ring: microseconds, unless the
 /// (virtual) CPU is taken away in between.
 const MERGE_SLACK_NS: u64 = 1_000_000;
-
-/// For how long both run: what is under way in the kernel when the new one begins is told by
-/// the old one.
-const OVERLAP: Duration = Duration::from_millis(2 * super::overlap::APART_NS / 1_000_000);
 
 /// The provider that runs.
 pub struct Providers {
@@ -137,135 +135,6 @@ impl Providers {
             ebpf.fds().try_for_each(|fd| register(registry, fd))?;
         }
         self.netlink.as_ref().map_or(Ok(()), |netlink| register(registry, netlink.fd()))
-    }
-
-    /// Lets eBPF take over, if it runs; why not otherwise. A change that is under way is
-    /// finished before.
-    pub fn enable_ebpf(
-        &mut self,
-        registry: &Registry,
-        pipeline: &mut Pipeline,
-        output: &mut impl Output,
-    ) -> Result<(), SensorError> {
-        if self.fallback.is_none() {
-            return Ok(());
-        }
-        self.end_overlap(pipeline, output)?;
-        self.told_until = None;
-        pipeline.begin_overlap();
-        match start_ebpf(Wanted::Ebpf) {
-            Ok(Started::Ebpf(ebpf)) => {
-                self.ebpf = Some(ebpf);
-                self.fallback = None;
-            }
-            Ok(Started::Not(fallback)) => {
-                self.fallback = Some(fallback);
-                pipeline.end_overlap();
-                return Ok(());
-            }
-            // What it lacks now it may have later.
-            Err(SensorError::Ebpf(error)) => {
-                self.fallback = Some(Fallback::Failed(error));
-                pipeline.end_overlap();
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        }
-        self.overlap_until = Some(Instant::now() + OVERLAP);
-        self.since = SystemTime::now();
-        pipeline.set_provider(Provider::Ebpf, output);
-        // What the process connector told of processes lacks their directories.
-        pipeline.learn_anew();
-        self.register(registry)
-    }
-
-    /// Lets the process connector take over, for this reason. If it does not run, eBPF goes on.
-    pub fn disable_ebpf(
-        &mut self,
-        why: Fallback,
-        registry: &Registry,
-        pipeline: &mut Pipeline,
-        output: &mut impl Output,
-    ) -> Result<(), SensorError> {
-        if self.fallback.is_some() {
-            self.fallback = Some(why);
-            return Ok(());
-        }
-        self.end_overlap(pipeline, output)?;
-        self.told_until = None;
-        pipeline.begin_overlap();
-        let netlink = match Netlink::start(monotonic_ns()) {
-            Ok(netlink) => netlink,
-            Err(error) => {
-                pipeline.end_overlap();
-                return Err(SensorError::NoProvider(why, error));
-            }
-        };
-        self.netlink = Some(Box::new(netlink));
-        self.fallback = Some(why);
-        self.overlap_until = Some(Instant::now() + OVERLAP);
-        self.since = SystemTime::now();
-        pipeline.set_provider(Provider::Netlink, output);
-        pipeline.scan_identities();
-        self.register(registry)
-    }
-
-    /// Goes on with a change of providers, in small steps: whether there is more to do.
-    pub fn advance(
-        &mut self,
-        now: Instant,
-        pipeline: &mut Pipeline,
-        output: &mut impl Output,
-    ) -> Result<bool, SensorError> {
-        if self.overlap_until.is_some_and(|until| now >= until) {
-            self.end_overlap(pipeline, output)?;
-        }
-        if self.told_until.is_some_and(|until| now >= until) {
-            self.told_until = None;
-            pipeline.end_overlap();
-        }
-        // A step waits for every CPU (`tracepoint_synchronize_unregister`), some 60 ms.
-        if let Some(retiring) = self.retiring.front_mut()
-            && !retiring.step()
-        {
-            self.retiring.pop_front();
-        }
-        Ok(self.overlap_until.is_some() || !self.retiring.is_empty())
-    }
-
-    /// The old one hands out what it has, and ends.
-    fn end_overlap(
-        &mut self,
-        pipeline: &mut Pipeline,
-        output: &mut impl Output,
-    ) -> Result<(), SensorError> {
-        if self.overlap_until.take().is_none() {
-            return Ok(());
-        }
-        let end_ns = Some(monotonic_ns());
-        let is_last = self.active() == Provider::Ebpf;
-        while self.drain(end_ns, is_last, pipeline, output)? != Turn::Idle {}
-        match self.active() {
-            Provider::Ebpf => self.netlink = None,
-            Provider::Netlink => {
-                self.read_losses(pipeline);
-                self.read_unsent_calls(pipeline);
-                if let Some(ebpf) = self.ebpf.take() {
-                    self.retire(ebpf.retire());
-                }
-            }
-        }
-        // What the old one told just before its end the new one may tell just after it.
-        self.told_until = Some(Instant::now() + OVERLAP);
-        Ok(())
-    }
-
-    /// While several are detached the loop goes on: only one too many waits for the oldest.
-    fn retire(&mut self, retiring: Retiring) {
-        if self.retiring.is_full() {
-            self.retiring.pop_front();
-        }
-        let _ = self.retiring.push_back(retiring);
     }
 
     /// Takes what there is, up to a turn's budget: all of what was before `end_ns`, or, as
