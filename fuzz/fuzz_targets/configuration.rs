@@ -8,15 +8,20 @@
 use libfuzzer_sys::fuzz_target;
 use mote::config::{Config, Local, Managed};
 use mote::control::Request;
-use mote::filter::Subject;
+use mote::filter::{DEFAULTS, RuleKind, Subject};
 
 fuzz_target!(|data: &[u8]| {
     match Managed::parse(data) {
         Ok(managed) => {
             let config = Config::merge(&managed, &Local::default());
-            assert!(config.filter.rules().count() >= 5, "the defaults are there");
-            let explained = config.filter.explain(Subject::Path(b"/srv/build/a"));
-            assert!(!explained.sentence.is_empty());
+            assert!(config.filter.rules().count() >= DEFAULTS.len(), "the defaults are there");
+            for (rule, _) in config.filter.rules() {
+                let subject = match rule.kind {
+                    RuleKind::Process => Subject::Process(&rule.path),
+                    RuleKind::File | RuleKind::Folder => Subject::Path(&rule.path),
+                };
+                assert!(config.filter.explain(subject).rule.is_some(), "{rule:?} matches itself");
+            }
         }
         Err(error) => assert!(!error.to_string().is_empty() && !error.remedy().is_empty()),
     }
