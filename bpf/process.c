@@ -144,11 +144,16 @@ CALL_PROGRAM(enter_execveat)
 /* execve and execveat return only when they fail, or after exec_done was run. */
 INLINE int return_exec(void *ctx, s64 ret)
 {
+	const struct mote_settings *set = get_settings();
 	u64 id = get_current_pid_tgid();
 	struct exec_slot *slot = find_exec(id);
 
 	if (!slot) {
 		unmark_returning();
+		return 0;
+	}
+	if (!set || is_ignored(set, id)) {
+		release(&slot->claim);
 		return 0;
 	}
 	if ((slot->exec.header.flags & MOTE_PATH_UNREAD) && is_user(slot->path)) {

@@ -178,8 +178,7 @@ enum mote_loss {
 /* The map `losses`, an element a CPU, a cache line each. */
 struct mote_losses {
 	mote_u64 counts[MOTE_LOSS_COUNT];
-	mote_u64 excluded; /* no losses: calls of excluded processes */
-	mote_u64 reserved;
+	mote_u64 reserved[2];
 };
 
 /*

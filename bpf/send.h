@@ -60,11 +60,8 @@ INLINE void count_loss(u32 which, u32 pid, s32 number)
 /* A call of an excluded process. */
 INLINE void count_excluded(u32 pid, s32 number)
 {
-	struct mote_losses *own = get_losses();
 	struct mote_unsent *slot = get_unsent(pid);
 
-	if (own)
-		__sync_fetch_and_add(&own->excluded, 1);
 	if (slot)
 		__sync_fetch_and_add(&slot->excluded, 1);
 	count_unsent_call(number);

@@ -2,6 +2,7 @@
 
 mod support;
 
+use mote::limits::EXCLUDED_PLACES;
 use rustix::param::clock_ticks_per_second;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -205,6 +206,7 @@ fn r20_an_excluded_flood_costs_nothing() {
     let lines = fs::read_to_string(&records).unwrap().lines().count();
     let after = load_of(&sensor, WATCHED);
     println!("of a CPU: {before:.3} before it is excluded, {after:.3} after");
+    assert!(before > 2.0 * NEXT_TO_NOTHING, "the flood is no load: {before}");
     assert!(after < NEXT_TO_NOTHING, "{after} of a CPU, {before} before");
     let statistics: Value = serde_json::from_str(&output_of(&mut watching(&dir, 2))).unwrap();
     let first = &statistics["initiator_paths"][0];
@@ -225,7 +227,7 @@ fn r20_an_excluded_flood_costs_nothing() {
 /// The kernel part forgets an exclusion when another process begins in the same place. It has
 /// to get it again: on a busy host every place is used once in some minutes.
 fn r20_an_exclusion_stays_on_a_busy_host() {
-    const PLACES: u32 = 4096;
+    const PLACES: u32 = EXCLUDED_PLACES as u32;
     const LAST_PID: &str = "/proc/sys/kernel/ns_last_pid";
     require_live();
     let program = stress_ng();

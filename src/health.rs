@@ -1,9 +1,9 @@
 //! How a sensor is: what `mote health` tells, and how it is printed.
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::lines;
 
 /// A problem, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,9 +67,6 @@ pub struct Health {
     pub managed: Vec<String>,
 }
 
-/// Where a value begins, as in the model.
-const KEY_COLUMNS: usize = 44;
-
 impl Health {
     /// Its fields by their names, in order, without `managed`.
     fn fields(&self) -> Vec<(String, Value)> {
@@ -114,7 +111,7 @@ impl Health {
 
     /// The value of one field, as [`text`](Health::text) has it, without its mark.
     pub fn field(&self, name: &str) -> Option<String> {
-        self.fields().into_iter().find(|(own, _)| own == name).map(|(_, value)| value.to_string())
+        self.fields().into_iter().find(|(own, _)| own == name).map(|(_, value)| shown(&value))
     }
 
     /// The names of all fields.
@@ -127,7 +124,7 @@ impl Health {
         let mut text = String::new();
         for (name, value) in self.fields() {
             let mark = if self.managed.contains(&name) { " [managed]" } else { "" };
-            let _ = writeln!(text, "{name:KEY_COLUMNS$}: {value}{mark}");
+            text += &lines::line(&name, &format!("{}{mark}\n", shown(&value)));
         }
         text
     }
@@ -146,23 +143,16 @@ impl Health {
             } else {
                 value
             };
-            object.insert(camel_case(&name), value);
+            object.insert(lines::camel_case(&name), value);
         }
         object.insert("EBPF STATUS".to_owned(), self.ebpf_status.into());
         Value::Object(object)
     }
 }
 
-/// `rss_kib` → `rssKib`.
-pub fn camel_case(name: &str) -> String {
-    let mut words = name.split('_');
-    let mut out = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let mut letters = word.chars();
-        out.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-        out.push_str(letters.as_str());
-    }
-    out
+/// A [`Value`] has no key that is no text, which is all that can fail.
+fn shown(value: &Value) -> String {
+    lines::shown(value).unwrap_or_default()
 }
 
 #[cfg(test)]

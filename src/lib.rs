@@ -50,4 +50,5 @@ pub mod command;
 pub mod config;
 pub mod exit;
 pub mod explain;
+pub mod lines;
 pub mod say;

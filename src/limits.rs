@@ -57,6 +57,13 @@ pub const PROCESS_STRINGS: usize = 1024;
 /// Longest of them, in bytes. A longer one is read from /proc when it is needed.
 pub const PROCESS_STRING_BYTES: usize = 1024;
 
+/// Ancestors of a process that are looked at for an exclusion with descendants: more than any
+/// process has.
+pub const GENERATIONS: usize = 64;
+
+/// The longest configuration file, in bytes. A longer one is no configuration.
+pub const CONFIGURATION_BYTES: u64 = 1 << 20;
+
 /// Exclusions of the configuration.
 pub const EXCLUSIONS: usize = 1024;
 
@@ -172,5 +179,5 @@ pub const AUDIT_DATAGRAM_BYTES: usize = 64 * 1024;
 /// Rules of the kernel's audit that are read. Hosts have some hundred.
 pub const AUDIT_RULES: usize = 8192;
 
-/// How much is read of a file of the host's settings (of audit, of cron), in bytes.
+/// How much is read of a file of the host's (of audit, of cron, of a bundle), in bytes.
 pub const HOST_FILE_BYTES: u64 = 1 << 20;

@@ -13,6 +13,9 @@ use std::sync::Mutex;
 use crate::exit;
 use crate::limits::{LOG_LINE_BYTES, LOG_LINES};
 
+/// What is asked of whoever meets a fault that may be ours.
+pub const REPORT: &str = "report it with the kernel's version (uname -a)";
+
 /// How much a line of the log matters. The names are those of the model's log levels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {

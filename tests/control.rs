@@ -43,6 +43,22 @@ fn a_path_that_no_socket_can_have_is_said_to_be_too_long() {
 }
 
 #[test]
+fn what_is_no_socket_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = socket(dir.path());
+    fs::write(&path, "a file").unwrap();
+    let bound = Server::bind(dir.path(), Poll::new().unwrap().registry());
+    let said = bound.err().unwrap().to_string();
+    assert!(said.contains("is no socket") && said.contains(path.to_str().unwrap()), "{said}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "a file");
+    // A killed sensor's is replaced.
+    fs::remove_file(&path).unwrap();
+    drop(UnixListener::bind(&path).unwrap());
+    let _server = Server::bind(dir.path(), Poll::new().unwrap().registry()).unwrap();
+    assert!(Connection::open(dir.path()).is_ok());
+}
+
+#[test]
 fn a_sensor_leaves_the_socket_of_another_one() {
     let dir = tempfile::tempdir().unwrap();
     let poll = Poll::new().unwrap();

@@ -1,5 +1,5 @@
-//! A million damaged lines through the whole of `mote decode`: no panic, no line that
-//! takes long, no memory that stays.
+//! More than a million damaged lines through the whole of `mote decode`: no panic, no line
+//! that takes long, no memory that stays.
 
 mod common;
 
@@ -8,7 +8,7 @@ use fastrand::Rng;
 use mote::command::decode::decoder::{Counts, Decoder};
 use std::time::{Duration, Instant};
 
-const LINES: usize = 1_000_000;
+const LINES: usize = 1_200_000;
 
 /// One line of 8 KiB decodes in well under a millisecond; the rest is the scheduler.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -108,7 +108,7 @@ fn a_million_damaged_lines() {
             unknown_fields,
         } = counts;
         for count in [other_lines, bad, unknown_versions, unknown_events, unknown_fields] {
-            assert!(count > 500, "{counts:?}");
+            assert!(count > 1000, "{counts:?}");
         }
         assert!(events > 100_000 && duplicates > 100, "{counts:?}");
     }

@@ -6,6 +6,7 @@ use crate::support::worker::{UNLINKED, Worker};
 use crate::support::{require_live, skip};
 use crate::watch::{Seen, Watch};
 use mote::event::Action;
+use mote::limits::EXCLUDED_PLACES;
 use mote::sensor::pipeline::monotonic_ns;
 
 pub const TESTS: &[Test] = &[
@@ -45,7 +46,8 @@ fn an_exclusion_ends_with_an_exec() {
         let excluded = watch.excluded(pid);
         watch.expect(excluded == 2 * (n + 1), &format!("{n}: {excluded} renames excluded"));
     }
-    println!("pushed {pushed} times while {EXECS} programs were executed");
+    assert!(pushed > 0, "no exclusion was renewed before an exec");
+    println!("renewed {pushed} times before {EXECS} programs were executed");
 }
 
 /// A process that gets the id of one that was excluded.
@@ -65,7 +67,7 @@ fn an_exclusion_ends_with_its_process() {
         second.ask("renames 2");
         let arrived = watch.count(&second, Action::Rename);
         watch.expect(arrived == 2, &format!("{arrived} of 2 renames"));
-        let excluded = watch.ebpf.excluded_events();
+        let excluded = watch.excluded_in_all();
         watch.expect(excluded == 0, &format!("{excluded} excluded"));
         return;
     }
@@ -75,7 +77,7 @@ fn an_exclusion_ends_with_its_process() {
 /// Two processes whose ids have the same low bits.
 fn one_process_is_excluded_in_a_place() {
     require_live();
-    const PLACES: u32 = 4096;
+    const PLACES: u32 = EXCLUDED_PLACES as u32;
     let (_guard, dir) = files();
     let mut watch = Watch::start();
     let mut first = Worker::start(&dir);

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub pid: u32,
+    /// Of a fork.
+    pub ppid: Option<u32>,
     pub time_ns: u64,
     /// `None`: a relocation.
     pub action: Option<Action>,
@@ -49,6 +51,7 @@ pub fn take(ebpf: &mut Ebpf, event: &mut Event, seen: &mut Vec<Seen>) -> u64 {
                 let decoded = decode(record, event).unwrap();
                 seen.push(Seen {
                     pid: event.pid,
+                    ppid: event.ppid,
                     time_ns: event.time_ns,
                     action: (decoded == Decoded::Event).then_some(event.action),
                     syscall: event.syscall,
@@ -123,6 +126,11 @@ impl Watch {
     /// How many calls of a process were dropped.
     pub fn excluded(&self, pid: u32) -> u64 {
         self.unsent.get(&Some(pid)).map_or(0, |(excluded, _)| *excluded)
+    }
+
+    /// The same of all processes.
+    pub fn excluded_in_all(&self) -> u64 {
+        self.unsent.values().map(|(excluded, _)| excluded).sum()
     }
 
     /// How many events of a process were lost.

@@ -157,14 +157,29 @@ fn have(members: &BTreeMap<String, String>, expected: &[(&str, &str)]) {
 /// Of the host, which are there in any case.
 const OF_HOST: &[(&str, &str)] = &[
     ("facts.txt", "kernel"),
+    ("facts.txt", "\naudit"),
     ("proc/version", "Linux"),
     ("proc/meminfo", "MemTotal"),
     ("proc/cpuinfo", "processor"),
-    ("proc/mounts", "/proc"),
-    ("proc/cmdline", ""),
-    ("proc/modules", ""),
-    ("os-release", ""),
+    ("proc/mounts", " proc "),
 ];
+
+/// A file of the host that may have anything, or nothing: it is in the bundle, or why it cannot
+/// be read.
+fn same_as_file(members: &BTreeMap<String, String>, name: &str, path: &str) {
+    match fs::read_to_string(path) {
+        Ok(content) => assert_eq!(members[name], content, "{name}"),
+        Err(_) => assert!(members[name].contains("(os error "), "{name}: {}", members[name]),
+    }
+}
+
+/// What of the host is in each bundle.
+fn have_host(members: &BTreeMap<String, String>) {
+    have(members, OF_HOST);
+    same_as_file(members, "proc/cmdline", "/proc/cmdline");
+    same_as_file(members, "proc/modules", "/proc/modules");
+    same_as_file(members, "os-release", "/etc/os-release");
+}
 
 fn r16_a_bundle_has_what_a_report_needs() {
     require_live();
@@ -172,7 +187,7 @@ fn r16_a_bundle_has_what_a_report_needs() {
     let sensor = Sensor::start_to_file(&dir);
     ask(&dir, &["exclusion", "folder", "add", "--path", "/srv/of-this-test"]).expect(0);
     let (_, members) = bundle(&dir);
-    have(&members, OF_HOST);
+    have_host(&members);
     have(
         &members,
         &[
@@ -187,10 +202,10 @@ fn r16_a_bundle_has_what_a_report_needs() {
             ("sensor/status", "VmRSS"),
             ("sensor/limits", "Max open files"),
             ("sensor/stat", "mote"),
-            ("sensor/mountinfo", "/proc"),
-            ("sensor/cgroup", ""),
+            ("sensor/mountinfo", " - proc "),
         ],
     );
+    same_as_file(&members, "sensor/cgroup", &format!("/proc/{}/cgroup", sensor.pid()));
     let records = members.values().filter(|content| content.contains("m1:")).count();
     assert_eq!(records, 0, "it has no records");
     sensor.leave();
@@ -199,7 +214,7 @@ fn r16_a_bundle_has_what_a_report_needs() {
 fn r16_a_bundle_is_made_without_a_sensor() {
     let (_guard, dir) = scratch();
     let (_, members) = bundle(&dir);
-    have(&members, OF_HOST);
+    have_host(&members);
     have(&members, &[("sensor.txt", "no sensor answers")]);
     assert!(!members.contains_key("health.txt"));
     // Where it cannot be written, nothing is left.

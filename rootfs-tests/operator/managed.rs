@@ -95,13 +95,16 @@ fn r19_a_change_of_the_file_is_noticed() {
     assert!(noticed < Duration::from_secs(2));
     make(&first, "2");
     // A bad file keeps what was before, and is a problem until it is gone.
-    for bad in ["", "{\"exclusionSettings\": {\"exclusions\": [{}]}}", "[]", "{}{}"] {
+    let bad = ["", "{\"exclusionSettings\": {\"exclusions\": [{}]}}", "[]", "{}{}"];
+    let warnings = || sensor.log().matches("is not valid").count();
+    for bad in bad {
+        let before = warnings();
         manage(&dir, bad);
-        wait_for("an issue", || {
-            let issues = health(&dir, "health_issues");
-            let issue = issues.as_array().unwrap().first()?.as_str()?.to_owned();
-            issue.contains(managed_file(&dir).to_str().unwrap()).then_some(())
-        });
+        sensor.signal(Signal::HUP);
+        wait_for("its warning", || (warnings() > before).then_some(()));
+        let issues = health(&dir, "health_issues");
+        let issue = issues[0].as_str().unwrap();
+        assert!(issue.contains(managed_file(&dir).to_str().unwrap()), "{issue}");
         make(&first, &format!("bad {}", bad.len()));
     }
     // A signal makes it read at once, also if it is the same.

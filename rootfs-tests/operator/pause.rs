@@ -42,13 +42,14 @@ fn begin(dir: &Path, sensor: &Sensor, options: &[&str], then: &str) -> Paused {
         .spawn()
         .unwrap();
     wait_for("the command of a pause", || looked.exists().then_some(()));
-    Paused { mote, links: fs::read_to_string(&links).unwrap() }
+    let links = fs::read_to_string(&links).unwrap();
+    // It has that in any case.
+    assert!(links.contains("[eventpoll]"), "the look at the sensor: {links}");
+    Paused { mote, links }
 }
 
 fn end(paused: Paused) -> Answer {
-    let output = paused.mote.wait_with_output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Answer { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    Answer::from(paused.mote.wait_with_output().unwrap())
 }
 
 fn wait_for_ebpf(dir: &Path) {

@@ -1,14 +1,14 @@
 //! `mote diagnostic ebpf-statistics`, with a load that is known.
 
-use crate::support::command::{ask, command, health, healthy};
+use crate::support::command::{
+    ask, health, healthy, start_that_tells_who_asks, wait_for_begin, watch,
+};
 use crate::support::expect::at;
 use crate::support::runner::Test;
 use crate::support::worker::{UNLINKED, Worker};
-use crate::support::{Sensor, again, program_as, require_live, scratch, wait_for};
+use crate::support::{again, program_as, require_live, scratch, wait_for};
 use crate::{finish, folder, make};
 use serde_json::Value;
-use std::path::Path;
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 pub const TESTS: &[Test] = &[
@@ -19,24 +19,6 @@ pub const TESTS: &[Test] = &[
 const RENAMES: u64 = 600;
 const UNLINKS: u64 = 300;
 const EXCLUDED: u64 = 500;
-
-/// A watch that has begun.
-fn watch(dir: &Path, args: &[&str]) -> Child {
-    let args = [&["diagnostic", "ebpf-statistics"], args].concat();
-    let mut command = command(dir, &args);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-/// A sensor that says who asks.
-fn start(dir: &Path) -> Sensor {
-    Sensor::start_with(dir, &["--syslog", "stdout", "--log-level", "debug"])
-}
-
-/// Waits until the sensor watches for it.
-fn wait_for_begin(sensor: &Sensor, watch: &Child) {
-    let words = format!("process {} asks: Statistics", watch.id());
-    wait_for("a watch", || sensor.log().contains(&words).then_some(()));
-}
 
 fn count(list: &Value, key: &str, value: impl PartialEq<Value>) -> u64 {
     let found = list.as_array().unwrap().iter().find(|one| value == one[key]);
@@ -53,7 +35,7 @@ fn r15_statistics_count_what_was_done() {
     for dir in [&at_work, &other] {
         std::fs::write(dir.join("a"), "").unwrap();
     }
-    let sensor = start(&dir);
+    let sensor = start_that_tells_who_asks(&dir);
     let mut seen_worker = Worker::start_program(&seen, &at_work);
     let mut excluded_worker = Worker::start_program(&excluded, &other);
     let path = excluded.to_str().unwrap();
@@ -110,7 +92,7 @@ fn r15_statistics_count_what_was_done() {
 fn r15_one_watch_at_a_time() {
     require_live();
     let (_guard, dir) = scratch();
-    let sensor = start(&dir);
+    let sensor = start_that_tells_who_asks(&dir);
     let mut first = watch(&dir, &["--time", "600"]);
     wait_for_begin(&sensor, &first);
     let second = ask(&dir, &["diagnostic", "ebpf-statistics", "--time", "2"]).expect(75);

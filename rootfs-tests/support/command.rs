@@ -1,9 +1,9 @@
 //! mote's other commands, asked of the sensor of a test.
 
-use super::{again, mote};
+use super::{Sensor, again, mote, wait_for};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// How a command ended, and what it said.
 #[derive(Debug)]
@@ -11,6 +11,13 @@ pub struct Answer {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
+}
+
+impl From<Output> for Answer {
+    fn from(output: Output) -> Answer {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Answer { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
 }
 
 impl Answer {
@@ -41,9 +48,7 @@ pub fn command(scratch: &Path, args: &[&str]) -> Command {
 
 /// Runs it.
 pub fn ask(scratch: &Path, args: &[&str]) -> Answer {
-    let output = command(scratch, args).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Answer { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    Answer::from(command(scratch, args).output().unwrap())
 }
 
 /// What `mote health` says of a sensor that is as it should be.
@@ -66,4 +71,22 @@ pub fn health(scratch: &Path, field: &str) -> Value {
 pub fn json(scratch: &Path, args: &[&str]) -> Value {
     let args = [args, &["--output", "json"]].concat();
     serde_json::from_str(&ask(scratch, &args).expect(0).out).unwrap()
+}
+
+/// `mote diagnostic ebpf-statistics`, which watches what causes events. See [`wait_for_begin`].
+pub fn watch(scratch: &Path, args: &[&str]) -> Child {
+    let args = [&["diagnostic", "ebpf-statistics"], args].concat();
+    let mut command = command(scratch, &args);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// A sensor that says who asks.
+pub fn start_that_tells_who_asks(scratch: &Path) -> Sensor {
+    Sensor::start_with(scratch, &["--syslog", "stdout", "--log-level", "debug"])
+}
+
+/// Waits until the sensor, which [`start_that_tells_who_asks`] started, watches for it.
+pub fn wait_for_begin(sensor: &Sensor, watch: &Child) {
+    let words = format!("process {} asks: Statistics", watch.id());
+    wait_for("a watch", || sensor.log().contains(&words).then_some(()));
 }

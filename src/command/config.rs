@@ -2,24 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 
 use argh::FromArgs;
 
 use super::asks::change;
-use crate::control::{RUNTIME_DIR, Request, Switch};
-
-impl FromStr for Switch {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Switch, String> {
-        match name {
-            "enabled" => Ok(Switch::Enabled),
-            "disabled" => Ok(Switch::Disabled),
-            _ => Err(format!("\"{name}\" is no value; write enabled or disabled")),
-        }
-    }
-}
+use crate::control::{RUNTIME_DIR, Request};
+use crate::host::provider::Wanted;
 
 /// Change a setting of the running sensor. It is kept when the sensor starts again.
 #[derive(FromArgs)]
@@ -42,7 +30,7 @@ enum Setting {
 struct ProviderCommand {
     /// enabled or disabled
     #[argh(option)]
-    value: Switch,
+    value: Wanted,
 
     /// where the sensor's socket is (default /run/mote)
     #[argh(option, default = "PathBuf::from(RUNTIME_DIR)")]

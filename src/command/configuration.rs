@@ -25,9 +25,6 @@ pub(super) fn load(named: Option<&Path>, state_dir: &Path) -> Result<Settings, E
     for issue in settings.issues() {
         warn(format_args!("{}; {}", issue.problem, issue.remedy));
     }
-    for problem in &config.problems {
-        warn(format_args!("{problem}"));
-    }
     Ok(settings)
 }
 

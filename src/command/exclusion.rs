@@ -9,8 +9,9 @@ use argh::FromArgs;
 
 use super::asks::{ask, change, unexpected};
 use super::output::Output;
-use crate::control::{Kind, ListedExclusion, RUNTIME_DIR, Reply, Request};
+use crate::control::{ListedExclusion, RUNTIME_DIR, Reply, Request};
 use crate::exit;
+use crate::filter::RuleKind;
 use crate::say;
 
 /// Add, remove, list and try what is not to be reported. It has effect at once, and is kept
@@ -178,14 +179,14 @@ impl ExclusionCommand {
     /// Asks for the change, or prints.
     pub fn run(self) -> ExitCode {
         match self.what {
-            What::File(FileCommand { change }) => change.run(Kind::File),
-            What::Folder(FolderCommand { change }) => change.run(Kind::Folder),
+            What::File(FileCommand { change }) => change.run(RuleKind::File),
+            What::Folder(FolderCommand { change }) => change.run(RuleKind::Folder),
             What::Process(ProcessCommand { change: ProcessChange::Add(add) }) => {
                 let children = add.include_children;
-                self::add(Kind::Process, add.path, children, &add.runtime_dir)
+                self::add(RuleKind::Process, add.path, children, &add.runtime_dir)
             }
             What::Process(ProcessCommand { change: ProcessChange::Remove(remove) }) => {
-                self::remove(Kind::Process, remove)
+                self::remove(RuleKind::Process, remove)
             }
             What::List(command) => command.run(),
             What::Test(command) => command.run(),
@@ -194,7 +195,7 @@ impl ExclusionCommand {
 }
 
 impl Change {
-    fn run(self, kind: Kind) -> ExitCode {
+    fn run(self, kind: RuleKind) -> ExitCode {
         match self {
             Change::Add(AddPath { path, runtime_dir, .. }) => add(kind, path, false, &runtime_dir),
             Change::Remove(command) => remove(kind, command),
@@ -202,15 +203,15 @@ impl Change {
     }
 }
 
-fn title(kind: Kind) -> &'static str {
+fn title(kind: RuleKind) -> &'static str {
     match kind {
-        Kind::File => "File",
-        Kind::Folder => "Folder",
-        Kind::Process => "Process",
+        RuleKind::File => "File",
+        RuleKind::Folder => "Folder",
+        RuleKind::Process => "Process",
     }
 }
 
-fn add(kind: Kind, path: String, children: bool, runtime_dir: &Path) -> ExitCode {
+fn add(kind: RuleKind, path: String, children: bool, runtime_dir: &Path) -> ExitCode {
     let note = other_name(Path::new(&path));
     let done = format!("{} exclusion configured successfully", title(kind));
     let code = change(runtime_dir, &Request::ExclusionAdd { kind, path, children }, &done);
@@ -222,7 +223,7 @@ fn add(kind: Kind, path: String, children: bool, runtime_dir: &Path) -> ExitCode
     code
 }
 
-fn remove(kind: Kind, RemovePath { path, runtime_dir, .. }: RemovePath) -> ExitCode {
+fn remove(kind: RuleKind, RemovePath { path, runtime_dir, .. }: RemovePath) -> ExitCode {
     let done = format!("{} exclusion removed successfully", title(kind));
     change(&runtime_dir, &Request::ExclusionRemove { kind, path }, &done)
 }
@@ -259,11 +260,6 @@ pub(super) fn table(list: &[ListedExclusion]) -> String {
     let mut list: Vec<&ListedExclusion> = list.iter().collect();
     list.sort_by_key(|one| std::cmp::Reverse(one.hits));
     for ListedExclusion { kind, path, origin, children, hits } in list {
-        let kind = match kind {
-            Kind::File => "file",
-            Kind::Folder => "folder",
-            Kind::Process => "process",
-        };
         let children = if *children { " (and what it starts)" } else { "" };
         let path = path.escape_debug();
         let _ = writeln!(text, "{kind:<8} {origin:<8} {hits:>12}  {path}{children}");

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io;
 
-use super::file::MAX_BYTES;
 use crate::filter::RuleError;
+use crate::limits::CONFIGURATION_BYTES;
 
 /// Why a configuration is not taken. [`Display`](fmt::Display) says what is wrong and where,
 /// [`remedy`](ConfigError::remedy) what to do.
@@ -96,7 +96,7 @@ impl fmt::Display for ConfigError {
             ConfigError::OthersCanWrite(Some(uid)) => write!(f, "user {uid} can change it"),
             ConfigError::OthersCanWrite(None) => f.write_str("other users can change it"),
             ConfigError::TooLarge => {
-                write!(f, "it has more than the {MAX_BYTES} bytes that are read")
+                write!(f, "it has more than the {CONFIGURATION_BYTES} bytes that are read")
             }
             ConfigError::Encoding(encoding) => encoding.fmt(f),
             ConfigError::Json(error) => error.fmt(f),

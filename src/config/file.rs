@@ -10,9 +10,7 @@ use rustix::process::geteuid;
 
 use super::ConfigError;
 use super::error::Encoding;
-
-/// A larger file is not a configuration.
-pub(super) const MAX_BYTES: u64 = 1 << 20;
+use crate::limits::CONFIGURATION_BYTES;
 
 /// Reads a whole file.
 pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
@@ -44,8 +42,8 @@ fn read_if(
     require_file(metadata.file_type())?;
     is_right(&metadata)?;
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(ConfigError::Read)?;
-    if bytes.len() as u64 > MAX_BYTES {
+    file.take(CONFIGURATION_BYTES + 1).read_to_end(&mut bytes).map_err(ConfigError::Read)?;
+    if bytes.len() as u64 > CONFIGURATION_BYTES {
         return Err(ConfigError::TooLarge);
     }
     text(bytes)

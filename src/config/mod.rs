@@ -10,9 +10,8 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-
 use crate::filter::{Filter, Origin, Rule};
+use crate::health::Issue;
 use crate::host::provider::Wanted;
 
 pub use error::{ConfigError, Encoding};
@@ -41,17 +40,11 @@ pub struct Config {
     /// Keys of the managed file that mean nothing to the sensor: of other products, or not
     /// spelled right.
     pub unused: Vec<String>,
-    /// What of the local settings is not used, and what to do: a sentence each, without a
-    /// full stop.
-    pub problems: Vec<String>,
+    /// What of the local settings is not used.
+    pub problems: Vec<Issue>,
 }
 
 impl Config {
-    /// Reads a managed configuration, for where nothing is set locally.
-    pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        Ok(Config::merge(&Managed::load(path)?, &Local::default()))
-    }
-
     /// Both together. Where both set something the managed configuration wins. Nothing in
     /// the local settings can fail it: a sensor that ran must start again.
     pub fn merge(managed: &Managed, local: &Local) -> Config {
@@ -71,10 +64,15 @@ impl Config {
                 .and_then(|rule| config.filter.add(rule));
             if let Err(error) = added {
                 let shown: String = path.chars().take(SHOWN_CHARS).collect();
-                config.problems.push(format!(
-                    "the local exclusion of the {kind} {shown:?} is not used: {error}; {}",
-                    error.remedy()
-                ));
+                config.problems.push(Issue {
+                    problem: format!(
+                        "the local exclusion of the {kind} {shown:?} is not used: {error}"
+                    ),
+                    remedy: format!(
+                        "{}, or remove it (mote exclusion {kind} remove)",
+                        error.remedy()
+                    ),
+                });
             }
         }
         config

@@ -32,7 +32,7 @@ const MERGE_POLICIES: [(&str, MergePolicy); 2] = [
 
 /// `features.ebpfSupplementaryEventProvider`.
 pub(super) const PROVIDERS: [(&str, Wanted); 2] =
-    [("enabled", Wanted::Ebpf), ("disabled", Wanted::Netlink)];
+    [(Wanted::Ebpf.name(), Wanted::Ebpf), (Wanted::Netlink.name(), Wanted::Netlink)];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
@@ -118,8 +118,14 @@ fn exclusion_settings(node: &Node<'_>, settings: &mut Settings) -> Result<(), Co
 /// One exclusion, unless it is another product's.
 fn exclusion(fields: &mut Fields<'_>) -> Result<Option<Exclusion>, ConfigError> {
     let type_node = fields.need("$type")?;
+    if !is_global(fields)? {
+        // Whatever it says: it is that product's matter.
+        for key in ["name", "path", "isDirectory", "includeChildren", "extension"] {
+            fields.take(key);
+        }
+        return Ok(None);
+    }
     let of_type = type_node.word(&TYPES)?;
-    let is_global = is_global(fields)?;
     let children = fields.take("includeChildren");
     let wants_children = children.as_ref().map_or(Ok(false), Node::boolean)?;
     let (kind, path) = match of_type {
@@ -130,14 +136,10 @@ fn exclusion(fields: &mut Fields<'_>) -> Result<Option<Exclusion>, ConfigError> 
             (if is_folder { RuleKind::Folder } else { RuleKind::File }, path)
         }
         Type::FileExtension => {
-            fields.take("extension").map_or(Ok(""), |node| node.string())?;
-            if is_global {
-                return Err(type_node.wrong(
-                    "is \"excludedFileExtension\", and global exclusions have no file extensions",
-                    "give it the scope \"epp\" only, or name a folder by excludedPath",
-                ));
-            }
-            return Ok(None);
+            return Err(type_node.wrong(
+                "is \"excludedFileExtension\", and global exclusions have no file extensions",
+                "give it the scope \"epp\" only, or name a folder by excludedPath",
+            ));
         }
     };
     // Said as false it changes nothing, but is not understood either.
@@ -148,8 +150,7 @@ fn exclusion(fields: &mut Fields<'_>) -> Result<Option<Exclusion>, ConfigError> 
         ));
     }
     let text = path.string()?.to_owned();
-    let exclusion = Exclusion { place: path.place, kind, path: text, children: wants_children };
-    Ok(is_global.then_some(exclusion))
+    Ok(Some(Exclusion { place: path.place, kind, path: text, children: wants_children }))
 }
 
 /// Without `scopes` an exclusion of the managed file is global.

@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use super::*;
 use crate::event::{Action, Event};
@@ -113,7 +114,7 @@ fn local_exclusions_are_merged_unless_the_policy_forbids_it() {
     let config = of_policy(r#""mergePolicy":"admin_only","#);
     assert_eq!(rules(&config.filter), ["managed folder /srv false"]);
     assert_eq!(config.merge_policy, MergePolicy::AdminOnly);
-    assert_eq!(config.problems, Vec::<String>::new());
+    assert_eq!(config.problems, []);
 }
 
 #[test]
@@ -129,13 +130,16 @@ fn a_local_exclusion_that_cannot_be_used_is_a_problem_and_no_failure() {
     };
     let config = Config::merge(&Managed::default(), &local);
     assert_eq!(rules(&config.filter), ["local folder /good false"]);
+    let said = config.problems.iter().map(|issue| format!("{}; {}", issue.problem, issue.remedy));
     assert_eq!(
-        config.problems,
+        said.collect::<Vec<_>>(),
         [
             "the local exclusion of the file \"/a/*\" is not used: \"/a/*\": wildcards are not \
-             supported in global exclusions; name the folder instead, which excludes all below it",
+             supported in global exclusions; name the folder instead, which excludes all below it, \
+             or remove it (mote exclusion file remove)",
             "the local exclusion of the file \"/b\" is not used: only a process has descendants \
-             that could be excluded with it, a file has none; ask for it with a process only",
+             that could be excluded with it, a file has none; ask for it with a process only, or \
+             remove it (mote exclusion file remove)",
         ]
     );
 }
@@ -278,7 +282,7 @@ fn commands_on_local_exclusions_say_what_is_there_and_what_is_not() {
         local.add_rule(File, &format!("/{n}"), false).unwrap();
     }
     assert_eq!(local.add_rule(File, "/more", false), Err(LocalError::Rule(RuleError::TooMany)));
-    assert_eq!(Config::merge(&Managed::default(), &local).problems, Vec::<String>::new());
+    assert_eq!(Config::merge(&Managed::default(), &local).problems, []);
 }
 
 #[test]

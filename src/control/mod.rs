@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Uid, geteuid};
 use serde::{Deserialize, Serialize};
 
+use crate::filter::RuleKind;
 use crate::health::Health;
+use crate::host::provider::Wanted;
 
 /// Where the socket is unless `--runtime-dir` says otherwise.
 pub const RUNTIME_DIR: &str = "/run/mote";
@@ -30,28 +32,6 @@ fn is_trusted(user: Uid) -> bool {
     user.is_root() || user == geteuid()
 }
 
-/// `enabled` or `disabled`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Switch {
-    /// On.
-    Enabled,
-    /// Off.
-    Disabled,
-}
-
-/// What an exclusion is about, as commands name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// One file.
-    File,
-    /// A folder and all below it.
-    Folder,
-    /// A program.
-    Process,
-}
-
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
@@ -61,12 +41,12 @@ pub enum Request {
     /// Which provider is wanted.
     Provider {
         /// `enabled`: eBPF; `disabled`: the process connector.
-        value: Switch,
+        value: Wanted,
     },
     /// A local exclusion more.
     ExclusionAdd {
         /// What it is about.
-        kind: Kind,
+        kind: RuleKind,
         /// Its absolute path.
         path: String,
         /// Of a process: also what it starts.
@@ -76,7 +56,7 @@ pub enum Request {
     /// A local exclusion less.
     ExclusionRemove {
         /// What it is about.
-        kind: Kind,
+        kind: RuleKind,
         /// Its absolute path.
         path: String,
     },
@@ -127,6 +107,13 @@ pub enum Reply {
     Diagnostic(Box<Diagnostic>),
 }
 
+impl Reply {
+    /// A refusal: what happened, why, and what to do about it; and the exit code for it.
+    pub fn refused(message: impl Into<String>, code: u8) -> Reply {
+        Reply::Refused(Refused { message: message.into(), code })
+    }
+}
+
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
@@ -140,7 +127,7 @@ pub struct Refused {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedExclusion {
     /// What it is about.
-    pub kind: Kind,
+    pub kind: RuleKind,
     /// Its path.
     pub path: String,
     /// `managed`, `local` or `default`.

@@ -1,7 +1,7 @@
 //! The sensor's end of the control socket: never blocks, and holds no more than its limits.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use rustix::fs::Mode;
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::umask;
 
-use super::{Refused, Reply, Request};
+use super::{Reply, Request};
 use crate::exit;
 use crate::limits::{CONTROL_CLIENTS, CONTROL_REQUEST_BYTES};
 
@@ -29,6 +29,8 @@ const ACCEPTS_PER_TURN: usize = 8;
 pub enum BindError {
     /// Another sensor answers there.
     Taken(PathBuf),
+    /// Something is there that is no socket, and not ours to remove.
+    NoSocket(PathBuf),
     /// It cannot be made.
     Os(PathBuf, io::Error),
 }
@@ -40,6 +42,12 @@ impl std::fmt::Display for BindError {
                 f,
                 "another sensor has the control socket {}: mote's commands reach that one, not \
                  this one; to reach this one, start it with another --runtime-dir",
+                path.display()
+            ),
+            BindError::NoSocket(path) => write!(
+                f,
+                "{} is no socket, and is left as it is: mote's commands cannot reach this sensor; \
+                 remove it, or name another directory with --runtime-dir",
                 path.display()
             ),
             BindError::Os(path, error) if error.kind() == ErrorKind::InvalidInput => write!(
@@ -132,6 +140,7 @@ impl Server {
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
                 match std::os::unix::net::UnixStream::connect(&path) {
                     Ok(_) => return Err(BindError::Taken(path)),
+                    Err(_) if !is_socket(&path) => return Err(BindError::NoSocket(path)),
                     Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                         std::fs::remove_file(&path).map_err(os)?;
                         listen(&path).map_err(os)?
@@ -245,6 +254,10 @@ impl Drop for Server {
     }
 }
 
+fn is_socket(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
 fn device_and_inode(path: &Path) -> Option<(u64, u64)> {
     let metadata = std::fs::symlink_metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
@@ -340,7 +353,7 @@ impl Client {
     }
 
     fn refuse(&mut self, message: String) -> Result<Option<Request>, Ended> {
-        self.answer(&Reply::Refused(Refused { message, code: exit::USAGE }), false);
+        self.answer(&Reply::refused(message, exit::USAGE), false);
         self.write().map(|()| None)
     }
 

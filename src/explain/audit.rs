@@ -1,7 +1,8 @@
 //! What is said of rules of the kernel's audit that are still loaded.
 
-/// Where a rule is to be taken away: from these files, or, if it is in none, from the kernel.
-pub fn removal(rule: &str, files: &[impl AsRef<str>]) -> String {
+/// Where a rule is to be taken away: from these files, or, if it is in none, from the kernel;
+/// then files with a rule `like` it may be where it comes from.
+pub fn removal(rule: &str, files: &[impl AsRef<str>], like: &[impl AsRef<str>]) -> String {
     if !files.is_empty() {
         return format!("take it out of {}", list(files));
     }
@@ -11,7 +12,10 @@ pub fn removal(rule: &str, files: &[impl AsRef<str>]) -> String {
         Some((_, rest)) => format!("-d {rest}"),
         None => rule.to_owned(),
     };
-    format!("in no file below /etc/audit: auditctl {options}")
+    if like.is_empty() {
+        return format!("in no file below /etc/audit: auditctl {options}");
+    }
+    format!("as it is in no file, but one like it is in {}: auditctl {options}", list(like))
 }
 
 /// How rules that are loaded go, once they are in no file any more. `files` make audit immutable.
@@ -44,12 +48,16 @@ mod tests {
 
     #[test]
     fn a_rule_is_taken_out_of_its_files_or_of_the_kernel() {
-        assert_eq!(removal("-w /a -p wa", &["/x", "/y"]), "take it out of /x and /y");
+        assert_eq!(removal("-w /a -p wa", &["/x", "/y"], &NONE), "take it out of /x and /y");
         for (rule, command) in [
             ("-w /a -p wa -k k", "auditctl -W /a -p wa -k k"),
             ("-a always,exit -S all -F a=b", "auditctl -d always,exit -S all -F a=b"),
         ] {
-            assert!(removal(rule, &NONE).ends_with(command), "{rule}");
+            for like in [&[][..], &["/x"]] {
+                let told = removal(rule, &NONE, like);
+                assert!(told.ends_with(command) && !told.contains("take it out"), "{told}");
+                assert_eq!(told.contains("/x"), !like.is_empty(), "{told}");
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is said of the process connector: where it runs, and where it does not either.
 
+use crate::say::REPORT;
 use crate::source::ebpf;
 use crate::source::netlink::StartError;
 
@@ -45,6 +46,6 @@ pub fn remedy(error: &StartError) -> &'static str {
             "end other programs that listen to it (forkstat, atop, cgrulesengd, ...), and start \
              the sensor again"
         }
-        StartError::Call(..) => super::REPORT,
+        StartError::Call(..) => REPORT,
     }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use crate::exit;
 use crate::health::Issue;
 use crate::limits;
-use crate::say;
+use crate::say::{self, REPORT};
 use crate::sensor::{Fallback, SensorError};
 use crate::sink::Target;
 use crate::source::ebpf::StartError;
@@ -16,7 +16,6 @@ use crate::source::ebpf::hooks::FormatError;
 use crate::source::ebpf::load_error::Failure;
 use rustix::process::{Resource, geteuid, getrlimit};
 
-pub(crate) const REPORT: &str = "report it with the kernel's version (uname -a)";
 const KERNEL_NEEDED: &str = "a kernel from RHEL 7.6's 3.10.0-957 on with BPF is needed";
 
 /// Says it, and gives the exit code.

@@ -1,5 +1,6 @@
 //! Which rule would match, and why: for `mote exclusion test`.
 
+use super::rule::is_clean;
 use super::{Filter, Rule, RuleId, RuleKind};
 
 /// What is asked about.
@@ -28,7 +29,10 @@ impl Filter {
             Subject::Path(path) => ("path", path),
             Subject::Process(path) => ("process", path),
         };
-        let path = trimmed(written);
+        let path = match subject {
+            Subject::Path(_) => trimmed(written),
+            Subject::Process(_) => written,
+        };
         let flaw = flaw(path);
         let id = match subject {
             _ if !flaw.is_empty() => None,
@@ -65,17 +69,16 @@ fn matched(rule: &Rule, path: &[u8], shown_path: &str) -> String {
 
 /// What about the question itself keeps every rule from matching, if anything does.
 fn flaw(path: &[u8]) -> &'static str {
-    let mut components = path.split(|byte| *byte == b'/').skip(1);
     if path.first() != Some(&b'/') {
         ", which is not absolute as those of exclusions: write it from / on"
-    } else if path != b"/" && components.any(|part| matches!(part, b"" | b"." | b"..")) {
-        ", which has \".\", \"..\" or \"//\" in it as no event has: write it without"
+    } else if !is_clean(path) {
+        ", which has \".\", \"..\", \"//\" or a slash at its end as no event has: write it without"
     } else {
         ""
     }
 }
 
-/// No event has a slash at the end of a path, but shells complete one.
+/// No event has a slash at the end of a path, but shells complete one for a folder.
 fn trimmed(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|byte| *byte != b'/').map_or(1, |last| last + 1);
     &path[..end.min(path.len())]
@@ -83,13 +86,5 @@ fn trimmed(path: &[u8]) -> &[u8] {
 
 /// For people: what a terminal would take for a command is escaped.
 fn shown(path: &[u8]) -> String {
-    let mut text = String::new();
-    for char in String::from_utf8_lossy(path).chars() {
-        if char.is_control() {
-            text.extend(char.escape_default());
-        } else {
-            text.push(char);
-        }
-    }
-    text
+    String::from_utf8_lossy(path).escape_debug().to_string()
 }

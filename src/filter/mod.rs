@@ -26,6 +26,10 @@ pub const DEFAULTS: [(RuleKind, &str); 5] = [
     (RuleKind::File, "/dev/ptmx"),
 ];
 
+/// What keeps a process from being excluded by its program.
+const PROGRAM_DOUBTS: Flags =
+    Flags::EXECUTABLE_UNRESOLVED.union(Flags::OTHER_ROOT).union(Flags::USER_NAMESPACE);
+
 /// What keeps a path from being excluded.
 const PATH_DOUBTS: Flags = Flags::PATH_UNRESOLVED
     .union(Flags::READ_LATE)
@@ -98,9 +102,8 @@ impl Filter {
         if event.action.is_own() {
             return None;
         }
-        let program_is_certain =
-            !event.flags.intersects(Flags::EXECUTABLE_UNRESOLVED.union(Flags::OTHER_ROOT))
-                && !event.truncated.contains(Truncated::EXECUTABLE);
+        let program_is_certain = !event.flags.intersects(PROGRAM_DOUBTS)
+            && !event.truncated.contains(Truncated::EXECUTABLE);
         if program_is_certain && let Some(id) = self.id(RuleKind::Process, &event.executable) {
             return Some(id);
         }
@@ -138,11 +141,6 @@ impl Filter {
     pub fn process_rule(&self, executable: &[u8]) -> Option<(RuleId, bool)> {
         let id = self.id(RuleKind::Process, executable)?;
         Some((id, self.rules[usize::from(id.0)].children))
-    }
-
-    /// Whether any rule is for descendants of a process.
-    pub fn has_children_rules(&self) -> bool {
-        self.rules.iter().any(|rule| rule.children)
     }
 
     /// Counts events that a rule excluded elsewhere, as in the kernel. Of a rule that is not

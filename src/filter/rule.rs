@@ -1,12 +1,14 @@
 //! One exclusion, and why one is not taken.
 
 use std::fmt;
-use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use crate::limits::{EXCLUSIONS, PATH_BYTES};
 
 /// What a rule excludes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RuleKind {
     /// Events on one file.
     File,
@@ -36,16 +38,6 @@ impl fmt::Display for RuleKind {
     }
 }
 
-impl FromStr for RuleKind {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<RuleKind, String> {
-        RuleKind::ALL.into_iter().find(|kind| kind.name() == word).ok_or_else(|| {
-            format!("{word:?} is no kind of exclusion; write file, folder or process")
-        })
-    }
-}
-
 /// Who asked for a rule. Of two for the same thing the later one here counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
@@ -58,9 +50,6 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// All of them.
-    pub const ALL: [Origin; 3] = [Origin::Default, Origin::Local, Origin::Managed];
-
     /// As output has it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -77,15 +66,10 @@ impl fmt::Display for Origin {
     }
 }
 
-impl FromStr for Origin {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Origin, String> {
-        Origin::ALL
-            .into_iter()
-            .find(|origin| origin.name() == word)
-            .ok_or_else(|| format!("{word:?} is no origin; write managed, local or default"))
-    }
+/// Whether an absolute path is as events have it: without `.`, `..`, `//` and a slash at its end.
+pub(super) fn is_clean(path: &[u8]) -> bool {
+    let mut parts = path[1..].split(|byte| *byte == b'/');
+    path == b"/" || !parts.any(|part| matches!(part, b"" | b"." | b".."))
 }
 
 /// One exclusion.
@@ -139,7 +123,7 @@ impl Rule {
         if kind != RuleKind::Folder && trimmed != path {
             return Err(RuleError::EndsInSlash(kind, path.to_owned()));
         }
-        if trimmed != "/" && trimmed[1..].split('/').any(|part| matches!(part, "" | "." | "..")) {
+        if !is_clean(trimmed.as_bytes()) {
             return refused(RuleError::NotClean);
         }
         if children && kind != RuleKind::Process {

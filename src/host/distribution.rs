@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::ROOTS;
+use super::{ROOTS, read_text};
 
 /// In this order, by os-release(5).
 const FILES: [&str; 2] = ["etc/os-release", "usr/lib/os-release"];
@@ -22,7 +22,7 @@ impl Distribution {
     /// This machine's; an unknown one if there is no such file.
     pub fn read() -> Distribution {
         let places = ROOTS.iter().flat_map(|root| FILES.map(|file| Path::new(root).join(file)));
-        let text = places.flat_map(std::fs::read_to_string).next();
+        let text = places.filter_map(|path| read_text(&path)).next();
         text.map_or_else(Distribution::default, |text| Distribution::parse(&text))
     }
 

@@ -4,7 +4,6 @@
 use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -14,7 +13,8 @@ use serde::{Serialize, Serializer};
 
 use super::distribution::Distribution;
 use super::read_text;
-use crate::source::ebpf::cpus;
+use crate::lines;
+use crate::source::ebpf::{cpus, shared};
 use crate::source::namespace;
 
 /// One of them.
@@ -24,6 +24,12 @@ pub struct Fact {
     pub key: &'static str,
     /// What is so.
     pub value: Value,
+}
+
+impl Display for Fact {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&lines::line(self.key, &self.value.to_string()))
+    }
 }
 
 /// What is so.
@@ -47,8 +53,7 @@ impl Display for Value {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Value::Unknown => f.write_str("unknown"),
-            // What is in JSON has nothing that a terminal obeys.
-            value => f.write_str(&serde_json::to_string(value).map_err(|_| fmt::Error)?),
+            value => f.write_str(&lines::shown(value).map_err(|_| fmt::Error)?),
         }
     }
 }
@@ -61,16 +66,7 @@ impl From<Option<i64>> for Value {
 
 /// Facts in their order, as one object of JSON with keys as `kernelRelease`.
 pub fn serialize<S: Serializer>(facts: &[Fact], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(facts.iter().map(|fact| (camel(fact.key), &fact.value)))
-}
-
-fn camel(key: &str) -> String {
-    let mut words = key.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| {
-        let (head, tail) = word.split_at(word.len().min(1));
-        name + &head.to_ascii_uppercase() + tail
-    })
+    serializer.collect_map(facts.iter().map(|fact| (lines::camel_case(fact.key), &fact.value)))
 }
 
 /// All of them, as they are now.
@@ -134,30 +130,12 @@ fn bpf() -> Value {
     // is read here is to be as it was.
     let limit = getrlimit(Resource::Memlock);
     let _ = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None });
-    let created = create_map();
+    let created = shared::smallest_array(0);
     let _ = setrlimit(Resource::Memlock, limit);
     Value::Text(match created {
         Ok(_) => "available".into(),
         Err(error) => format!("refused: {error}"),
     })
-}
-
-#[allow(unsafe_code)]
-fn create_map() -> io::Result<OwnedFd> {
-    const BPF_MAP_CREATE: libc::c_long = 0;
-    const BPF_MAP_TYPE_ARRAY: u32 = 2;
-    // union bpf_attr (linux `include/uapi/linux/bpf.h`): map_type, key_size, value_size,
-    // max_entries.
-    let attributes: [u32; 4] = [BPF_MAP_TYPE_ARRAY, 4, 4, 1];
-    // SAFETY: the kernel reads as many bytes of `attributes` as it is told that there are.
-    let fd = unsafe {
-        libc::syscall(libc::SYS_bpf, BPF_MAP_CREATE, attributes.as_ptr(), size_of_val(&attributes))
-    };
-    match i32::try_from(fd) {
-        // SAFETY: it was just opened, and nothing else has it.
-        Ok(fd @ 0..) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        _ => Err(io::Error::last_os_error()),
-    }
 }
 
 fn lockdown() -> Value {
@@ -251,7 +229,7 @@ mod tests {
             (Value::Unknown, "unknown"),
             (Value::Flag(true), "true"),
             (Value::Number(-1), "-1"),
-            (Value::Text("a \"b\"\u{1b}".into()), r#""a \"b\"\u001b""#),
+            (Value::Text("a \"b\"\u{1b}\u{9b}é".into()), r#""a \"b\"\u001b\u009bé""#),
             (Value::List(vec![]), "[]"),
             (Value::List(vec!["A", "B"]), r#"["A","B"]"#),
         ] {

@@ -76,7 +76,7 @@ impl Ksplice {
     }
 
     /// Whether there is anything of it.
-    pub fn is_here(&self) -> bool {
+    fn is_here(&self) -> bool {
         self.program.is_some() || self.is_loaded
     }
 

@@ -10,7 +10,7 @@ pub mod release;
 pub mod support;
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::limits::HOST_FILE_BYTES;
@@ -25,14 +25,19 @@ fn root() -> &'static Path {
     Path::new(ROOTS.iter().find(seen).unwrap_or(&ROOTS[1]))
 }
 
-/// The text of a regular file, up to what is read of any: a pipe of that name would never end.
-fn read_text(path: &Path) -> Option<String> {
-    if !fs::metadata(path).ok()?.is_file() {
-        return None;
+/// What a regular file begins with, up to [`HOST_FILE_BYTES`]: a pipe would never end.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(HOST_FILE_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    File::open(path)?.take(HOST_FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same as text; what cannot be read has none.
+fn read_text(path: &Path) -> Option<String> {
+    Some(String::from_utf8_lossy(&read(path).ok()?).into_owned())
 }
 
 /// The files of a directory, by name; none if there is no such directory.

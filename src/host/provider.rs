@@ -1,13 +1,42 @@
 //! Which provider runs: a pure function of facts.
 
-/// `features.ebpfSupplementaryEventProvider` of the configuration.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// `features.ebpfSupplementaryEventProvider` of the configuration, in its words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wanted {
     /// eBPF, if it runs.
     #[default]
+    #[serde(rename = "enabled")]
     Ebpf,
     /// Not eBPF.
+    #[serde(rename = "disabled")]
     Netlink,
+}
+
+impl Wanted {
+    /// Both.
+    pub const ALL: [Wanted; 2] = [Wanted::Ebpf, Wanted::Netlink];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Wanted::Ebpf => "enabled",
+            Wanted::Netlink => "disabled",
+        }
+    }
+}
+
+impl FromStr for Wanted {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Wanted, String> {
+        let mut all = Wanted::ALL.into_iter();
+        all.find(|wanted| wanted.name() == word)
+            .ok_or_else(|| format!("\"{word}\" is no value; write enabled or disabled"))
+    }
 }
 
 /// What is known of eBPF on this host.
@@ -129,5 +158,14 @@ mod tests {
     #[test]
     fn ebpf_is_the_default() {
         assert_eq!(Wanted::default(), Wanted::Ebpf);
+    }
+
+    #[test]
+    fn everybody_has_the_same_words() {
+        for wanted in Wanted::ALL {
+            assert_eq!(wanted.name().parse(), Ok(wanted));
+            assert_eq!(serde_json::to_value(wanted).unwrap(), wanted.name());
+        }
+        assert!("on".parse::<Wanted>().unwrap_err().contains("enabled or disabled"));
     }
 }

@@ -3,9 +3,7 @@
 use super::place::View;
 use super::{Process, Processes};
 use crate::event::RuleId;
-
-/// More generations than any process has.
-const GENERATIONS: usize = 64;
+use crate::limits::GENERATIONS;
 
 impl Processes {
     /// What a process executes, as far as is known.

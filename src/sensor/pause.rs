@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::pipeline::Asker;
 use super::{Fallback, Sensor, SensorError};
+use crate::control::Reply;
 use crate::control::server::{Asked, ClientId};
-use crate::control::{Refused, Reply};
 use crate::event::Resumption;
 use crate::exit;
 use crate::explain;
@@ -30,9 +30,8 @@ impl Pausing {
 impl Sensor {
     /// Begins to detach. The client is told when that is done.
     pub(super) fn pause(&mut self, asked: &Asked, limit_s: u32) -> Result<(), SensorError> {
-        let refuse = |message: String, code| Reply::Refused(Refused { message, code });
         if let Some(pause) = &self.pause {
-            let reply = refuse(
+            let reply = Reply::refused(
                 format!("{} already; wait until that ends, and try again", pause.sentence()),
                 exit::TEMPFAIL,
             );
@@ -40,15 +39,16 @@ impl Sensor {
             return Ok(());
         }
         if limit_s == 0 {
-            let message = "the limit of a pause is one second at least".to_owned();
-            self.reply(asked.client, &refuse(message, exit::USAGE), false);
+            let message = "the limit of a pause is one second at least; give it another \
+                           --limit-seconds";
+            self.reply(asked.client, &Reply::refused(message, exit::USAGE), false);
             return Ok(());
         }
         match self.disable_ebpf(Fallback::Paused) {
             Ok(()) => {}
             Err(SensorError::NoProvider(_, error)) => {
                 let remedy = explain::connector::remedy(&error);
-                let reply = refuse(
+                let reply = Reply::refused(
                     format!(
                         "there is no pause, because processes could not be seen meanwhile: the \
                          process connector does not run: {error}; {remedy}, or stop the sensor \
@@ -129,7 +129,7 @@ impl Sensor {
                     issue.problem, issue.remedy
                 );
                 warn(format_args!("{message}"));
-                Reply::Refused(Refused { message, code: exit::UNAVAILABLE })
+                Reply::refused(message, exit::UNAVAILABLE)
             }
         })
     }

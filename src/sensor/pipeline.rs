@@ -103,7 +103,10 @@ impl Pipeline {
                 }
             }
             Ok(Decoded::Event) if self.processes.is_told_twice(&self.event) => {}
-            Ok(Decoded::Event) if self.is_repeated(Provider::Ebpf) => {}
+            // Reported already; but the connector does not tell where a child works, for one.
+            Ok(Decoded::Event) if self.is_repeated(Provider::Ebpf) => {
+                self.processes.enrich(&mut self.event);
+            }
             Ok(Decoded::Event) => {
                 self.note_ancestor();
                 self.processes.enrich(&mut self.event);

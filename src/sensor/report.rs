@@ -4,16 +4,12 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::{Fallback, Sensor};
 use crate::event::Heartbeat;
-use crate::explain;
+use crate::explain::{self, connector};
 use crate::health::{Health, Issue};
 use crate::host::ksplice::{self, Ksplice};
-use crate::host::provider::Wanted;
 use crate::record::Provider;
 use crate::say;
 use crate::sink::State;
-
-/// What it costs that eBPF does not run.
-const UNSEEN: &str = "files, connections and execs that fail are not seen";
 
 /// For how long a loss is a problem of now.
 const LOSS_MATTERS: Duration = Duration::from_secs(600);
@@ -55,12 +51,8 @@ impl Sensor {
             supplementary_events_subsystem: self.providers.active().name().to_owned(),
             ebpf_status: ebpf.is_some(),
             ebpf_reason: reason
-                .map_or(String::new(), |issue| format!("{}; {UNSEEN}", issue.problem)),
-            ebpf_supplementary_event_provider: match self.settings.wanted() {
-                Wanted::Ebpf => "enabled",
-                Wanted::Netlink => "disabled",
-            }
-            .to_owned(),
+                .map_or(String::new(), |issue| format!("{}; {}", issue.problem, connector::UNSEEN)),
+            ebpf_supplementary_event_provider: self.settings.wanted().name().to_owned(),
             events_received: totals.received,
             events_excluded: totals.excluded,
             events_lost: totals.lost,
@@ -86,10 +78,6 @@ impl Sensor {
 
     fn issues(&self) -> Vec<Issue> {
         let mut issues: Vec<Issue> = self.settings.issues().cloned().collect();
-        issues.extend(self.settings.config.problems.iter().map(|problem| Issue {
-            problem: problem.clone(),
-            remedy: "or remove it (mote exclusion)".to_owned(),
-        }));
         if let Some(pause) = &self.pause {
             issues.push(Issue {
                 problem: format!("{}: files and connections are not seen", pause.sentence()),

@@ -7,38 +7,12 @@ use mio::Token;
 use super::{Sensor, SensorError, Watching};
 use crate::config::{Local, LocalError, MergePolicy};
 use crate::control::server::{Asked, ClientId};
-use crate::control::{
-    AttachedProgram, Diagnostic, Explained, Kind, ListedExclusion, Refused, Reply, Request, Switch,
-};
+use crate::control::{AttachedProgram, Diagnostic, Explained, ListedExclusion, Reply, Request};
 use crate::exit;
-use crate::filter::{Origin, RuleKind, Subject};
+use crate::filter::{Origin, RuleError, RuleKind, Subject};
 use crate::host::provider::Wanted;
 use crate::limits::{STATISTICS_SECONDS, STATISTICS_TOP};
 use crate::say;
-
-impl From<Kind> for RuleKind {
-    fn from(kind: Kind) -> RuleKind {
-        match kind {
-            Kind::File => RuleKind::File,
-            Kind::Folder => RuleKind::Folder,
-            Kind::Process => RuleKind::Process,
-        }
-    }
-}
-
-impl From<RuleKind> for Kind {
-    fn from(kind: RuleKind) -> Kind {
-        match kind {
-            RuleKind::File => Kind::File,
-            RuleKind::Folder => Kind::Folder,
-            RuleKind::Process => Kind::Process,
-        }
-    }
-}
-
-fn refused(message: String, code: u8) -> Reply {
-    Reply::Refused(Refused { message, code })
-}
 
 impl Sensor {
     /// Acts on readiness of the socket or of a client.
@@ -62,11 +36,9 @@ impl Sensor {
             Request::Health {} => Reply::Health(Box::new(self.health())),
             Request::Provider { value } => self.set_provider(*value)?,
             Request::ExclusionAdd { kind, path, children } => {
-                self.add_exclusion((*kind).into(), path, *children)?
+                self.add_exclusion(*kind, path, *children)?
             }
-            Request::ExclusionRemove { kind, path } => {
-                self.remove_exclusion((*kind).into(), path)?
-            }
+            Request::ExclusionRemove { kind, path } => self.remove_exclusion(*kind, path)?,
             Request::ExclusionList {} => Reply::Exclusions(self.exclusions()),
             Request::ExclusionTest { path, process } => self.explain_exclusion(path, *process),
             Request::Diagnostic {} => Reply::Diagnostic(Box::new(self.diagnostic())),
@@ -92,24 +64,20 @@ impl Sensor {
                  another directory with --state-dir",
                 path.display()
             );
-            refused(message, exit::IOERR)
+            Reply::refused(message, exit::IOERR)
         })
     }
 
-    fn set_provider(&mut self, value: Switch) -> Result<Reply, SensorError> {
+    fn set_provider(&mut self, wanted: Wanted) -> Result<Reply, SensorError> {
         if self.settings.config.provider_managed {
             let message = format!(
                 "the provider is set by the managed configuration, which wins; change \
                  features.ebpfSupplementaryEventProvider in {}",
                 self.settings.managed_path().display()
             );
-            return Ok(refused(message, exit::CONFIG));
+            return Ok(Reply::refused(message, exit::CONFIG));
         }
         let before = self.settings.local.clone();
-        let wanted = match value {
-            Switch::Enabled => Wanted::Ebpf,
-            Switch::Disabled => Wanted::Netlink,
-        };
         if let Err(reply) = self.keep(Local { provider: Some(wanted), ..before.clone() }) {
             return Ok(reply);
         }
@@ -120,16 +88,21 @@ impl Sensor {
         match self.apply_provider()? {
             Ok(()) => Ok(Reply::Done(Vec::new())),
             // It is wanted, and tried again at the next start.
-            Err(issue) if value == Switch::Enabled => Ok(Reply::Done(vec![format!(
+            Err(issue) if wanted == Wanted::Ebpf => Ok(Reply::Done(vec![format!(
                 "the process connector goes on: {}; {}",
                 issue.problem, issue.remedy
             )])),
             Err(issue) => {
                 let message = format!("{}; {}", issue.problem, issue.remedy);
-                Ok(match self.keep(before) {
-                    Ok(()) => refused(message, exit::UNAVAILABLE),
-                    Err(reply) => reply,
-                })
+                // What was set before is set again, if the file can still be written.
+                let kept = match self.settings.set_local(before) {
+                    Ok(()) => String::new(),
+                    Err(error) => format!(
+                        ". It stays disabled in {}, which could not be written: {error}",
+                        self.settings.local_path().display()
+                    ),
+                };
+                Ok(Reply::refused(format!("{message}{kept}"), exit::UNAVAILABLE))
             }
         }
     }
@@ -142,7 +115,7 @@ impl Sensor {
                  admin_only; change exclusionSettings in {}",
                 self.settings.managed_path().display()
             );
-            refused(message, exit::CONFIG)
+            Reply::refused(message, exit::CONFIG)
         })
     }
 
@@ -166,23 +139,23 @@ impl Sensor {
         }
         let mut local = self.settings.local.clone();
         if let Err(error) = local.add_rule(kind, path, children) {
-            return Err(refused(format!("{error}; {}", error.remedy()), exit::USAGE));
+            return Err(Reply::refused(format!("{error}; {}", error.remedy()), exit::USAGE));
         }
-        let problems = self.settings.config.problems.len();
-        let before = self.settings.local.clone();
-        self.keep(local)?;
         // Beside the managed ones it may be one too many.
-        if let Some(problem) = self.settings.config.problems.get(problems).cloned() {
-            self.keep(before)?;
-            return Err(refused(problem, exit::USAGE));
+        let problems = self.settings.config.problems.len();
+        if let Some(issue) = self.settings.merged_with(&local).problems.get(problems) {
+            return Err(Reply::refused(
+                format!("{}; {}", issue.problem, RuleError::TooMany.remedy()),
+                exit::USAGE,
+            ));
         }
-        Ok(())
+        self.keep(local)
     }
 
     fn remove_exclusion(&mut self, kind: RuleKind, path: &str) -> Result<Reply, SensorError> {
         let mut local = self.settings.local.clone();
         if let Err(error) = local.remove_rule(kind, path) {
-            return Ok(refused(self.not_removed(kind, path, &error), exit::USAGE));
+            return Ok(Reply::refused(self.not_removed(kind, path, &error), exit::USAGE));
         }
         if let Err(reply) = self.keep(local) {
             return Ok(reply);
@@ -211,7 +184,7 @@ impl Sensor {
 
     fn exclusions(&self) -> Vec<ListedExclusion> {
         let listed = |(rule, hits): (&crate::filter::Rule, u64)| ListedExclusion {
-            kind: rule.kind.into(),
+            kind: rule.kind,
             path: String::from_utf8_lossy(&rule.path).into_owned(),
             origin: rule.origin.name().to_owned(),
             children: rule.children,
@@ -242,14 +215,14 @@ impl Sensor {
                 "statistics are watched for 1 to {STATISTICS_SECONDS} seconds, and 1 to \
                  {STATISTICS_TOP} of each are told; give it another --time or --top"
             );
-            return Ok(Some(refused(message, exit::USAGE)));
+            return Ok(Some(Reply::refused(message, exit::USAGE)));
         }
         if let Some(watch) = &self.watch {
             let message = format!(
                 "process {} watches already, for {} s; try again when that is over",
                 watch.pid, watch.seconds
             );
-            return Ok(Some(refused(message, exit::TEMPFAIL)));
+            return Ok(Some(Reply::refused(message, exit::TEMPFAIL)));
         }
         // What was before is not of this watch.
         self.drain_all(false)?;

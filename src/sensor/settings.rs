@@ -57,9 +57,14 @@ impl Settings {
         &self.config
     }
 
-    /// What is wrong with the files.
+    /// What is wrong with the files, and what in them is not used.
     pub fn issues(&self) -> impl Iterator<Item = &Issue> {
-        self.managed_issue.iter().chain(&self.local_issue)
+        self.managed_issue.iter().chain(&self.local_issue).chain(&self.config.problems)
+    }
+
+    /// What other local settings would make.
+    pub(super) fn merged_with(&self, local: &Local) -> Config {
+        Config::merge(&self.managed, local)
     }
 
     pub(super) fn wanted(&self) -> Wanted {
@@ -155,14 +160,11 @@ impl Sensor {
         for Issue { problem, remedy } in self.settings.issues() {
             warn(format_args!("{problem}; {remedy}"));
         }
-        if self.settings.issues().next().is_none() {
+        if self.settings.managed_issue.is_none() {
             say(format_args!(
                 "the configuration was read again: {} exclusions",
                 self.settings.config.filter.rules().count()
             ));
-        }
-        for problem in &self.settings.config.problems {
-            warn(format_args!("{problem}"));
         }
         self.apply_filter()?;
         if let Err(problem) = self.apply_provider()? {

@@ -16,7 +16,6 @@ use super::configuration;
 use super::output::Output;
 use crate::control::STATE_DIR;
 use crate::exit;
-use crate::explain;
 use crate::host::audit::{self, RuleFiles};
 use crate::host::distribution::Distribution;
 use crate::host::facts;
@@ -61,7 +60,7 @@ impl CheckCommand {
                 Err(error) => {
                     return exit::fail(
                         exit::OSERR,
-                        format_args!("JSON could not be written: {error}; {}", explain::REPORT),
+                        format_args!("JSON could not be written: {error}; {}", say::REPORT),
                     );
                 }
             },
@@ -73,12 +72,12 @@ impl CheckCommand {
     }
 }
 
-/// What a bundle has of it: the facts and the audit rules. Nothing is tried, since eBPF may be
+/// What a bundle has of it: the facts and the audit rules. Nothing is attached, since eBPF may be
 /// detached on purpose.
 pub(super) fn facts_text() -> String {
     let mut text = String::new();
     for fact in facts::read() {
-        let _ = writeln!(text, "{:<44}: {}", fact.key, fact.value);
+        let _ = writeln!(text, "{fact}");
     }
     match audit::read() {
         Ok(audit) => {
@@ -88,7 +87,7 @@ pub(super) fn facts_text() -> String {
             }
         }
         Err(error) => {
-            let _ = writeln!(text, "\naudit: {error}");
+            let _ = writeln!(text, "\naudit: {error}; {}", error.remedy());
         }
     }
     text

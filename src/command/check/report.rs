@@ -69,11 +69,14 @@ pub struct Audit {
 
 /// A rule that is loaded.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LoadedRule {
     /// As `auditctl -l` prints it.
     pub rule: String,
     /// The files to take it out of.
     pub files: Vec<String>,
+    /// If there are none, those with a rule of the same key, or on the same path.
+    pub similar_files: Vec<String>,
 }
 
 /// Live patches.
@@ -106,10 +109,7 @@ impl Report {
         let verdict = trial.verdict();
         let ksplice = Ksplice::of(ksplice, distribution);
         let (reason, remedy) = trial.reason().unzip();
-        let wanted = match trial.wanted {
-            Wanted::Ebpf => "enabled",
-            Wanted::Netlink => "disabled",
-        };
+        let wanted = trial.wanted.name();
         let switch = ("ebpf_supplementary_event_provider", Value::Text(wanted.into()));
         let connector = trial.answer();
         let runs = ("netlink_process_connector", connector.value());
@@ -190,10 +190,16 @@ impl Audit {
         let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
         match told {
             Ok(audit) => {
-                let rules = audit.rules.iter();
-                let rules: Vec<LoadedRule> = rules
-                    .map(|rule| LoadedRule { rule: rule.to_string(), files: owned(files.of(rule)) })
-                    .collect();
+                let loaded = |rule: &audit::Rule| {
+                    let exact = files.of(rule);
+                    let similar = if exact.is_empty() { files.like(rule) } else { Vec::new() };
+                    LoadedRule {
+                        rule: rule.to_string(),
+                        files: owned(exact),
+                        similar_files: owned(similar),
+                    }
+                };
+                let rules: Vec<LoadedRule> = audit.rules.iter().map(loaded).collect();
                 let is_immutable = audit.status.enabled == Enabled::Immutable;
                 Audit {
                     facts: status_facts(audit.status, rules.len()),

@@ -130,6 +130,18 @@ fn what_the_configuration_disables_can_run() {
         "{text}"
     );
     assert_eq!(disabled.code(), 0);
+    // Then `mote run` goes on without eBPF, whatever is short.
+    for (ebpf, connector, verdict, told) in [
+        (failed(libc::EMFILE), Ok(()), "netlink", "\nAnd the netlink process connector runs"),
+        (failed(libc::EMFILE), Err(StartError::Silent), "none", "does not run either: "),
+        (Ok(()), Err(StartError::Silent), "ebpf", "\nAnd the netlink process connector does not"),
+    ] {
+        let disabled = Trial { wanted: Wanted::Netlink, ..trial(ebpf, connector) };
+        let report = plain(&disabled);
+        let text = report.to_string();
+        assert!(text.contains(told) && !text.contains("mote run ends"), "{text}");
+        assert_eq!(serde_json::to_value(&report).unwrap()["verdict"], verdict);
+    }
 }
 
 fn status(enabled: Enabled) -> Status {

@@ -10,8 +10,7 @@ impl Display for Report {
         self.verdict(f)?;
         self.instead(f)?;
         for fact in &self.facts {
-            // The columns of `mdatp health`.
-            writeln!(f, "{:<44}: {}", fact.key, fact.value)?;
+            writeln!(f, "{fact}")?;
         }
         self.rules(f)?;
         self.live_patches(f)
@@ -48,6 +47,9 @@ impl Report {
                 "mote run ends until that is changed: another provider would only hide it"
             ),
             Some(true) => writeln!(f, "And {}", connector::UNSEEN),
+            Some(false) if self.ebpf == Some(true) => {
+                writeln!(f, "And the netlink process connector does not run: {reason}; {remedy}")
+            }
             Some(false) => writeln!(f, "{}", connector::not_either(reason, remedy)),
             // It was said already.
             None if self.ebpf.is_none() => Ok(()),
@@ -71,7 +73,8 @@ impl Report {
         }
         for loaded in rules {
             writeln!(f, "    {}", loaded.rule)?;
-            writeln!(f, "        {}", audit::removal(&loaded.rule, &loaded.files))?;
+            let removal = audit::removal(&loaded.rule, &loaded.files, &loaded.similar_files);
+            writeln!(f, "        {removal}")?;
         }
         writeln!(f, "{}", audit::unloading(is_immutable, &self.audit.audit_immutable_files))
     }

@@ -36,7 +36,8 @@ pub enum Verdict {
     Connector,
     /// Neither.
     Neither,
-    /// Neither, as long as something is short: `mote run` ends then (see [`Failure::Shortage`]).
+    /// Neither, as long as something is short: `mote run` ends then, if eBPF is not disabled
+    /// (see [`Failure::Shortage`]).
     Shortage,
     /// Whoever tried may not.
     NotRoot,
@@ -71,10 +72,10 @@ impl Trial {
         };
         match (failure, &self.connector) {
             (Failure::User, _) => Verdict::NotRoot,
-            (Failure::Shortage, _) => Verdict::Shortage,
-            (Failure::Host, Ok(())) => Verdict::Connector,
-            (Failure::Host, Err(StartError::Permission)) if !self.is_root => Verdict::NotRoot,
-            (Failure::Host, Err(_)) => Verdict::Neither,
+            (Failure::Shortage, _) if self.wanted == Wanted::Ebpf => Verdict::Shortage,
+            (_, Ok(())) => Verdict::Connector,
+            (_, Err(StartError::Permission)) if !self.is_root => Verdict::NotRoot,
+            (_, Err(_)) => Verdict::Neither,
         }
     }
 

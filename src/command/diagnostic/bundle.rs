@@ -1,6 +1,6 @@
 //! `mote diagnostic create`: one file with what a report of a fault needs.
 
-use std::fs::{File, OpenOptions, read};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -14,13 +14,11 @@ use crate::command::{check, exclusion};
 use crate::config;
 use crate::control::{Diagnostic, RUNTIME_DIR, Reply, Request, STATE_DIR, client};
 use crate::exit;
+use crate::host;
 use crate::say;
 
 /// How long the statistics in it are watched.
 const STATISTICS_SECONDS: u32 = 5;
-
-/// Longer files are cut: a bundle is sent by mail.
-const MAX_FILE_BYTES: usize = 1 << 20;
 
 /// Write a file with what a report of a fault needs: health, configuration, facts of the
 /// kernel, attached programs, statistics, the sensor's own log. It has names of files and
@@ -141,13 +139,8 @@ impl Bundle {
 
     /// A file that is not there is told so in its place.
     fn add_file(&mut self, name: &str, path: &Path) -> io::Result<()> {
-        let contents = match read(path) {
-            Ok(mut contents) => {
-                contents.truncate(MAX_FILE_BYTES);
-                contents
-            }
-            Err(error) => format!("{}: {error}\n", path.display()).into_bytes(),
-        };
+        let contents = host::read(path)
+            .unwrap_or_else(|error| format!("{}: {error}\n", path.display()).into_bytes());
         self.add(name, &contents)
     }
 }

@@ -252,6 +252,10 @@ fn what_is_no_file_is_told_and_does_not_wait() {
 fn a_wrong_path_of_another_product_is_not_our_matter() {
     for exclusion in [
         r#"{"$type":"excludedPath","path":"a*","scopes":["epp"]}"#,
+        r#"{"$type":"excludedPath","path":"/a","includeChildren":true,"scopes":["epp"]}"#,
+        r#"{"$type":"excludedPath","path":"/a","isDirectory":"yes","scopes":["epp"]}"#,
+        r#"{"$type":"excludedPath","scopes":["epp"]}"#,
+        r#"{"$type":"excludedNetwork","address":"::1","scopes":["epp"]}"#,
         r#"{"$type":"excludedFileName","name":"cat","scopes":["epp"]}"#,
         r#"{"$type":"excludedFileExtension","extension":".pdf","scopes":["epp"]}"#,
     ] {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::say;
+
 /// Why the kernel's audit is not known.
 #[derive(Debug)]
 pub enum AuditError {
@@ -34,9 +36,7 @@ impl AuditError {
             AuditError::Absent => "nothing is to be done",
             AuditError::Timeout => "try again",
             AuditError::TooMany => "list them with auditctl -l",
-            AuditError::Malformed(_) | AuditError::Call(..) => {
-                "report it with the kernel's version (uname -a)"
-            }
+            AuditError::Malformed(_) | AuditError::Call(..) => say::REPORT,
         }
     }
 }

@@ -28,17 +28,20 @@ impl RuleFiles {
         RuleFiles(paths.iter().filter_map(|path| read(path)).collect())
     }
 
-    /// The files that have this rule; if none has it as it is, those with a rule of the same
-    /// key, or on the same path.
+    /// The files that have this rule.
     pub fn of(&self, rule: &Rule) -> Vec<&str> {
         let line = Line::parse(&rule.to_string());
-        match self.with(|own| *own == line) {
-            same if !same.is_empty() => same,
-            _ => self.with(|own| {
-                own.keys.iter().any(|key| line.keys.contains(key))
-                    || (own.path.is_some() && own.path == line.path)
-            }),
-        }
+        self.with(|own| *own == line)
+    }
+
+    /// The files with a rule of the same key, or on the same path: where a rule that is in
+    /// none as it is may come from.
+    pub fn like(&self, rule: &Rule) -> Vec<&str> {
+        let line = Line::parse(&rule.to_string());
+        self.with(|own| {
+            own.keys.iter().any(|key| line.keys.contains(key))
+                || (own.path.is_some() && own.path == line.path)
+        })
     }
 
     /// The files that make audit immutable.
@@ -213,10 +216,14 @@ mod tests {
         let first = "/etc/audit/rules.d/10-id.rules";
         let second = "/etc/audit/rules.d/20-id.rules";
         assert_eq!(files.of(&watch("/etc/passwd", "id")), [first, generated]);
-        // Another key, or another path: what is nearest.
-        assert_eq!(files.of(&watch("/etc/group", "other")), [second, generated]);
-        assert_eq!(files.of(&watch("/etc/shadow", "id")), [first, second, generated]);
-        assert_eq!(files.of(&watch("/etc/shadow", "other")), [""; 0]);
+        for (path, key, like) in [
+            ("/etc/group", "other", &[second, generated][..]),
+            ("/etc/shadow", "id", &[first, second, generated]),
+            ("/etc/shadow", "other", &[]),
+        ] {
+            assert_eq!(files.of(&watch(path, key)), [""; 0]);
+            assert_eq!(files.like(&watch(path, key)), like);
+        }
         assert_eq!(files.immutable(), ["/etc/audit/rules.d/99-end.rules", generated]);
         assert_eq!(RuleFiles::read_below(&rules).immutable(), [""; 0]);
     }

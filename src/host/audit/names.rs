@@ -4,6 +4,8 @@
 
 use syscalls::{aarch64, x86, x86_64};
 
+use crate::syscalls::Arch;
+
 /// Fields of rules.
 pub mod field {
     /// `AUDIT_MSGTYPE`
@@ -213,8 +215,10 @@ pub enum Machine {
 
 impl Machine {
     /// The one that this program was built for: auditctl's rules are for it unless they say.
-    pub const HOST: Machine =
-        if cfg!(target_arch = "x86_64") { Machine::X86_64 } else { Machine::Aarch64 };
+    pub const HOST: Machine = match Arch::HOST {
+        Arch::X86_64 => Machine::X86_64,
+        Arch::Aarch64 => Machine::Aarch64,
+    };
 
     /// By the value of `AUDIT_ARCH`: the ELF machine, with two bits.
     pub fn of(arch: u32) -> Option<Machine> {

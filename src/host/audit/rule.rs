@@ -77,18 +77,6 @@ impl Rule {
         Some(Rule { filter: at(0)?, action: at(1)?, mask, fields })
     }
 
-    /// The keys that records of it get (`-k`).
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        let keys = self.fields.iter().filter(|field| field.kind == field::KEY);
-        keys.filter_map(|field| field.text.as_deref()).flat_map(split_keys)
-    }
-
-    /// The file or directory that it watches.
-    pub fn path(&self) -> Option<&str> {
-        let watched = [field::PATH, field::DIR];
-        self.fields.iter().find(|field| watched.contains(&field.kind))?.text.as_deref()
-    }
-
     /// Whether it is about system calls, or operations of io_uring.
     pub fn has_calls(&self) -> bool {
         ![filter::USER, filter::TASK, filter::EXCLUDE, filter::FILESYSTEM].contains(&self.filter)

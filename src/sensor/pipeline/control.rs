@@ -2,7 +2,7 @@
 //! watch, records of the sensor's own.
 
 use super::{Class, Output, Pipeline, monotonic_ns};
-use crate::event::{Action, Heartbeat, Pause, Resumption, RuleId};
+use crate::event::{Action, Heartbeat, Pause, Resumption, RuleId, append};
 use crate::filter::Filter;
 use crate::record::Provider;
 use crate::sensor::overlap::Overlap;
@@ -111,18 +111,15 @@ impl Pipeline {
             false
         });
         for (pid, excluded) in core::mem::take(&mut self.newly_excluded) {
-            match self.processes.certain_since_ns(pid) {
-                Some(since_ns) if excluded => {
-                    let is_noted = renewed.iter().any(|(noted, _)| *noted == pid);
-                    if each(pid, Some(since_ns)) && !is_noted {
-                        // One that finds no room is noted by its next event.
-                        let _ = renewed.push((pid, monotonic_ns()));
-                    }
-                }
-                Some(_) | None if excluded => {}
-                _ => {
-                    each(pid, None);
-                }
+            if !excluded {
+                each(pid, None);
+                continue;
+            }
+            let Some(since_ns) = self.processes.certain_since_ns(pid) else { continue };
+            let is_noted = renewed.iter().any(|(noted, _)| *noted == pid);
+            if each(pid, Some(since_ns)) && !is_noted {
+                // One that finds no room is noted by its next event.
+                let _ = renewed.push((pid, monotonic_ns()));
             }
         }
         self.renewed = renewed;
@@ -184,7 +181,7 @@ impl Pipeline {
         (self.event.pid, self.event.tid) = (asker.pid, asker.pid);
         (self.event.uid, self.event.gid) = (asker.uid, asker.gid);
         if let Some(path) = self.processes.executable(asker.pid) {
-            let _ = self.event.executable.extend_from_slice(path);
+            append(&mut self.event.executable, path);
         }
         self.event.pause = Some(Pause { limit_s });
         self.write(output);

@@ -35,6 +35,16 @@ pub struct Excluded {
     pids: Vec<u32>,
 }
 
+/// What became of an attempt to exclude a process.
+#[derive(PartialEq, Eq)]
+enum Outcome {
+    Excluded,
+    /// Something happened after what is known, to it or to another one in its place.
+    Overtaken,
+    /// Another one is excluded in its place, or it is none: 0 is no process.
+    NoRoom,
+}
+
 impl Excluded {
     /// None is excluded.
     pub fn new(object: &Object) -> io::Result<Excluded> {
@@ -47,23 +57,26 @@ impl Excluded {
 
     /// Excludes `pid`, if nothing happened in its place after `known_ns`, and no other process
     /// is excluded there.
-    fn exclude(&mut self, pid: u32, known_ns: u64) -> io::Result<bool> {
+    fn exclude(&mut self, pid: u32, known_ns: u64) -> io::Result<Outcome> {
         let place = place(pid);
         let [since_ns] = self.programs.read(place)?;
-        if pid == 0 || since_ns > known_ns {
-            return Ok(false);
+        if since_ns > known_ns {
+            return Ok(Outcome::Overtaken);
+        }
+        if pid == 0 {
+            return Ok(Outcome::NoRoom);
         }
         let holder = self.pids[place];
         if holder != 0 && holder != pid {
             let [word] = self.words.read(place)?;
             if word == exclusion_of(holder, since_ns) {
-                return Ok(false);
+                return Ok(Outcome::NoRoom);
             }
         }
         // What happens from here on makes the word that of a time that is over.
         self.words.write(place, [exclusion_of(pid, since_ns)])?;
         self.pids[place] = pid;
-        Ok(true)
+        Ok(Outcome::Excluded)
     }
 
     fn include(&mut self, pid: u32) -> io::Result<()> {
@@ -86,7 +99,7 @@ impl Ebpf {
     /// happened to the process after that, or if another one is excluded in its place, nothing
     /// is done, and the answer is `false`.
     pub fn exclude(&mut self, pid: u32, known_ns: u64) -> bool {
-        self.excluded.exclude(pid, known_ns).unwrap_or(false)
+        matches!(self.excluded.exclude(pid, known_ns), Ok(Outcome::Excluded))
     }
 
     /// Excludes a process of which this is known, or ends that (`None`). Whether it is not done
@@ -96,9 +109,7 @@ impl Ebpf {
             self.include(pid);
             return false;
         };
-        let happened_ns = |[since_ns]: [u64; 1]| since_ns;
-        !self.exclude(pid, known_ns)
-            && self.excluded.programs.read(place(pid)).map_or(0, happened_ns) > known_ns
+        matches!(self.excluded.exclude(pid, known_ns), Ok(Outcome::Overtaken))
     }
 
     /// Ends the exclusion of a process, if it is excluded. To be called at its end too: what

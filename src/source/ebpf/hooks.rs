@@ -175,7 +175,7 @@ mod tests {
     use crate::syscalls::SYSCALLS as CALLS;
 
     /// What a relocation does is known of excluded processes too: none of its programs may be
-    /// one that drops calls, which all those are that end in `leave_call`.
+    /// that of a call which is reported, since those drop calls.
     #[test]
     fn relocations_share_no_program_with_calls_that_are_reported() {
         use crate::syscalls::Effect;

@@ -16,13 +16,6 @@ use crate::event::{Class, Loss, LossPlace};
 pub type Counters = Array<{ size_of::<mote_losses>() / size_of::<u64>() }>;
 const _: () = assert!(offset_of!(mote_losses, counts) == 0);
 
-/// Calls of excluded processes, by those counters.
-pub fn excluded(counters: &Counters) -> u64 {
-    const WORD: usize = offset_of!(mote_losses, excluded) / size_of::<u64>();
-    // Of a CPU that cannot be read now nothing is said: the others still count.
-    (0..counters.len()).filter_map(|cpu| counters.read(cpu).ok()).map(|words| words[WORD]).sum()
-}
-
 #[derive(Clone, Copy, Debug, Default)]
 struct RingLoss {
     told_by_ring: u64,
@@ -139,7 +132,7 @@ impl Losses {
 }
 
 /// How much a counter, which only grows, has grown.
-fn grown(before: &mut u64, now: u64) -> u64 {
+pub fn grown(before: &mut u64, now: u64) -> u64 {
     let new = now.saturating_sub(*before);
     *before += new;
     new

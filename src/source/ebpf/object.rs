@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_int, c_void};
+use std::ffi::{CStr, CString, c_int};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
@@ -312,29 +312,13 @@ impl Object {
     }
 
     fn update<T: ?Sized>(&self, map: &CStr, key: u32, value: &T) -> io::Result<()> {
-        // SAFETY: key and value are of the sizes that the map was made with (bpf/kernel.h),
-        // and the kernel only reads them.
-        let error = unsafe {
-            bpf_sys::bpf_map_update_elem(
-                self.map_fd(map),
-                (&raw const key).cast(),
-                std::ptr::from_ref(value).cast(),
-                0,
-            )
-        };
-        if error != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        // SAFETY: the value is of the size that the map was made with (bpf/kernel.h).
+        unsafe { shared::update(self.map_fd(map), key, std::ptr::from_ref(value).cast()) }
     }
 
     fn lookup<T: ?Sized>(&self, map: &CStr, key: u32, value: &mut T) -> io::Result<()> {
         // SAFETY: `value` has the map's value size, and any bytes are valid in it.
-        let error = unsafe {
-            bpf_sys::bpf_map_lookup_elem(
-                self.map_fd(map),
-                (&raw const key).cast(),
-                std::ptr::from_mut(value).cast::<c_void>(),
-            )
-        };
-        if error != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        unsafe { shared::lookup(self.map_fd(map), key, std::ptr::from_mut(value).cast()) }
     }
 }
 

@@ -7,8 +7,9 @@
 
 #![allow(unsafe_code)]
 
+use std::ffi::c_void;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -27,12 +28,12 @@ enum Access<const WORDS: usize> {
 }
 
 impl<const WORDS: usize> Array<WORDS> {
-    /// The map `map`, whose values have to be of [`VALUE_BYTES`](Array::VALUE_BYTES). It is
-    /// mapped if it was made to be (`BPF_F_MMAPABLE`).
+    /// The map `map`. It is mapped if it was made to be (`BPF_F_MMAPABLE`).
     ///
     /// # Safety
     ///
-    /// The kernel copies as many bytes as a value has, whatever we have room for.
+    /// It is an array of `elements` values of [`VALUE_BYTES`](Array::VALUE_BYTES): the kernel
+    /// copies as many bytes as a value has, whatever room there is.
     pub unsafe fn new(
         map: BorrowedFd<'_>,
         elements: usize,
@@ -63,13 +64,8 @@ impl<const WORDS: usize> Array<WORDS> {
     pub const VALUE_BYTES: usize = WORDS * size_of::<u64>();
 
     /// How many elements there are.
-    pub fn len(&self) -> usize {
+    pub fn elements(&self) -> usize {
         self.elements
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.elements == 0
     }
 
     /// Whether it is used without system calls.
@@ -105,16 +101,10 @@ impl<const WORDS: usize> Array<WORDS> {
             (Access::Asked(map), None) => map,
             (Access::Mapped(_), None) => return Err(io::ErrorKind::NotFound.into()),
         };
-        let (key, mut words) = (index as u32, [0; WORDS]);
+        let mut words = [0; WORDS];
         // SAFETY: `words` has the size of a value (see `new`).
-        let error = unsafe {
-            bpf_sys::bpf_map_lookup_elem(
-                map.as_raw_fd(),
-                (&raw const key).cast(),
-                words.as_mut_ptr().cast(),
-            )
-        };
-        if error != 0 { Err(io::Error::last_os_error()) } else { Ok(words) }
+        unsafe { lookup(map.as_raw_fd(), index as u32, words.as_mut_ptr().cast()) }?;
+        Ok(words)
     }
 
     /// Changes an element. What programs do to it at the same time may be undone.
@@ -129,17 +119,8 @@ impl<const WORDS: usize> Array<WORDS> {
             (Access::Asked(map), None) => map,
             (Access::Mapped(_), None) => return Err(io::ErrorKind::PermissionDenied.into()),
         };
-        let key = index as u32;
-        // SAFETY: `words` has the size of a value (see `new`), and the kernel only reads it.
-        let error = unsafe {
-            bpf_sys::bpf_map_update_elem(
-                map.as_raw_fd(),
-                (&raw const key).cast(),
-                words.as_ptr().cast(),
-                0,
-            )
-        };
-        if error != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        // SAFETY: `words` has the size of a value (see `new`).
+        unsafe { update(map.as_raw_fd(), index as u32, words.as_ptr().cast()) }
     }
 }
 
@@ -152,19 +133,45 @@ impl<const WORDS: usize> Drop for Array<WORDS> {
     }
 }
 
+/// Reads an element by bpf(2).
+///
+/// # Safety
+///
+/// `value` has the size of the map's values, and may hold any bytes.
+pub unsafe fn lookup(map: RawFd, key: u32, value: *mut c_void) -> io::Result<()> {
+    // SAFETY: as the caller says; the kernel reads the key.
+    let error = unsafe { bpf_sys::bpf_map_lookup_elem(map, (&raw const key).cast(), value) };
+    if error != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Writes an element by bpf(2).
+///
+/// # Safety
+///
+/// `value` has the size of the map's values.
+pub unsafe fn update(map: RawFd, key: u32, value: *const c_void) -> io::Result<()> {
+    // SAFETY: as the caller says; the kernel reads the key and the value.
+    let error = unsafe { bpf_sys::bpf_map_update_elem(map, (&raw const key).cast(), value, 0) };
+    if error != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Since 5.5 (commit fc9702273e2e): an array that user space can map.
 pub const BPF_F_MMAPABLE: u32 = 1 << 10;
 
-/// Whether this kernel has such arrays: asked with one of a single element.
+/// Whether this kernel has such arrays.
 pub fn maps_can_be_mapped() -> bool {
+    smallest_array(BPF_F_MMAPABLE).is_ok()
+}
+
+/// An array of a single element: to ask whether the kernel makes one.
+pub fn smallest_array(flags: u32) -> io::Result<OwnedFd> {
     // SAFETY: takes integers.
     let fd = unsafe {
-        bpf_sys::bpf_create_map(bpf_sys::bpf_map_type_BPF_MAP_TYPE_ARRAY, 4, 8, 1, BPF_F_MMAPABLE)
+        bpf_sys::bpf_create_map(bpf_sys::bpf_map_type_BPF_MAP_TYPE_ARRAY, 4, 8, 1, flags)
     };
     if fd < 0 {
-        return false;
+        return Err(io::Error::last_os_error());
     }
     // SAFETY: a descriptor that was just opened, and that nothing else has.
-    drop(unsafe { OwnedFd::from_raw_fd(fd) });
-    true
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

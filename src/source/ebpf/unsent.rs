@@ -10,10 +10,11 @@ use std::sync::atomic::Ordering;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
-use super::abi::record::{MOTE_UNSENT_SLOTS, mote_unsent};
+use super::Ebpf;
+use super::abi::record::{MOTE_UNSENT_CALLS, MOTE_UNSENT_SLOTS, mote_unsent};
+use super::losses::grown;
 use super::object::Object;
 use super::shared::Array;
-use super::{Ebpf, losses};
 use crate::limits;
 
 /// What was not sent of a process.
@@ -35,6 +36,7 @@ const EXCLUDED: usize = 2;
 const LOST: usize = 3;
 const _: () = assert!(
     MOTE_UNSENT_SLOTS as usize == limits::UNSENT_PROCESSES
+        && MOTE_UNSENT_CALLS as usize == limits::STATISTICS_SYSCALLS
         && std::mem::offset_of!(mote_unsent, owner) == 8 * OWNER
         && std::mem::offset_of!(mote_unsent, excluded) == 8 * EXCLUDED
         && std::mem::offset_of!(mote_unsent, lost) == 8 * LOST
@@ -46,6 +48,8 @@ pub struct Counts {
     slots: Slots,
     /// Excluded and lost.
     told: Vec<[u64; 2]>,
+    /// What looked stuck when it was read last.
+    stuck: Vec<bool>,
     calls: Array<1>,
     told_calls: Vec<u64>,
 }
@@ -55,8 +59,9 @@ impl Counts {
     pub fn new(object: &Object) -> io::Result<Counts> {
         let slots: Slots = object.array(c"unsent", true)?;
         let calls: Array<1> = object.array(c"unsent_calls", false)?;
-        let (told, told_calls) = (vec![[0; 2]; slots.len()], vec![0; calls.len()]);
-        Ok(Counts { slots, told, calls, told_calls })
+        let (told, stuck) = (vec![[0; 2]; slots.elements()], vec![false; slots.elements()]);
+        let told_calls = vec![0; calls.elements()];
+        Ok(Counts { slots, told, stuck, calls, told_calls })
     }
 
     fn read(&mut self, mut each: impl FnMut(Unsent)) -> io::Result<()> {
@@ -64,6 +69,8 @@ impl Counts {
             let words = self.slots.read(slot)?;
             let owner = Some(words[OWNER]).filter(|_| slot < limits::UNSENT_PROCESSES);
             let is_gone = owner.is_some_and(is_gone);
+            let looks_stuck = owner == Some(0) && self.looks_stuck(&words);
+            let is_stuck = std::mem::replace(&mut self.stuck[slot], looks_stuck) && looks_stuck;
             // What is gone counts no more.
             let words = if is_gone { self.slots.read(slot)? } else { words };
             let [excluded, lost] = &mut self.told[slot];
@@ -75,11 +82,18 @@ impl Counts {
             if unsent.excluded != 0 || unsent.lost != 0 {
                 each(unsent);
             }
-            if is_gone {
+            if is_gone || is_stuck {
                 self.free(slot, words)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether it may be that a free slot cannot be claimed: where the map is not mapped, a claim
+    /// that comes while the slot is given back leaves it so. One that is under way looks the
+    /// same: only what is found so twice in turn is given back.
+    fn looks_stuck(&self, words: &[u64; 4]) -> bool {
+        !self.slots.is_mapped() && words[OWNER] == 0 && words[HOLDERS] != 0
     }
 
     /// Gives back the slot of a process that is gone. Others may be trying to get it.
@@ -103,13 +117,6 @@ impl Counts {
         }
         Ok(())
     }
-}
-
-/// How much a counter, which only grows, has grown since it was told.
-fn grown(told: &mut u64, now: u64) -> u64 {
-    let new = now.saturating_sub(*told);
-    *told += new;
-    new
 }
 
 /// Whether the owner of a slot is a process that was, and is no more. One that has ended, and
@@ -138,24 +145,11 @@ impl Ebpf {
         // As above.
         let _ = self.unsent.read_calls(each);
     }
-
-    /// Calls that the kernel part has dropped since the start.
-    pub fn excluded_events(&self) -> u64 {
-        losses::excluded(&self.counters)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_was_told_is_not_told_again() {
-        let mut told = 0;
-        assert_eq!(grown(&mut told, 3), 3);
-        assert_eq!(grown(&mut told, 3), 0);
-        assert_eq!(grown(&mut told, 5), 2);
-    }
 
     #[test]
     fn only_a_process_that_was_is_gone() {
