@@ -19,8 +19,8 @@ of yours: vmlinuz, bzImage, .deb or .rpm.
 
 *verified*: how many instructions the kernel's verifier looked at, on all paths, in the
 program where these were most. It gives up at 131,072 before 5.2, and at a million since.
-*guest MiB*: memory of a second guest in which the sensor ran, without the tests: 64, or 96 where
-the kernel itself does not start in 64.
+*guest MiB*: memory of a second guest in which the sensor ran, without the tests: not much more
+than the kernel itself starts in, with a root file system of 6 MiB in memory.
 """
 
 

@@ -21,6 +21,8 @@ class Attempts(unittest.TestCase):
         self.enterContext(chdir(scratch.name))
         Path("target/qemu").mkdir(parents=True)
         Path("target/qemu/amd64.initramfs").touch()
+        for folder in ("docs", "qemu"):
+            Path(folder).mkdir()
 
     def boot(self, row, results, attempts=1, only=()):
         """The record of `row` after guests that ended with these results."""
@@ -34,7 +36,7 @@ class Attempts(unittest.TestCase):
 
         asked = argparse.Namespace(
             row=[], arch=None, kernel="image", accel="tcg", cpus=1, seconds=9, attempts=attempts,
-            only=only,
+            only=only, no_record=False,
         )
         with (
             mock.patch.object(matrix.table, "load", lambda: [row]),
@@ -54,6 +56,8 @@ class Attempts(unittest.TestCase):
         record = self.boot(kernel(), [guest()], attempts=3)
         self.assertEqual((record.result, record.failed_before), ("passed", 0))
         self.assertEqual(self.guests, [(256, "target/qemu/amd64.initramfs")])
+        # Before other rows have ended.
+        self.assertIn('"result": "passed"', Path("qemu/results.json").read_text())
 
     def test_little_memory(self):
         record = self.boot(kernel(small_mib=64), [guest(), guest(memory_kib="1800")])
@@ -86,3 +90,4 @@ class Attempts(unittest.TestCase):
         self.assertIn("no check of: verifier", record.problems)
         self.assertEqual(self.command, "/guest/checks operations verifier")
         self.assertIn("--only operations --only verifier", self.said)
+        self.assertFalse(Path("qemu/results.json").exists())

@@ -92,7 +92,7 @@ fn blocked_execs_hide_no_arguments() {
     }
     lease.check(0);
     let blocked: Vec<u32> =
-        (0..150).map(|_| child::fork(|| child::exec(&leased, &[b"leased"]))).collect();
+        (0..100).map(|_| child::fork(|| child::exec(&leased, &[b"leased"]))).collect();
     // /proc/PID/syscall is no help: before 5.7 it waits for the end of an exec.
     let sleeps = |pid: &u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
@@ -102,7 +102,7 @@ fn blocked_execs_hide_no_arguments() {
     // seen asleep stays in its exec, but not asleep: 150 who wait for a lease wake each other up
     // some 20,000 times a second (5.10 to 7.2, with a sensor and without).
     let mut awake = blocked.clone();
-    crate::support::wait_for("the execs to block", || {
+    crate::support::wait_at_most(Duration::from_secs(120), "the execs to block", || {
         awake.retain(|pid| !sleeps(pid));
         awake.is_empty().then_some(())
     });

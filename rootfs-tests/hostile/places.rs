@@ -1,6 +1,6 @@
 //! Attempts to have a name taken for that of another place.
 
-use crate::support::expect::at;
+use crate::support::expect::{again_if_skipped, at};
 use crate::support::runner::{Test, skip};
 use crate::support::sys::{c, sys};
 use crate::support::{Sensor, child, decode, require_live, scratch, wait_for};
@@ -41,6 +41,13 @@ fn start_with_excluded_build(dir: &Path) -> (Sensor, PathBuf) {
     (Sensor::start_configured(dir, &config), excluded)
 }
 
+/// What was recorded of what happened there.
+fn events_of(dir: &Path) -> Vec<Value> {
+    let events = decode(&Sensor::records(dir));
+    again_if_skipped(&events);
+    events
+}
+
 /// In a user namespace any user can mount any directory at an excluded path.
 fn mounts_of_a_user_move_no_exclusion() {
     require_live();
@@ -63,7 +70,7 @@ fn mounts_of_a_user_move_no_exclusion() {
         skip("this kernel lets nobody make a user namespace");
     }
     assert!(dir.join("secret/a").exists());
-    let events = decode(&Sensor::records(&dir));
+    let events = events_of(&dir);
     let open = only(&events, made, "open");
     assert_eq!(at(open, "file.path"), excluded.join("a").to_str().unwrap());
     assert!(marked(open, "other_root") && marked(open, "user_namespace"), "{open}");
@@ -83,7 +90,7 @@ fn another_root_is_marked() {
     });
     child::ends_with(made, 0);
     sensor.stop();
-    let events = decode(&Sensor::records(&dir));
+    let events = events_of(&dir);
     let opens = by(&events, made, "open");
     let seen: Vec<(&str, bool)> = opens
         .iter()
@@ -116,7 +123,7 @@ fn a_shared_directory_is_marked() {
     child::ends_with(made, 0);
     sensor.stop();
     assert!(dir.join("b/moved").exists());
-    let events = decode(&Sensor::records(&dir));
+    let events = events_of(&dir);
     let opens = by(&events, made, "open");
     let doubts: Vec<bool> = opens.iter().map(|open| marked(open, "path_unresolved")).collect();
     assert_eq!(doubts, [false, true], "{opens:?}");
@@ -155,7 +162,7 @@ fn a_thread_elsewhere_hides_nothing() {
     child::ends_with(made, 0);
     sensor.stop();
     assert!(dir.join("null").exists());
-    assert_shown(&decode(&Sensor::records(&dir)), made);
+    assert_shown(&events_of(&dir), made);
 }
 
 /// A name is resolved when the call begins. A lease keeps it from returning until another
@@ -227,7 +234,7 @@ fn meanwhile(begin: fn(&Path), open_null: fn(), change: fn()) {
     sys!(SYS_fcntl, leased.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK).check(0);
     child::ends_with(made, 0);
     sensor.stop();
-    assert_shown(&decode(&Sensor::records(&dir)), made);
+    assert_shown(&events_of(&dir), made);
 }
 
 /// A user's own mounts, reached by a process that is outside of them.
@@ -262,7 +269,7 @@ fn a_descriptor_of_a_users_mounts_hides_nothing() {
         skip("this kernel lets nobody make a user namespace");
     }
     assert!(dir.join("secret/a").exists());
-    let events = decode(&Sensor::records(&dir));
+    let events = events_of(&dir);
     let opens = by(&events, std::process::id(), "open");
     let name = excluded.join("a");
     let open = opens.iter().find(|open| at(open, "file.path") == name.to_str().unwrap());
@@ -285,7 +292,7 @@ fn a_descriptor_from_outside_a_chroot_is_marked() {
     });
     child::ends_with(made, 0);
     sensor.stop();
-    let events = decode(&Sensor::records(&dir));
+    let events = events_of(&dir);
     let open = only(&events, made, "open");
     assert_eq!(at(open, "file.path"), dir.join("f").to_str().unwrap());
     assert!(marked(open, "other_root") && !marked(open, "path_unresolved"), "{open}");
@@ -312,5 +319,5 @@ fn a_rooted_name_hides_nothing() {
         skip("this kernel has no openat2");
     }
     assert!(dir.join("dev/null").exists());
-    assert_shown(&decode(&Sensor::records(&dir)), made);
+    assert_shown(&events_of(&dir), made);
 }

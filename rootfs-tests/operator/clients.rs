@@ -34,7 +34,7 @@ fn renames(dir: &Path) -> u32 {
                 return 1;
             }
             count += 1;
-            std::thread::sleep(Duration::from_micros(200));
+            std::thread::sleep(Duration::from_millis(1));
         }
         i32::from(fs::write(dir.join("count"), count.to_string()).is_err())
     })

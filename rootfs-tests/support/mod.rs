@@ -104,13 +104,18 @@ pub fn release() -> (u32, u32) {
 }
 
 /// Waits until `done` answers, and says what it waited for when it never does.
-pub fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, done: impl FnMut() -> Option<T>) -> T {
+    wait_at_most(PATIENCE, what, done)
+}
+
+/// The same for what may take longer on an emulated CPU.
+pub fn wait_at_most<T>(patience: Duration, what: &str, mut done: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = done() {
             return answer;
         }
-        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        assert!(start.elapsed() < patience, "waited {patience:?} in vain for {what}");
         sleep(Duration::from_millis(20));
     }
 }
