@@ -1,7 +1,8 @@
 //! Attempts to keep events from being seen.
 
-use crate::support::expect::{assert_complete, assert_numbered, at};
-use crate::support::programs_are_skipped;
+use crate::support::expect::{
+    assert_complete, assert_complete_but_for_skips, assert_seen, at, skipped,
+};
 use crate::support::runner::{Test, skip};
 use crate::support::sensor::decode_where;
 use crate::support::sys::{c, sys};
@@ -185,37 +186,6 @@ fn blocked_calls_hide_no_other_calls() {
     let of_fifo = opens.iter().filter(|open| at(open, "file.path") == fifo.to_str().unwrap());
     assert_seen(of_fifo.count(), BLOCKED, skipped);
     assert_complete_but_for_skips(&events);
-}
-
-/// Runs of programs that the kernel skipped, and that the sensor counted.
-fn skipped(events: &[Value]) -> usize {
-    let records = events.iter().filter(|e| at(e, "mote.lost.where") == "program_skipped");
-    records.map(|e| at(e, "mote.lost.count").as_u64().unwrap() as usize).sum()
-}
-
-/// All were seen. Where programs are skipped, what is missing has to be counted, and to be
-/// next to nothing even among hundreds of threads that begin at once on one slow CPU.
-fn assert_seen(seen: usize, made: usize, skipped: usize) {
-    if programs_are_skipped() {
-        assert!(seen <= made && seen + skipped >= made, "{seen} seen, {skipped} skipped");
-        assert!(made - seen <= made / 50, "{seen} of {made} seen");
-    } else {
-        assert_eq!((seen, skipped), (made, 0));
-    }
-}
-
-/// Nothing is missing but what the kernel skipped, where it does: it counts runs, also those
-/// that had no event to tell.
-fn assert_complete_but_for_skips(events: &[Value]) {
-    if programs_are_skipped() {
-        let losses = events.iter().filter(|event| at(event, "event.action") == "loss");
-        let other: Vec<&Value> =
-            losses.filter(|loss| at(loss, "mote.lost.where") != "program_skipped").collect();
-        assert!(other.is_empty(), "{other:?}");
-        assert_numbered(events);
-    } else {
-        assert_complete(events);
-    }
 }
 
 fn a_flood_of_chdir_hides_no_process() {
