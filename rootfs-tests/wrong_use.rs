@@ -72,7 +72,8 @@ fn wrong_arguments() {
     for (args, word) in [
         (&["run", "--nonsense"][..], "--nonsense"),
         (&["nonsense"], "nonsense"),
-        (&[], "mote --help"),
+        (&[], "decode"),
+        (&["exclusion", "file", "add"], "not provided: --path; see mote --help"),
         (&["run", "--syslog"], "--syslog"),
         (&["run", "--syslog", "pigeon:home"], "pigeon:home"),
         (&["run", "--syslog", "udp:nowhere"], "udp:nowhere"),

@@ -66,7 +66,10 @@ fn main() -> ExitCode {
         // --help is not an error.
         Err(early) if early.status.is_ok() => say::answer(&early.output),
         Err(early) => {
-            let problem = early.output.lines().next().unwrap_or("the command line is wrong");
+            // What is missing stands in lines of its own, before an empty one.
+            let lines = early.output.lines().map(str::trim);
+            let problem: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+            let problem = problem.join(" ");
             exit::fail(exit::USAGE, format_args!("{problem}; see mote --help"))
         }
     }

@@ -12,9 +12,11 @@ use crate::sensor::Settings;
 /// have set, and says what of it means nothing or cannot be used. An error was said: the exit
 /// code.
 pub(super) fn load(named: Option<&Path>, state_dir: &Path) -> Result<Settings, ExitCode> {
-    let path = named.unwrap_or(Path::new(config::DEFAULT_PATH));
-    let settings =
-        Settings::read(path, state_dir, named.is_some()).map_err(|error| fail(path, &error))?;
+    // Commands that run elsewhere are told these names.
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or(path.to_owned());
+    let path = &absolute(named.unwrap_or(Path::new(config::DEFAULT_PATH)));
+    let settings = Settings::read(path, &absolute(state_dir), named.is_some())
+        .map_err(|error| fail(path, &error))?;
     let config = settings.config();
     if !config.unused.is_empty() {
         say(format_args!(
