@@ -15,7 +15,8 @@ FUZZ_SECONDS ?= 60
 BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pkg-config git
 # For arm64 from x86-64. The rest is unpacked by cross/fetch.
 CROSS_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
-# The live tests: a real syslog daemon, a second opinion on loaded programs, and on audit rules.
+# The live tests: a real syslog daemon, a second opinion on loaded programs, and on audit rules;
+# python3 is for scripts/show.
 TEST_PACKAGES := rsyslog bpftool util-linux auditd stress-ng strace python3
 # What the sensor is compared with.
 BENCH_PACKAGES := auditd

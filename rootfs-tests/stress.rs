@@ -3,7 +3,6 @@
 mod support;
 
 use mote::limits::EXCLUDED_PLACES;
-use rustix::param::clock_ticks_per_second;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -12,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use support::command::{ask, json, start_that_tells_who_asks, wait_for_begin, watch};
 use support::expect::at;
 use support::sensor::decode_where;
-use support::{Sensor, mote, output_of, require_live, require_program, scratch, skip, wait_for};
+use support::{Sensor, output_of, require_live, require_program, scratch, skip, wait_for};
 
 fn main() -> ExitCode {
     support::runner::run(&[
@@ -24,29 +24,14 @@ fn main() -> ExitCode {
     ])
 }
 
-/// A sensor that commands reach in this directory.
-fn start(dir: &Path) -> Sensor {
-    let mut command = Command::new(mote());
-    command.args(["run", "--syslog", "stdout", "--config"]).arg(dir.join("managed.json"));
-    fs::write(dir.join("managed.json"), "{}").unwrap();
-    command.arg("--state-dir").arg(dir.join("state")).arg("--runtime-dir").arg(dir.join("run"));
-    Sensor::start_command(dir, command)
-}
-
-fn asking(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(mote());
-    command.args(args).arg("--runtime-dir").arg(dir.join("run"));
-    command
-}
-
-fn watching(dir: &Path, seconds: u32) -> Command {
-    let time = seconds.to_string();
-    asking(dir, &["diagnostic", "ebpf-statistics", "--output", "json", "--time", &time])
+/// What `mote diagnostic ebpf-statistics` tells of two seconds.
+fn statistics(dir: &Path) -> Value {
+    json(dir, &["diagnostic", "ebpf-statistics", "--time", "2"])
 }
 
 fn exclude(dir: &Path, program: &Path) {
     let path = program.to_str().unwrap();
-    output_of(&mut asking(dir, &["exclusion", "process", "add", "--path", path]));
+    ask(dir, &["exclusion", "process", "add", "--path", path]).expect(0);
 }
 
 /// stress-ng, in a directory of its own. Dropped, it is ended with its workers.
@@ -114,7 +99,7 @@ fn r15_statistics_count_what_floods() {
     require_live();
     let (stress, strace) = (stress_ng(), require_program("strace"));
     let (_guard, dir) = scratch();
-    let sensor = start(&dir);
+    let sensor = start_that_tells_who_asks(&dir);
     let mut load = Command::new(strace);
     load.args(["-f", "-c", "-o"]).arg(dir.join("calls"));
     load.arg(&stress).args(["--rename", "1", "--rename-ops", "4000", "--timeout", "11"]);
@@ -125,8 +110,8 @@ fn r15_statistics_count_what_floods() {
     }
     let (_memory_guard, memory) = in_memory();
     load.args(["--temp-path"]).arg(&memory).stdout(Stdio::null()).stderr(Stdio::null());
-    let watch = watching(&dir, 13).stdout(Stdio::piped()).spawn().unwrap();
-    sleep(Duration::from_millis(500));
+    let watch = watch(&dir, &["--output", "json", "--time", "13"]);
+    wait_for_begin(&sensor, &watch);
     let begin = Instant::now();
     assert!(load.status().unwrap().success(), "{load:?}");
     assert!(begin.elapsed() < Duration::from_secs(12), "all of the load is within the watch");
@@ -162,21 +147,11 @@ fn r15_statistics_count_what_floods() {
     assert_eq!(statistics["syscall_ids"][0]["name"], changes[0].0, "{statistics:#}");
 }
 
-/// Seconds of CPU that a process took.
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // proc_pid_stat(5): utime and stime are the 14th and 15th field, the 2nd may have spaces.
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    let ticks = |n: usize| fields[n].parse::<u64>().unwrap();
-    (ticks(11) + ticks(12)) as f64 / clock_ticks_per_second() as f64
-}
-
 /// The part of a CPU that the sensor takes for as long.
 fn load_of(sensor: &Sensor, time: Duration) -> f64 {
-    let (before, begin) = (cpu_seconds(sensor.pid()), Instant::now());
+    let (before, begin) = (sensor.cpu_time(), Instant::now());
     sleep(time);
-    (cpu_seconds(sensor.pid()) - before) / begin.elapsed().as_secs_f64()
+    (sensor.cpu_time() - before).div_duration_f64(begin.elapsed())
 }
 
 /// What comes to the sensor to be excluded there costs it as much as any other event.
@@ -194,7 +169,7 @@ fn r20_an_excluded_flood_costs_nothing() {
     require_live();
     let program = stress_ng();
     let (_guard, dir) = scratch();
-    let sensor = start(&dir);
+    let sensor = Sensor::start_to_file(&dir);
     let (_memory_guard, memory) = in_memory();
     let stress = Stress::rename(&program, &memory);
     stress.worker();
@@ -208,7 +183,7 @@ fn r20_an_excluded_flood_costs_nothing() {
     println!("of a CPU: {before:.3} before it is excluded, {after:.3} after");
     assert!(before > 2.0 * NEXT_TO_NOTHING, "the flood is no load: {before}");
     assert!(after < NEXT_TO_NOTHING, "{after} of a CPU, {before} before");
-    let statistics: Value = serde_json::from_str(&output_of(&mut watching(&dir, 2))).unwrap();
+    let statistics = statistics(&dir);
     let first = &statistics["initiator_paths"][0];
     assert_eq!(first["path"], program.to_str().unwrap(), "{statistics:#}");
     assert_dropped_in_the_kernel(&statistics);
@@ -235,7 +210,7 @@ fn r20_an_exclusion_stays_on_a_busy_host() {
         skip("this kernel does not let a process id be chosen");
     }
     let (_guard, dir) = scratch();
-    let sensor = start(&dir);
+    let sensor = Sensor::start_to_file(&dir);
     let (_memory_guard, memory) = in_memory();
     let stress = Stress::rename(&program, &memory);
     let worker = stress.worker();
@@ -254,7 +229,7 @@ fn r20_an_exclusion_stays_on_a_busy_host() {
     assert!(taken > 0, "a process in the place of {worker}");
     sleep(Duration::from_secs(1));
     let after = load_of(&sensor, WATCHED);
-    let statistics: Value = serde_json::from_str(&output_of(&mut watching(&dir, 2))).unwrap();
+    let statistics = statistics(&dir);
     println!("{after:.3} of a CPU, after {taken} other processes in its place");
     assert!(after < NEXT_TO_NOTHING, "{after} of a CPU: {statistics:#}");
     assert_dropped_in_the_kernel(&statistics);

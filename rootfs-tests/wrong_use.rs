@@ -114,6 +114,11 @@ fn wrong_configuration() {
         fs::write(&path, content).unwrap();
         with(&path, EX_CONFIG);
     }
+    // A name that only means something here is told as one that means the same everywhere.
+    let path = dir.join("cut.json");
+    let mut command = run_command();
+    command.current_dir(&dir).args(["--config", "cut.json"]);
+    refused(&mut command, EX_CONFIG, path.to_str().unwrap());
 }
 
 fn not_root() {

@@ -100,8 +100,8 @@ fn blocked_execs_hide_no_arguments() {
         stat.rsplit(") ").next().is_some_and(|fields| fields.starts_with('S'))
     };
     // Nothing else between its fork and its end lets a child sleep: a page fault is D. Who was
-    // seen asleep stays in its exec, but not asleep: 150 who wait for a lease wake each other up
-    // some 20,000 times a second (5.10 to 7.2, with a sensor and without).
+    // seen asleep stays in its exec, but not asleep: those who wait for a lease wake each other up,
+    // 150 of them some 20,000 times a second (5.10 to 7.2, with a sensor and without).
     let mut awake = blocked.clone();
     crate::support::wait_at_most(Duration::from_secs(120), "the execs to block", || {
         awake.retain(|pid| !sleeps(pid));

@@ -18,20 +18,6 @@ fn renames() -> u64 {
     if std::env::var_os("MOTE_GUEST").is_some() { 20_000 } else { 200_000 }
 }
 
-/// How long a process has run: in nanoseconds where the kernel tells, else in ticks.
-fn cpu_time(pid: u32) -> Duration {
-    let first = |text: String| text.split(' ').next()?.parse().ok();
-    let schedstat = fs::read_to_string(format!("/proc/{pid}/schedstat"));
-    if let Some(ns) = schedstat.ok().and_then(first).filter(|ns| *ns > 0) {
-        return Duration::from_nanos(ns);
-    }
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let behind_name = stat.rsplit(") ").next().unwrap();
-    let ticks = |nth| behind_name.split(' ').nth(nth).unwrap().parse::<u32>().unwrap();
-    // utime and stime, proc_pid_stat(5).
-    (ticks(11) + ticks(12)) * (Duration::from_secs(1) / 100)
-}
-
 fn hits(dir: &Path, program: &Path) -> u64 {
     listed(dir, program).unwrap()["hits"].as_u64().unwrap()
 }
@@ -56,19 +42,16 @@ fn r20_costs_the_sensor_nothing() {
 
     let renames = renames();
     let order = format!("renames {renames}");
-    // What the sensor takes beyond what it takes anyway: an emulated CPU needs seconds for this.
-    let idle = || {
-        let before = cpu_time(sensor.pid());
-        std::thread::sleep(Duration::from_secs(1));
-        cpu_time(sensor.pid()) - before
-    };
-    let idle = idle();
+    let before = sensor.cpu_time();
+    std::thread::sleep(Duration::from_secs(1));
+    let idle_per_second = sensor.cpu_time() - before;
+    // Beyond what the sensor takes anyway: an emulated CPU needs seconds for this.
     let cost = |worker: &mut Worker| {
-        let (before, begin) = (cpu_time(sensor.pid()), Instant::now());
+        let (before, begin) = (sensor.cpu_time(), Instant::now());
         worker.ask(&order);
         std::thread::sleep(Duration::from_millis(300));
-        let time = cpu_time(sensor.pid()) - before;
-        time.saturating_sub(idle.mul_f64(begin.elapsed().as_secs_f64()))
+        let time = sensor.cpu_time() - before;
+        time.saturating_sub(idle_per_second.mul_f64(begin.elapsed().as_secs_f64()))
     };
     let totals = || health(&dir, "events_excluded").as_u64().unwrap();
     let told = cost(&mut seen);

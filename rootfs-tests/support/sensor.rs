@@ -1,6 +1,7 @@
 //! Starts and stops the sensor, and decodes what it sent.
 
 use super::{PATIENCE, mote, wait_for};
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -73,6 +74,22 @@ impl Sensor {
     /// What it logged so far.
     pub fn log(&self) -> String {
         read_to_string(&self.log).unwrap()
+    }
+
+    /// How long it has run on a CPU: in nanoseconds where the kernel tells, else in ticks.
+    pub fn cpu_time(&self) -> Duration {
+        let pid = self.pid();
+        let first = |text: String| text.split(' ').next()?.parse().ok();
+        let schedstat = read_to_string(format!("/proc/{pid}/schedstat"));
+        if let Some(ns) = schedstat.ok().and_then(first).filter(|ns| *ns > 0) {
+            return Duration::from_nanos(ns);
+        }
+        let stat = read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let behind_name = stat.rsplit(") ").next().unwrap();
+        let ticks = |nth| behind_name.split(' ').nth(nth).unwrap().parse::<u64>().unwrap();
+        // utime and stime, proc_pid_stat(5).
+        let seconds = (ticks(11) + ticks(12)) as f64 / clock_ticks_per_second() as f64;
+        Duration::from_secs_f64(seconds)
     }
 
     pub fn pid(&self) -> u32 {

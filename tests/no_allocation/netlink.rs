@@ -1,11 +1,14 @@
 //! Process connector → message → event → known process → line.
 
 use crate::allocator::without_heap;
-use crate::records::{Lines, pipeline};
-use mote::event::{Loss, LossPlace};
-use mote::sensor::pipeline::monotonic_ns;
+use crate::records::{self, Lines, fork, pipeline};
+use mote::event::{Action, Bytes, Class, Event, Flags, Loss, LossPlace};
+use mote::limits::LINE_BYTES;
+use mote::record::{Batch, Scratch};
+use mote::sensor::pipeline::{Output, monotonic_ns};
 use mote::source::netlink::decode::{Message, messages};
 use mote::source::netlink::{Netlink, Taken};
+use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 /// Larger than the kernel gives.
@@ -79,6 +82,45 @@ fn a_look_at_what_is_executed_touches_no_heap() {
     });
     // And the record of the losses.
     assert_eq!(lines.events, 100 + 1);
+}
+
+/// The last line.
+struct Last(Box<Bytes<LINE_BYTES>>);
+
+impl Output for Last {
+    fn offer(&mut self, _: Class, _: u32, _: u64, line: &[u8]) {
+        self.0.clear();
+        self.0.extend_from_slice(line).unwrap();
+    }
+}
+
+/// While one provider takes over from the other: the connector tells of a child first, and eBPF
+/// then where it works.
+#[test]
+fn a_child_that_both_tell_of_touches_no_heap_and_has_a_directory() {
+    let own = std::process::id();
+    let told = datagram(FORK, &[own, own, NO_PID, NO_PID]);
+    let told: Message = messages(&told).next().unwrap().unwrap();
+    let (forked, made) =
+        (fork(NO_PID), records::at(1, records::call(libc::SYS_mkdirat, NO_PID, "new")));
+    let mut pipeline = pipeline();
+    pipeline.scan_processes();
+    pipeline.begin_overlap();
+    let mut last = Last(Box::new(Bytes::new()));
+    without_heap(|| {
+        pipeline.message(&told, &mut last);
+        pipeline.record(Class::Priority, 0, &forked, &mut last);
+        pipeline.record(Class::Bulk, 0, &made, &mut last);
+        pipeline.flush(&mut last);
+    });
+    assert_eq!(pipeline.totals().received, 2, "a fork and a mkdir");
+    let mut scratch = Scratch::new();
+    let mut batch = Batch::parse(&last.0, &mut scratch).unwrap();
+    let mut event = Event::new();
+    batch.next(&mut event).unwrap().unwrap();
+    assert_eq!(event.action, Action::Mkdir);
+    let path = std::env::current_dir().unwrap().join("new");
+    assert_eq!((&event.path[..], event.flags), (path.as_os_str().as_bytes(), Flags(0)));
 }
 
 /// From the socket on, where the kernel lets us.
