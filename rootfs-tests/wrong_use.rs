@@ -73,6 +73,8 @@ fn wrong_arguments() {
         (&["run", "--nonsense"][..], "--nonsense"),
         (&["nonsense"], "nonsense"),
         (&[], "decode"),
+        (&["diagnostic", "ebpf-statistics", "--time", "abc"], "number from 1 to 3600"),
+        (&["pause", "--limit-seconds", "0", "--", "true"], "number from 1 to 4294967295"),
         (&["exclusion", "file", "add"], "not provided: --path; see mote --help"),
         (&["run", "--syslog"], "--syslog"),
         (&["run", "--syslog", "pigeon:home"], "pigeon:home"),

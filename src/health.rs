@@ -45,6 +45,8 @@ pub struct Health {
     pub records_shed: u64,
     /// How many.
     pub hooks_attached: u64,
+    /// Of eBPF that was switched off: how many the kernel has still to detach.
+    pub hooks_detaching: u64,
     /// Those that this kernel does not have.
     pub hooks_missing: Vec<String>,
     /// How many exclusions, of every origin.
@@ -65,10 +67,12 @@ pub struct Health {
     pub rss_kib: u64,
     /// Names of the fields above whose value the managed configuration sets.
     pub managed: Vec<String>,
+    /// By whom eBPF is paused, if it is.
+    pub paused: Option<String>,
 }
 
 impl Health {
-    /// Its fields by their names, in order, without `managed`.
+    /// Its fields by their names, in order, without `managed` and what is an issue too.
     fn fields(&self) -> Vec<(String, Value)> {
         let mut fields = vec![
             ("healthy", self.healthy.into()),
@@ -96,6 +100,7 @@ impl Health {
             ("records_sent", self.records_sent.into()),
             ("records_shed", self.records_shed.into()),
             ("hooks_attached", self.hooks_attached.into()),
+            ("hooks_detaching", self.hooks_detaching.into()),
             ("hooks_missing", self.hooks_missing.clone().into()),
             ("exclusions", self.exclusions.into()),
             ("syslog_receiver", self.syslog_receiver.clone().into()),

@@ -1,11 +1,14 @@
 //! Exclusions by command, on a running sensor: in force between the event before the command
 //! and the one after it.
 
+use crate::provider::without_ebpf;
 use crate::support::command::{self, ask};
 use crate::support::expect::{assert_complete, at};
 use crate::support::runner::Test;
 use crate::support::worker::Worker;
-use crate::support::{Sensor, other_name, program_as, require_live, scratch, wait_for};
+use crate::support::{
+    Sensor, other_name, program_as, require_connector, require_live, scratch, wait_for,
+};
 use crate::{MAKER, finish, folder, made, make, so_far};
 use mote::filter::DEFAULTS;
 use serde_json::{Value, json};
@@ -21,6 +24,8 @@ pub const TESTS: &[Test] = &[
     ("r18_a_request_divides_what_was_from_what_is", r18_a_request_divides),
     ("r18_exclusions_of_children", r18_exclusions_of_children),
     ("r18_commands_say_what_is_wrong", r18_commands_say_what_is_wrong),
+    ("r18_commands_say_what_may_not_be_meant", r18_commands_say_what_may_not_be_meant),
+    ("r18_two_sensors_do_not_share_what_is_set", r18_two_sensors_do_not_share_what_is_set),
     ("r21_defaults_are_listed", r21_defaults_are_listed),
 ];
 
@@ -211,7 +216,9 @@ fn r18_exclusions_of_children() {
     let mut between = start();
     tell(&mut before, "without, older");
     tell(&mut between, "without, newer");
-    ask(&dir, &[&add[..], &["--include-children"]].concat()).expect(0);
+    let answer = ask(&dir, &[&add[..], &["--include-children"]].concat()).expect(0);
+    assert!(answer.err.contains("what it starts is excluded now too"), "{answer:?}");
+    ask(&dir, &add).refused(64, &["already, with what it starts", "remove it first"]);
     assert_eq!(listed(&dir, &shell).unwrap()["children"], true);
     tell(&mut before, "with, oldest");
     tell(&mut between, "with, older");
@@ -256,15 +263,85 @@ fn r18_commands_say_what_is_wrong() {
     ask(&dir, &["exclusion", "file", "remove", "--path", "/srv/some"])
         .refused(64, &["remove it as a folder"]);
     ask(&dir, &[&add[..], &["--scope", "epp"]].concat()).refused(64, &["epp"]);
-    // A name that leads elsewhere is excluded as it is, and said to be one.
-    let link = dir.join("link");
-    std::os::unix::fs::symlink("/srv", &link).unwrap();
-    if Path::new("/srv").exists() {
-        let path = link.to_str().unwrap();
-        let answer = ask(&dir, &["exclusion", "folder", "add", "--path", path]).expect(0);
-        assert!(answer.err.contains("leads to /srv by a symbolic link"), "{answer:?}");
+    for (option, path, word) in [
+        ("--path", "", "the path is empty"),
+        ("--path", "srv/some", "not an absolute path"),
+        ("--path", "/srv/../some", "no event has"),
+        ("--process", "make", "not an absolute path"),
+    ] {
+        ask(&dir, &["exclusion", "test", option, path]).refused(64, &[word, "write"]);
     }
     sensor.leave();
+}
+
+fn r18_commands_say_what_may_not_be_meant() {
+    require_connector();
+    let (_guard, dir) = scratch();
+    let sensor = Sensor::start_configured(&dir, &without_ebpf());
+    let (file, folder) = (dir.join("file"), folder(&dir, "folder"));
+    std::fs::write(&file, "").unwrap();
+    let note = |kind: &str, path: &Path, note: &str| {
+        let path = path.to_str().unwrap();
+        let answer = ask(&dir, &["exclusion", kind, "add", "--path", path]).expect(0);
+        assert!(answer.err.starts_with("mote: note: ") && answer.err.contains(note), "{answer:?}");
+    };
+    note("file", &folder, "is a folder");
+    note("folder", &file, "is no folder");
+    note("process", &folder, "is a folder");
+    note("process", &file, "is not executable");
+    note("file", &dir.join("absent"), "there is no ");
+    // A name that leads elsewhere is excluded as it is, and said to be one.
+    let link = dir.join("link");
+    std::os::unix::fs::symlink(&folder, &link).unwrap();
+    note("folder", &link, "folder by a symbolic link");
+    let fitting = ask(&dir, &["exclusion", "folder", "add", "--path", folder.to_str().unwrap()]);
+    assert_eq!(fitting.expect(0).err, "");
+
+    // All of them is a problem for as long as it lasts.
+    let all = ["exclusion", "folder", "add", "--path", "/"];
+    let answer = ask(&dir, &all).expect(0);
+    assert!(answer.err.contains("hides what is done with files"), "{answer:?}");
+    let issues = |dir| command::health(dir, "health_issues").to_string();
+    assert!(issues(&dir).contains("the local exclusion of the folder / hides"));
+    change(&dir, "folder", "remove", Path::new("/"));
+    assert_eq!(issues(&dir), "[]");
+    let by = format!("of user {}", rustix::process::geteuid().as_raw());
+    let log = sensor.log();
+    let told = |word: &str| log.lines().any(|line| line.contains(word) && line.contains(&by));
+    assert!(told("folder exclusion of \"/\" added by process"), "{log}");
+    assert!(told("folder exclusion of \"/\" removed by process"), "{log}");
+    sensor.stop();
+}
+
+/// With one state directory, and each with a socket of its own.
+fn r18_two_sensors_do_not_share_what_is_set() {
+    require_connector();
+    let (_guard, dir) = scratch();
+    let (one, two, state) = (folder(&dir, "one"), folder(&dir, "two"), folder(&dir, "state"));
+    let sensor = |own: &Path| {
+        let _ = std::os::unix::fs::symlink(&state, own.join("state"));
+        Sensor::start_configured(own, &without_ebpf())
+    };
+    let add = |own: &Path, path: &str| ask(own, &["exclusion", "file", "add", "--path", path]);
+    let first = sensor(&one);
+    let second = sensor(&two);
+    add(&one, "/of/one").expect(0);
+    let keeps = format!("another sensor (process {}) keeps its settings in", first.pid());
+    add(&two, "/of/two").refused(74, &["nothing was changed", &keeps, "--state-dir"]);
+    let told = || command::health(&two, "health_issues").to_string();
+    wait_for("the issue", || told().contains(&keeps).then_some(()));
+    assert_eq!(command::health(&one, "health_issues"), json!([]));
+    first.stop();
+    // The other one goes on from what was set.
+    wait_for("what the first one set", || listed(&two, Path::new("/of/one")).map(|_| ()));
+    assert_eq!(told(), "[]");
+    add(&two, "/of/two").expect(0);
+    second.stop();
+    let third = sensor(&one);
+    for path in ["/of/one", "/of/two"] {
+        assert_ne!(listed(&one, Path::new(path)), None, "{path}");
+    }
+    third.stop();
 }
 
 fn r21_defaults_are_listed() {

@@ -3,7 +3,7 @@
 use crate::support::command::{Answer, ask, command, health};
 use crate::support::expect::at;
 use crate::support::runner::Test;
-use crate::support::{Sensor, require_connector, require_live, scratch, wait_for};
+use crate::support::{Sensor, mote, require_connector, require_live, scratch, wait_for};
 use crate::{finish, folder, made, make, of};
 use serde_json::{Value, json};
 use std::fs;
@@ -77,10 +77,18 @@ fn r12_a_pause_detaches_and_resumes() {
     let unhealthy = ask(&dir, &["health"]).expect(1);
     assert!(unhealthy.out.contains(&format!("eBPF is paused by process {asker}")), "{unhealthy:?}");
     ask(&dir, &["pause", "--", "true"]).refused(75, &["paused by process", "try again"]);
+    // A look at the host would attach eBPF.
+    ask(&dir, &["check"]).refused(75, &["paused by process", "look again"]);
+    assert_eq!(health(&dir, "hooks_detaching"), 0);
     fs::write(&until, "").unwrap();
     end(paused).expect(7);
     make(&at_work, "after");
     assert_eq!(health(&dir, "ebpf_status"), true, "as soon as the command has ended");
+
+    // What cannot be run does not pause anything.
+    let absent = ["pause", "--", "/nonexistent/program"];
+    ask(&dir, &absent).refused(127, &["/nonexistent/program"]);
+    ask(&dir, &["pause", "--", "nonexistent-program"]).refused(127, &["nonexistent-program"]);
 
     // Whoever asked is killed, and its command goes on.
     let mut paused = begin(&dir, &sensor, &[], "sleep 1");
@@ -113,6 +121,14 @@ fn r12_a_pause_detaches_and_resumes() {
         pauses.iter().map(|event| at(event, "mote.pause_limit_seconds")).collect();
     assert_eq!(limits, [&json!(600), &json!(600), &json!(1)]);
     assert_eq!(at(pauses[0], "process.pid"), asker);
+    let program = fs::canonicalize(mote()).unwrap();
+    assert_eq!(at(pauses[0], "process.executable"), program.to_str().unwrap());
+    // Who asks is told before what it asks for.
+    let is = |event: &Value, action: &str| {
+        at(event, "event.action") == action && at(event, "process.pid") == asker
+    };
+    let position = |action| events.iter().position(|event| is(event, action)).unwrap();
+    assert!(position("exec") < position("pause"));
     let ends = of(&events, "exit");
     let command = ends.iter().find(|event| at(event, "process.parent.pid") == asker);
     let command = command.expect("the end of the command");
@@ -132,6 +148,7 @@ fn r12_a_pause_passes_on_how_it_ended() {
     let file = dir.join("file");
     fs::write(&file, "").unwrap();
     run(&[file.to_str().unwrap()]).refused(126, &["file", "mode"]);
+    run(&[dir.to_str().unwrap()]).refused(126, &["mode"]);
     // Options behind the command are the command's.
     let echo = ["/bin/sh", "-c", "echo \"$0 $1\"", "--limit-seconds", "0"];
     assert_eq!(run(&echo).expect(0).out, "--limit-seconds 0\n");

@@ -24,10 +24,17 @@ const SUBSYSTEM: &str = "supplementary_events_subsystem";
 /// For as long as both providers run after a switch, and some more.
 const OVERLAP: Duration = Duration::from_secs(1);
 
-/// Switches by command.
-pub fn switch(dir: &Path, value: &str) {
+/// A managed file that disables eBPF: what such a sensor is asked, it answers as any other.
+pub fn without_ebpf() -> Value {
+    json!({"features": {"ebpfSupplementaryEventProvider": "disabled"}})
+}
+
+/// Switches by command. What was said of it.
+pub fn switch(dir: &Path, value: &str) -> String {
     let args = ["config", "ebpf-supplementary-event-provider", "--value", value];
-    assert_eq!(ask(dir, &args).expect(0).out, "Configuration property updated\n");
+    let answer = ask(dir, &args).expect(0);
+    assert_eq!(answer.out, "Configuration property updated\n");
+    answer.err
 }
 
 /// The only event of this action by this process, and its provider.
@@ -71,7 +78,11 @@ fn r6_a_command_switches_for_good() {
     let at_work = folder(&dir, "work");
     let sensor = Sensor::start_to_file(&dir);
     make(&at_work, "1");
-    switch(&dir, "disabled");
+    let programs = health(&dir, "hooks_attached").as_u64().unwrap();
+    let said = switch(&dir, "disabled");
+    assert!(said.contains("programs are being detached"), "{said}");
+    let left = health(&dir, "hooks_detaching").as_u64().unwrap();
+    assert!((1..=programs).contains(&left), "{left} of {programs}");
     assert_eq!(health(&dir, SUBSYSTEM), "netlink");
     sleep(OVERLAP);
     make(&at_work, "2");
@@ -138,8 +149,7 @@ fn r8_without_ebpf_processes_are_seen() {
     require_connector();
     let (_guard, dir) = scratch();
     let at_work = folder(&dir, "work");
-    let config = json!({"features": {"ebpfSupplementaryEventProvider": "disabled"}});
-    let sensor = Sensor::start_configured(&dir, &config);
+    let sensor = Sensor::start_configured(&dir, &without_ebpf());
     make(&at_work, "unseen");
     let pid = process();
     // As it was asked for: that is no problem.
@@ -152,6 +162,8 @@ fn r8_without_ebpf_processes_are_seen() {
     {
         assert!(reason.contains(word), "`{word}`: {reason}");
     }
+    let statistics = ask(&dir, &["diagnostic", "ebpf-statistics", "--time", "1"]).expect(0);
+    assert!(statistics.out.contains("only exec, fork and exit are counted"), "{statistics:?}");
     let events = finish(sensor, &dir);
     for action in ["fork", "exit"] {
         assert_eq!(provider_of(&events, action, pid), "netlink");

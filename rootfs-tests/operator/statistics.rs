@@ -114,7 +114,7 @@ fn r15_one_watch_at_a_time() {
     }
     for args in [["--time", "0"], ["--time", "3601"], ["--top", "0"], ["--top", "513"]] {
         let args = [&["diagnostic", "ebpf-statistics"], &args[..]].concat();
-        ask(&dir, &args).refused(64, &["is from 1 to"]);
+        ask(&dir, &args).refused(64, &["write a whole number from 1 to"]);
     }
     sensor.leave();
 }

@@ -1,5 +1,6 @@
 //! Providers are switched while processes begin and end: each exec is told once.
 
+use crate::folder;
 use crate::provider::switch;
 use crate::support::child;
 use crate::support::expect::at;
@@ -145,6 +146,8 @@ fn r6_switching_in_a_storm() {
     require_connector();
     let bpftool = require_program("bpftool");
     let (_guard, dir) = scratch();
+    // Its lock is held from the start on then.
+    folder(&dir, "state");
     let sensor = Sensor::start_to_file(&dir);
     let before = Held::by(&sensor);
     let mut ids = held_ids(&sensor);

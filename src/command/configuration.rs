@@ -17,12 +17,8 @@ pub(super) fn load(named: Option<&Path>, state_dir: &Path) -> Result<Settings, E
     let path = &absolute(named.unwrap_or(Path::new(config::DEFAULT_PATH)));
     let settings = Settings::read(path, &absolute(state_dir), named.is_some())
         .map_err(|error| fail(path, &error))?;
-    let config = settings.config();
-    if !config.unused.is_empty() {
-        say(format_args!(
-            "the configuration has keys that mote does not use: {}",
-            config.unused.join(", ")
-        ));
+    if let Some(sentence) = settings.unused_keys() {
+        say(format_args!("{sentence}"));
     }
     for issue in settings.issues() {
         warn(format_args!("{}; {}", issue.problem, issue.remedy));

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -212,13 +214,11 @@ fn title(kind: RuleKind) -> &'static str {
 }
 
 fn add(kind: RuleKind, path: String, children: bool, runtime_dir: &Path) -> ExitCode {
-    let note = other_name(Path::new(&path));
+    let notes = notes(kind, Path::new(&path));
     let done = format!("{} exclusion configured successfully", title(kind));
     let code = change(runtime_dir, &Request::ExclusionAdd { kind, path, children }, &done);
-    if code == ExitCode::SUCCESS
-        && let Some(note) = note
-    {
-        say::say(format_args!("{note}"));
+    if code == ExitCode::SUCCESS {
+        notes.iter().for_each(|note| say::say(format_args!("note: {note}")));
     }
     code
 }
@@ -228,13 +228,50 @@ fn remove(kind: RuleKind, RemovePath { path, runtime_dir, .. }: RemovePath) -> E
     change(&runtime_dir, &Request::ExclusionRemove { kind, path }, &done)
 }
 
+/// What may not be as it was meant. It is as it was written all the same: what the path leads to
+/// may be another thing later.
+fn notes(kind: RuleKind, path: &Path) -> Vec<String> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let path = path.display();
+            return vec![format!("there is no {path} now; the exclusion is for when there is")];
+        }
+        Err(_) => return Vec::new(),
+    };
+    let other_kind = match kind {
+        RuleKind::File if metadata.is_dir() => {
+            "is a folder, and what is in it is not excluded; exclude it as a folder if that is meant"
+        }
+        RuleKind::Folder if !metadata.is_dir() => {
+            "is no folder, and only it itself is excluded; exclude it as a file if that is meant, or \
+             as a process if what it does is meant"
+        }
+        RuleKind::Process if metadata.is_dir() => {
+            "is a folder, which no process executes; exclude it as a folder if what is done with \
+             files in it is meant"
+        }
+        RuleKind::Process if metadata.mode() & 0o111 == 0 => {
+            "is not executable, so that no process is excluded; exclude it as a file if what is \
+             done with it is meant"
+        }
+        RuleKind::File | RuleKind::Folder | RuleKind::Process => "",
+    };
+    let mut notes = Vec::new();
+    if !other_kind.is_empty() {
+        notes.push(format!("{} {other_kind}", path.display()));
+    }
+    notes.extend(other_name(path));
+    notes
+}
+
 /// Events have the names that processes use, and rules are compared with these.
 fn other_name(path: &Path) -> Option<String> {
     let resolved = fs::canonicalize(path).ok()?;
     (resolved != path).then(|| {
         format!(
-            "note: {} leads to {} by a symbolic link; the exclusion is for the first name only: \
-             exclude the other one too if programs use it",
+            "{} leads to {} by a symbolic link; the exclusion is for the first name only: exclude \
+             the other one too if programs use it",
             path.display(),
             resolved.display()
         )

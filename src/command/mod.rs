@@ -8,6 +8,7 @@ pub mod decode;
 pub mod diagnostic;
 pub mod exclusion;
 pub mod health;
+mod number;
 mod output;
 pub mod pause;
 pub mod run;

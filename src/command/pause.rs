@@ -1,8 +1,9 @@
 //! `mote pause`: runs a command while eBPF is detached.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,11 +11,14 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use argh::FromArgs;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 
 use super::asks::{understood, unexpected};
+use super::number::UpTo;
 use crate::control::client::Connection;
 use crate::control::{RUNTIME_DIR, Reply, Request};
 use crate::exit;
@@ -33,8 +37,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 #[argh(subcommand, name = "pause")]
 pub struct PauseCommand {
     /// attach again after so many seconds, even if the command still runs (default 600)
-    #[argh(option, default = "600")]
-    limit_seconds: u32,
+    #[argh(option, default = "UpTo(600)")]
+    limit_seconds: UpTo<{ u32::MAX }>,
 
     /// run the command even if no sensor runs that could be paused
     #[argh(switch)]
@@ -61,8 +65,9 @@ impl PauseCommand {
                 format_args!("there is no command; write mote pause -- COMMAND"),
             );
         };
-        if self.limit_seconds == 0 {
-            return exit::fail(exit::USAGE, format_args!("--limit-seconds is 1 at least"));
+        // Not after seconds in which nothing of files was seen.
+        if let Err(error) = find(Path::new(program)) {
+            return not_run(program, &error);
         }
         let mut connection = match self.pause() {
             Ok(connection) => connection,
@@ -79,11 +84,7 @@ impl PauseCommand {
                 (None, Some(signal)) => ExitCode::from(128u8.wrapping_add(signal as u8)),
                 (None, None) => exit::OSERR.into(),
             },
-            // Of a shell too: 126 cannot be executed, 127 is not there.
-            Err(error) => exit::fail(
-                if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 },
-                format_args!("{program} could not be run ({error}); look at its path and mode"),
-            ),
+            Err(error) => not_run(program, &error),
         }
     }
 
@@ -96,7 +97,8 @@ impl PauseCommand {
             }
             Err(error) => return Err(exit::fail(error.code(), format_args!("{error}"))),
         };
-        let request = Request::Pause { limit_seconds: self.limit_seconds };
+        let UpTo(limit_seconds) = self.limit_seconds;
+        let request = Request::Pause { limit_seconds };
         let reply =
             connection.wait_at_most(DETACH_PATIENCE).and_then(|()| connection.ask(&request));
         match understood(reply)? {
@@ -105,6 +107,36 @@ impl PauseCommand {
         }
         Ok(Some(connection))
     }
+}
+
+/// With the exit code of a shell: 126 cannot be executed, 127 is not there.
+fn not_run(program: &str, error: &io::Error) -> ExitCode {
+    exit::fail(
+        if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 },
+        format_args!("{program} could not be run ({error}); look at its path and mode"),
+    )
+}
+
+/// Whether there is such a program, where execvp(3) looks for it.
+fn find(program: &Path) -> io::Result<()> {
+    let is_executable = |path: &Path| {
+        access(path, Access::EXEC_OK)?;
+        if path.is_dir() { Err(Errno::ACCESS) } else { Ok(()) }
+    };
+    if program.as_os_str().as_bytes().contains(&b'/') {
+        return Ok(is_executable(program)?);
+    }
+    let dirs = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    let mut result = Err(Errno::NOENT);
+    for dir in std::env::split_paths(&dirs) {
+        match is_executable(&dir.join(program)) {
+            Ok(()) => return Ok(()),
+            // One that is there and cannot be executed says more than all that have none.
+            Err(Errno::ACCESS) => result = Err(Errno::ACCESS),
+            Err(_) => {}
+        }
+    }
+    Ok(result?)
 }
 
 /// Runs it to its end, whatever signal comes: if this ended before, eBPF would be attached while

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use super::Place;
 use crate::filter::RuleError;
 use crate::limits::CONFIGURATION_BYTES;
 
@@ -24,8 +25,8 @@ pub enum ConfigError {
     Json(serde_json::Error),
     /// A value is not what it should be.
     Value {
-        /// Where it is, such as `exclusionSettings.exclusions[3].path`.
-        place: String,
+        /// Where it is.
+        place: Place,
         /// What is wrong with it: the place is the subject of the sentence.
         problem: String,
         /// What to do: an order.
@@ -34,7 +35,7 @@ pub enum ConfigError {
     /// An exclusion cannot be used.
     Exclusion {
         /// Where its path is.
-        place: String,
+        place: Place,
         /// Why.
         error: RuleError,
     },
@@ -64,6 +65,14 @@ pub enum Encoding {
 }
 
 impl ConfigError {
+    /// With line and column, if it is about a value in this text.
+    pub(super) fn located_in(mut self, text: &str) -> ConfigError {
+        if let ConfigError::Value { place, .. } | ConfigError::Exclusion { place, .. } = &mut self {
+            place.locate(text);
+        }
+        self
+    }
+
     /// There is no such file.
     pub fn is_absent(&self) -> bool {
         matches!(self, ConfigError::Read(error) if error.kind() == io::ErrorKind::NotFound)
@@ -100,9 +109,23 @@ impl fmt::Display for ConfigError {
             }
             ConfigError::Encoding(encoding) => encoding.fmt(f),
             ConfigError::Json(error) => error.fmt(f),
-            ConfigError::Value { place, problem, .. } => write!(f, "{place} {problem}"),
-            ConfigError::Exclusion { place, error } => write!(f, "{place}: {error}"),
+            ConfigError::Value { place, problem, .. } => {
+                write!(f, "{place} {problem}{}", At(place))
+            }
+            ConfigError::Exclusion { place, error } => write!(f, "{place}: {error}{}", At(place)),
         }
+    }
+}
+
+/// The position of a place, in the words of [`serde_json::Error`].
+struct At<'a>(&'a Place);
+
+impl fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let At(place) = self;
+        place
+            .position()
+            .map_or(Ok(()), |(line, column)| write!(f, ", at line {line} column {column}"))
     }
 }
 

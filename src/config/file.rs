@@ -89,7 +89,7 @@ pub(super) fn text(bytes: Vec<u8>) -> Result<String, ConfigError> {
 }
 
 /// Line and column, from 1, of an offset.
-fn position(bytes: &[u8], offset: usize) -> (usize, usize) {
+pub(super) fn position(bytes: &[u8], offset: usize) -> (usize, usize) {
     let before = &bytes[..offset];
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::ConfigError;
+use super::{ConfigError, Place};
 
 /// A value, as far as a configuration needs it: no number means anything in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -97,15 +97,15 @@ impl<'de> Visitor<'de> for Tree {
     }
 }
 
-/// A value and its place, such as `exclusionSettings.exclusions[3].path`.
+/// A value and its place.
 pub(super) struct Node<'a> {
     pub json: &'a Json,
-    pub place: String,
+    pub place: Place,
 }
 
 impl<'a> Node<'a> {
     pub fn root(json: &'a Json) -> Node<'a> {
-        Node { json, place: String::new() }
+        Node { json, place: Place::default() }
     }
 
     /// The error that something else should be here.
@@ -115,9 +115,8 @@ impl<'a> Node<'a> {
 
     /// An error whose subject is the place.
     pub fn wrong(&self, problem: impl Into<String>, remedy: impl Into<String>) -> ConfigError {
-        let place = if self.place.is_empty() { "the whole file" } else { &self.place };
         ConfigError::Value {
-            place: place.to_owned(),
+            place: self.place.clone(),
             problem: problem.into(),
             remedy: remedy.into(),
         }
@@ -137,7 +136,7 @@ impl<'a> Node<'a> {
         let Json::List(list) = self.json else {
             return Err(self.expected("a list", format!("write it as {example}")));
         };
-        let node = |(at, json)| Node { json, place: format!("{}[{at}]", self.place) };
+        let node = |(index, json)| Node { json, place: self.place.index(index) };
         Ok(list.iter().enumerate().map(node).collect())
     }
 
@@ -172,13 +171,13 @@ impl<'a> Node<'a> {
 /// The fields of an object that were not taken yet.
 pub(super) struct Fields<'a> {
     rest: BTreeMap<&'a String, &'a Json>,
-    place: String,
+    place: Place,
 }
 
 impl<'a> Fields<'a> {
     pub fn take(&mut self, key: &str) -> Option<Node<'a>> {
         let (key, json) = self.rest.remove_entry(&key.to_owned())?;
-        Some(Node { json, place: self.place_of(key) })
+        Some(Node { json, place: self.place.key(key) })
     }
 
     pub fn need(&mut self, key: &str) -> Result<Node<'a>, ConfigError> {
@@ -190,13 +189,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The places of what nobody took.
-    pub fn unused(&self) -> impl Iterator<Item = String> {
-        self.rest.keys().map(|key| self.place_of(key))
-    }
-
-    fn place_of(&self, key: &str) -> String {
-        // It is said on terminals and in logs.
-        let key = key.escape_debug();
-        if self.place.is_empty() { key.to_string() } else { format!("{}.{key}", self.place) }
+    pub fn unused(&self) -> impl Iterator<Item = Place> {
+        self.rest.keys().map(|key| self.place.key(key))
     }
 }

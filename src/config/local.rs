@@ -16,8 +16,8 @@ use crate::limits::EXCLUSIONS;
 
 /// Its name in the state directory.
 pub const FILE_NAME: &str = "local.json";
-/// The next one, until it is whole. Only the sensor writes it, so one name is enough; what
-/// a crash left is replaced.
+/// The next one, until it is whole. Only the sensor that has the directory (see
+/// [`Claim`](super::Claim)) writes it, so one name is enough; what a crash left is replaced.
 const NEXT_NAME: &str = "local.json.next";
 
 /// A local exclusion as it was asked for. It is checked when it is added, and again when it
@@ -61,13 +61,18 @@ impl Local {
     /// Writes them to the state directory, which is made if it is not there. After a crash
     /// at any point the old or the new ones are there, whole.
     pub fn save(&self, dir: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        Local::make_dir(dir)?;
         let next = dir.join(NEXT_NAME);
         self.write(&next).and_then(|()| fs::rename(&next, dir.join(FILE_NAME))).inspect_err(
             // The first error is the one to tell.
             |_| drop(fs::remove_file(&next)),
         )?;
         File::open(dir)?.sync_all()
+    }
+
+    /// Makes the state directory, if it is not there.
+    pub fn make_dir(dir: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir)
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {
@@ -108,15 +113,16 @@ impl Local {
         kind: RuleKind,
         path: &str,
         children: bool,
-    ) -> Result<(), LocalError> {
+    ) -> Result<Added, LocalError> {
         let clean = Rule::new(kind, path, Origin::Local, children).map_err(LocalError::Rule)?;
         if let Some(at) = self.find(kind, path) {
             let known = &mut self.rules[at];
             if known.children || !children {
-                return Err(LocalError::AlreadyThere(kind, known.path.clone()));
+                let (path, children) = (known.path.clone(), known.children);
+                return Err(LocalError::AlreadyThere { kind, path, children });
             }
             known.children = true;
-            return Ok(());
+            return Ok(Added::Children);
         }
         // The sensor's own take places too; the managed ones are not known here.
         if self.rules.len() >= EXCLUSIONS - DEFAULTS.len() {
@@ -125,7 +131,7 @@ impl Local {
         // Bytes of a `str` up to an ASCII character.
         let path = String::from_utf8_lossy(&clean.path).into_owned();
         self.rules.push(LocalRule { kind, path, children });
-        Ok(())
+        Ok(Added::Rule)
     }
 
     /// Removes an exclusion, also one that could not be added any more.
@@ -150,13 +156,29 @@ fn same(a: &str, b: &str) -> bool {
     a == b || (a.trim_end_matches('/') == b.trim_end_matches('/') && !a.is_empty() && !b.is_empty())
 }
 
+/// What a command added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// An exclusion.
+    Rule,
+    /// To one that was there, what its process starts.
+    Children,
+}
+
 /// Why a command on local exclusions is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocalError {
     /// The exclusion cannot be used.
     Rule(RuleError),
     /// It is set already.
-    AlreadyThere(RuleKind, String),
+    AlreadyThere {
+        /// Its kind.
+        kind: RuleKind,
+        /// Its path.
+        path: String,
+        /// What the process starts is excluded too.
+        children: bool,
+    },
     /// It is not set.
     NotThere {
         /// The kind that was asked for.
@@ -176,7 +198,10 @@ impl LocalError {
             LocalError::NotThere { other: Some(RuleKind::File), .. } => "remove it as a file",
             LocalError::NotThere { other: Some(RuleKind::Folder), .. } => "remove it as a folder",
             LocalError::NotThere { other: Some(RuleKind::Process), .. } => "remove it as a process",
-            LocalError::AlreadyThere(..) | LocalError::NotThere { other: None, .. } => {
+            LocalError::AlreadyThere { children: true, .. } => {
+                "remove it first, if what it starts is to be reported"
+            }
+            LocalError::AlreadyThere { .. } | LocalError::NotThere { other: None, .. } => {
                 "see what is set by mote exclusion list"
             }
         }
@@ -187,8 +212,9 @@ impl fmt::Display for LocalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LocalError::Rule(error) => error.fmt(f),
-            LocalError::AlreadyThere(kind, path) => {
-                write!(f, "the {kind} {path:?} is in the local exclusions already")
+            LocalError::AlreadyThere { kind, path, children } => {
+                let children = if *children { ", with what it starts" } else { "" };
+                write!(f, "the {kind} {path:?} is in the local exclusions already{children}")
             }
             LocalError::NotThere { kind, path, other } => {
                 write!(f, "the {kind} {path:?} is not in the local exclusions")?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::schema::{self, MergePolicy, Settings};
-use super::{ConfigError, file};
+use super::{ConfigError, Place, file};
 use crate::filter::{Filter, Origin, Rule};
 use crate::host::provider::Wanted;
 
@@ -18,7 +18,7 @@ pub struct Managed {
     pub merge_policy: MergePolicy,
     /// Keys that mean nothing to the sensor, of other products or not spelled right, by
     /// their places.
-    pub unused: Vec<String>,
+    pub unused: Vec<Place>,
 }
 
 impl Managed {
@@ -39,7 +39,8 @@ impl Managed {
         for exclusion in exclusions {
             Rule::new(exclusion.kind, &exclusion.path, Origin::Managed, exclusion.children)
                 .and_then(|rule| filter.add(rule))
-                .map_err(|error| ConfigError::Exclusion { place: exclusion.place, error })?;
+                .map_err(|error| ConfigError::Exclusion { place: exclusion.place, error })
+                .map_err(|error| error.located_in(json))?;
         }
         Ok(Managed { filter, provider, merge_policy, unused })
     }

@@ -1,23 +1,27 @@
 //! Configuration: what the administrator of many hosts manages, what commands on this one
 //! set, and what becomes of both.
 
+mod claim;
 mod error;
 mod file;
 mod json;
 pub mod local;
 pub mod managed;
+mod place;
 mod schema;
 #[cfg(test)]
 mod tests;
 
-use crate::filter::{Filter, Origin, Rule};
+use crate::filter::{Filter, Origin, Rule, RuleKind};
 use crate::health::Issue;
 use crate::host::provider::Wanted;
 
+pub use claim::Claim;
 pub use error::{ConfigError, Encoding};
 pub use file::Fingerprint;
-pub use local::{Local, LocalError, LocalRule};
+pub use local::{Added, Local, LocalError, LocalRule};
 pub use managed::Managed;
+pub use place::Place;
 pub use schema::MergePolicy;
 
 /// Where the managed configuration is unless `--config` says otherwise.
@@ -39,9 +43,11 @@ pub struct Config {
     pub merge_policy: MergePolicy,
     /// Keys of the managed file that mean nothing to the sensor: of other products, or not
     /// spelled right.
-    pub unused: Vec<String>,
+    pub unused: Vec<Place>,
     /// What of the local settings is not used.
     pub problems: Vec<Issue>,
+    /// An exclusion leaves nothing to be seen of files.
+    pub blinding: Option<Issue>,
 }
 
 impl Config {
@@ -55,16 +61,22 @@ impl Config {
             merge_policy: managed.merge_policy,
             unused: managed.unused.clone(),
             problems: Vec::new(),
+            blinding: None,
         };
-        if config.merge_policy == MergePolicy::AdminOnly {
-            return config;
+        if config.merge_policy == MergePolicy::Merge {
+            config.add_local(local);
         }
+        config.blinding = blinding(&config.filter);
+        config
+    }
+
+    fn add_local(&mut self, local: &Local) {
         for LocalRule { kind, path, children } in &local.rules {
             let added = Rule::new(*kind, path, Origin::Local, *children)
-                .and_then(|rule| config.filter.add(rule));
+                .and_then(|rule| self.filter.add(rule));
             if let Err(error) = added {
                 let shown: String = path.chars().take(SHOWN_CHARS).collect();
-                config.problems.push(Issue {
+                self.problems.push(Issue {
                     problem: format!(
                         "the local exclusion of the {kind} {shown:?} is not used: {error}"
                     ),
@@ -75,6 +87,17 @@ impl Config {
                 });
             }
         }
-        config
     }
+}
+
+fn blinding(filter: &Filter) -> Option<Issue> {
+    let is_all = |rule: &&Rule| rule.kind == RuleKind::Folder && *rule.path == *b"/";
+    let rule = filter.rules().map(|(rule, _)| rule).find(is_all)?;
+    Some(Issue {
+        problem: format!(
+            "the {} exclusion of the folder / hides what is done with files",
+            rule.origin
+        ),
+        remedy: "remove it, and exclude the folders that are meant".to_owned(),
+    })
 }

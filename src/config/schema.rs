@@ -1,7 +1,7 @@
 //! The schema of `mdatp_managed.json`, which the managed file and the local one share.
 
-use super::ConfigError;
 use super::json::{Fields, Json, Node};
+use super::{ConfigError, Place};
 use crate::filter::RuleKind;
 use crate::host::provider::Wanted;
 
@@ -60,7 +60,7 @@ const TYPES: [(&str, Type); 3] = [
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Exclusion {
     /// Where its path is written.
-    pub place: String,
+    pub place: Place,
     pub kind: RuleKind,
     pub path: String,
     pub children: bool,
@@ -73,15 +73,18 @@ pub(super) struct Settings {
     pub merge_policy: MergePolicy,
     pub exclusions: Vec<Exclusion>,
     /// Keys that mean nothing to the sensor.
-    pub unused: Vec<String>,
+    pub unused: Vec<Place>,
 }
 
 /// Reads a file's text.
 pub(super) fn parse(json: &str) -> Result<Settings, ConfigError> {
     let tree: Json = serde_json::from_str(json).map_err(ConfigError::Json)?;
+    settings(&Node::root(&tree)).map_err(|error| error.located_in(json))
+}
+
+fn settings(root: &Node<'_>) -> Result<Settings, ConfigError> {
     let mut settings = Settings::default();
-    let mut file =
-        Node::root(&tree).object(r#"{"exclusionSettings": {...}, "features": {...}}"#)?;
+    let mut file = root.object(r#"{"exclusionSettings": {...}, "features": {...}}"#)?;
     let exclusions = file.take("exclusionSettings");
     let features = file.take("features");
     settings.unused.extend(file.unused());

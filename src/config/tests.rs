@@ -36,7 +36,7 @@ fn rules(filter: &Filter) -> Vec<String> {
 #[test]
 fn the_schema_of_the_model_is_read() {
     let mut config = Config::merge(&managed(EXAMPLE), &Local::default());
-    assert_eq!(config.unused, Vec::<String>::new());
+    assert_eq!(config.unused, []);
     assert_eq!(
         rules(&config.filter),
         [
@@ -155,7 +155,7 @@ fn keys_without_a_meaning_are_listed_with_their_places() {
             ]}}"#,
     );
     assert_eq!(
-        managed.unused,
+        managed.unused.iter().map(Place::to_string).collect::<Vec<_>>(),
         [
             "antivirusEngine",
             "exclusionSettings.mergepolicy",
@@ -248,31 +248,35 @@ fn commands_on_local_exclusions_say_what_is_there_and_what_is_not() {
     use RuleKind::{File, Folder, Process};
     let mut local = Local::default();
     local.add_rule(Folder, "/srv/", false).unwrap();
-    local.add_rule(Process, "/bin/ci", false).unwrap();
-    local.add_rule(Process, "/bin/ci", true).unwrap();
+    assert_eq!(local.add_rule(Process, "/bin/ci", false), Ok(Added::Rule));
+    assert_eq!(local.add_rule(Process, "/bin/ci", true), Ok(Added::Children));
     assert!(local.rules[1].children);
-    let said = |result: Result<(), LocalError>| {
-        let error = result.unwrap_err();
-        format!("{error}; {}", error.remedy())
-    };
+    let said = |error: LocalError| format!("{error}; {}", error.remedy());
     let list = "see what is set by mote exclusion list";
     for path in ["/srv", "/srv/"] {
         assert_eq!(
-            said(local.add_rule(Folder, path, false)),
+            said(local.add_rule(Folder, path, false).unwrap_err()),
             format!("the folder \"/srv\" is in the local exclusions already; {list}")
         );
     }
-    assert!(local.add_rule(Process, "/bin/ci", true).is_err());
+    for children in [true, false] {
+        assert_eq!(
+            said(local.add_rule(Process, "/bin/ci", children).unwrap_err()),
+            "the process \"/bin/ci\" is in the local exclusions already, with what it starts; \
+             remove it first, if what it starts is to be reported"
+        );
+    }
     assert_eq!(
-        said(local.remove_rule(File, "/x")),
+        said(local.remove_rule(File, "/x").unwrap_err()),
         format!("the file \"/x\" is not in the local exclusions; {list}")
     );
     assert_eq!(
-        said(local.remove_rule(File, "/srv")),
+        said(local.remove_rule(File, "/srv").unwrap_err()),
         "the file \"/srv\" is not in the local exclusions, but as a folder it is; remove it as a \
          folder"
     );
-    assert!(said(local.add_rule(Process, "cat", false)).contains("only full paths"));
+    let name = said(local.add_rule(Process, "cat", false).unwrap_err());
+    assert!(name.contains("only full paths"), "{name}");
     local.remove_rule(Folder, "/srv/").unwrap();
     assert_eq!(local.rules.len(), 1);
     // One of another version goes too.

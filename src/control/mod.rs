@@ -102,7 +102,7 @@ pub enum Reply {
     /// To [`Request::ExclusionTest`].
     Explanation(Explained),
     /// To [`Request::Statistics`].
-    Statistics(Statistics),
+    Statistics(Box<Statistics>),
     /// To [`Request::Diagnostic`].
     Diagnostic(Box<Diagnostic>),
 }
@@ -150,6 +150,8 @@ pub struct Explained {
 /// What caused events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statistics {
+    /// `ebpf` or `netlink`, which tells processes only.
+    pub subsystem: String,
     /// For how long was watched.
     pub seconds: u32,
     /// Most frequent first.

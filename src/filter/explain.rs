@@ -1,7 +1,7 @@
 //! Which rule would match, and why: for `mote exclusion test`.
 
 use super::rule::is_clean;
-use super::{Filter, Rule, RuleId, RuleKind};
+use super::{Filter, Rule, RuleError, RuleId, RuleKind};
 
 /// What is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,28 +23,31 @@ pub struct Explanation {
 
 impl Filter {
     /// Says which rule excludes events on a path or by a process, by the same look-ups that
-    /// events go through. Nothing is counted.
-    pub fn explain(&self, subject: Subject<'_>) -> Explanation {
-        let (what, written) = match subject {
-            Subject::Path(path) => ("path", path),
-            Subject::Process(path) => ("process", path),
-        };
-        let path = match subject {
-            Subject::Path(_) => trimmed(written),
-            Subject::Process(_) => written,
-        };
-        let flaw = flaw(path);
-        let id = match subject {
-            _ if !flaw.is_empty() => None,
-            Subject::Path(_) => self.path_rule(path),
-            Subject::Process(_) => self.process_rule(path).map(|(id, _)| id),
+    /// events go through. Nothing is counted. No event has a path that is an error here.
+    pub fn explain(&self, subject: Subject<'_>) -> Result<Explanation, RuleError> {
+        let (Subject::Path(written) | Subject::Process(written)) = subject;
+        let path = trimmed(written);
+        let flawed =
+            |why: fn(String) -> RuleError| Err(why(String::from_utf8_lossy(written).into_owned()));
+        if path.is_empty() {
+            return Err(RuleError::Empty);
+        }
+        if path.first() != Some(&b'/') {
+            return flawed(RuleError::Relative);
+        }
+        if !is_clean(path) {
+            return flawed(RuleError::NotClean);
+        }
+        let (what, id) = match subject {
+            Subject::Path(_) => ("path", self.path_rule(path)),
+            Subject::Process(_) => ("process", self.process_rule(path).map(|(id, _)| id)),
         };
         let shown = shown(path);
         let sentence = match id.and_then(|id| self.rule(id)) {
             Some(rule) => matched(rule, path, &shown),
-            None => format!("no exclusion matches the {what} {shown}{flaw}"),
+            None => format!("no exclusion matches the {what} {shown}"),
         };
-        Explanation { rule: id, sentence }
+        Ok(Explanation { rule: id, sentence })
     }
 }
 
@@ -64,17 +67,6 @@ fn matched(rule: &Rule, path: &[u8], shown_path: &str) -> String {
         RuleKind::Process => {
             format!("{shown_path} is an excluded process, without its descendants ({origin})")
         }
-    }
-}
-
-/// What about the question itself keeps every rule from matching, if anything does.
-fn flaw(path: &[u8]) -> &'static str {
-    if path.first() != Some(&b'/') {
-        ", which is not absolute as those of exclusions: write it from / on"
-    } else if !is_clean(path) {
-        ", which has \".\", \"..\", \"//\" or a slash at its end as no event has: write it without"
-    } else {
-        ""
     }
 }
 

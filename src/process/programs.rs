@@ -1,14 +1,21 @@
 //! Which processes execute what, for exclusions.
 
 use super::place::View;
-use super::{Process, Processes};
-use crate::event::RuleId;
-use crate::limits::GENERATIONS;
+use super::{Process, Processes, proc};
+use crate::event::{Bytes, RuleId};
+use crate::limits::{GENERATIONS, PATH_BYTES};
 
 impl Processes {
     /// What a process executes, as far as is known.
     pub fn executable(&self, pid: u32) -> Option<&[u8]> {
         Some(self.strings.get(self.table.get(&pid)?.executable?))
+    }
+
+    /// What a process that lives executes now, whatever was told of it.
+    pub fn executable_now(&mut self, pid: u32, executable: &mut Bytes<PATH_BYTES>) {
+        if let Some(path) = self.proc.link(pid, format_args!("exe"), &mut self.link) {
+            proc::copy(proc::without_deleted(path), executable);
+        }
     }
 
     /// From when on it is certain what a process executes, in `CLOCK_MONOTONIC`. `None`: it is

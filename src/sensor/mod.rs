@@ -96,7 +96,7 @@ impl Output for Sink {
 impl Sensor {
     /// Attaches, learns what runs already, and begins to connect to the receiver.
     pub fn start(
-        settings: Settings,
+        mut settings: Settings,
         target: &Target,
         runtime_dir: &Path,
     ) -> Result<Sensor, SensorError> {
@@ -120,6 +120,11 @@ impl Sensor {
         }
         let boot_id = boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?;
         let providers = Providers::start(settings.wanted())?;
+        // What was read before is the last word, unless somebody else has it.
+        settings.claim();
+        if let Some(issue) = settings.claim_issue() {
+            warn(format_args!("{}; {}", issue.problem, issue.remedy));
+        }
         let context = Context {
             boot_id,
             start_ns: monotonic_ns(),
@@ -295,7 +300,7 @@ impl Sensor {
         if now >= self.next_heartbeat {
             self.beat();
         }
-        if self.settings.has_changed() {
+        if self.settings.claim() || self.settings.has_changed() {
             self.reload()?;
         }
         Ok(())
@@ -343,8 +348,9 @@ impl Sensor {
     /// a tracepoint's event waits for every CPU (`tracepoint_synchronize_unregister`), some
     /// 60 ms each, and the last events should not wait for that.
     fn end(mut self) -> Result<(), SensorError> {
-        // The next sensor may want the socket before the kernel has detached this one.
+        // The next sensor may want both before the kernel has detached this one.
         self.server = None;
+        self.settings.release();
         self.drain_all(true)?;
         self.providers.read_losses(&mut self.pipeline);
         // Of what was lost, the messages tell that it makes come.

@@ -44,6 +44,8 @@ impl Sensor {
             self.reply(asked.client, &Reply::refused(message, exit::USAGE), false);
             return Ok(());
         }
+        // Who asks was executed before the pause, and is told before it.
+        self.drain_all(false)?;
         match self.disable_ebpf(Fallback::Paused) {
             Ok(()) => {}
             Err(SensorError::NoProvider(_, error)) => {

@@ -116,6 +116,13 @@ impl Providers {
         self.since
     }
 
+    /// How many programs the kernel has still to detach.
+    pub fn detaching(&self) -> usize {
+        let overlapping = self.ebpf.as_ref().filter(|_| self.fallback.is_some());
+        overlapping.map_or(0, |ebpf| ebpf.programs().count())
+            + self.retiring.iter().map(Retiring::attached).sum::<usize>()
+    }
+
     /// Whether nothing of eBPF is left in the kernel.
     pub fn is_detached(&self) -> bool {
         self.ebpf.is_none() && self.retiring.is_empty()

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use super::pause::Pausing;
 use super::{Fallback, Sensor};
 use crate::event::Heartbeat;
 use crate::explain::{self, connector};
@@ -59,6 +60,7 @@ impl Sensor {
             records_sent: self.sink.sent_events(),
             records_shed: self.pipeline.shed(),
             hooks_attached: ebpf.map_or(0, |ebpf| ebpf.attached() as u64),
+            hooks_detaching: self.providers.detaching() as u64,
             hooks_missing: ebpf.map_or(Vec::new(), |ebpf| ebpf.missing().to_vec()),
             exclusions: self.pipeline.filter().rules().count() as u64,
             syslog_receiver: self.target.to_string(),
@@ -73,11 +75,13 @@ impl Sensor {
                 .map_or(0, |since| since.as_secs()),
             rss_kib: rss_kib().unwrap_or(0),
             managed: managed.unwrap_or_default(),
+            paused: self.pause.as_ref().map(Pausing::sentence),
         }
     }
 
     fn issues(&self) -> Vec<Issue> {
         let mut issues: Vec<Issue> = self.settings.issues().cloned().collect();
+        issues.extend(self.settings.claim_issue());
         if let Some(pause) = &self.pause {
             issues.push(Issue {
                 problem: format!("{}: files and connections are not seen", pause.sentence()),

@@ -5,14 +5,20 @@ use std::time::{Duration, Instant};
 use mio::Token;
 
 use super::{Sensor, SensorError, Watching};
-use crate::config::{Local, LocalError, MergePolicy};
+use crate::config::{Added, Local, LocalError, MergePolicy};
 use crate::control::server::{Asked, ClientId};
 use crate::control::{AttachedProgram, Diagnostic, Explained, ListedExclusion, Reply, Request};
 use crate::exit;
 use crate::filter::{Origin, RuleError, RuleKind, Subject};
+use crate::health::Issue;
 use crate::host::provider::Wanted;
 use crate::limits::{STATISTICS_SECONDS, STATISTICS_TOP};
 use crate::say;
+
+/// Who asks, for the log.
+fn by(asked: &Asked) -> String {
+    format!("process {} of user {}", asked.pid, asked.uid)
+}
 
 impl Sensor {
     /// Acts on readiness of the socket or of a client.
@@ -34,11 +40,13 @@ impl Sensor {
         say::debug(format_args!("process {} asks: {:?}", asked.pid, asked.request));
         let reply = match &asked.request {
             Request::Health {} => Reply::Health(Box::new(self.health())),
-            Request::Provider { value } => self.set_provider(*value)?,
+            Request::Provider { value } => self.set_provider(&asked, *value)?,
             Request::ExclusionAdd { kind, path, children } => {
-                self.add_exclusion(*kind, path, *children)?
+                self.add_exclusion(&asked, *kind, path, *children)?
             }
-            Request::ExclusionRemove { kind, path } => self.remove_exclusion(*kind, path)?,
+            Request::ExclusionRemove { kind, path } => {
+                self.remove_exclusion(&asked, *kind, path)?
+            }
             Request::ExclusionList {} => Reply::Exclusions(self.exclusions()),
             Request::ExclusionTest { path, process } => self.explain_exclusion(path, *process),
             Request::Diagnostic {} => Reply::Diagnostic(Box::new(self.diagnostic())),
@@ -68,7 +76,7 @@ impl Sensor {
         })
     }
 
-    fn set_provider(&mut self, wanted: Wanted) -> Result<Reply, SensorError> {
+    fn set_provider(&mut self, asked: &Asked, wanted: Wanted) -> Result<Reply, SensorError> {
         if self.settings.config.provider_managed {
             let message = format!(
                 "the provider is set by the managed configuration, which wins; change \
@@ -81,12 +89,13 @@ impl Sensor {
         if let Err(reply) = self.keep(Local { provider: Some(wanted), ..before.clone() }) {
             return Ok(reply);
         }
+        say::say(format_args!("eBPF is to be {} by command of {}", wanted.name(), by(asked)));
         if let Some(pause) = &self.pause {
             let note = format!("{}; this takes effect when that ends", pause.sentence());
             return Ok(Reply::Done(vec![note]));
         }
         match self.apply_provider()? {
-            Ok(()) => Ok(Reply::Done(Vec::new())),
+            Ok(()) => Ok(Reply::Done(self.detaching_note())),
             // It is wanted, and tried again at the next start.
             Err(issue) if wanted == Wanted::Ebpf => Ok(Reply::Done(vec![format!(
                 "the process connector goes on: {}; {}",
@@ -107,6 +116,16 @@ impl Sensor {
         }
     }
 
+    fn detaching_note(&self) -> Vec<String> {
+        let note = |count| {
+            format!(
+                "{count} programs are being detached, which takes some seconds; mote health \
+                 --field hooks_detaching tells how many are left"
+            )
+        };
+        Some(self.providers.detaching()).filter(|count| *count > 0).map(note).into_iter().collect()
+    }
+
     /// Why local exclusions cannot be changed.
     fn only_managed(&self) -> Option<Reply> {
         (self.settings.config.merge_policy == MergePolicy::AdminOnly).then(|| {
@@ -121,26 +140,42 @@ impl Sensor {
 
     fn add_exclusion(
         &mut self,
+        asked: &Asked,
         kind: RuleKind,
         path: &str,
         children: bool,
     ) -> Result<Reply, SensorError> {
-        if let Err(reply) = self.keep_exclusion(kind, path, children) {
-            return Ok(reply);
-        }
+        let added = match self.keep_exclusion(kind, path, children) {
+            Ok(added) => added,
+            Err(reply) => return Ok(reply),
+        };
         self.apply_filter()?;
-        say::say(format_args!("{kind} exclusion added by command: {path:?}"));
-        Ok(Reply::Done(Vec::new()))
+        let with = if children { " with what it starts" } else { "" };
+        say::say(format_args!("{kind} exclusion of {path:?}{with} added by {}", by(asked)));
+        let mut notes = Vec::new();
+        if added == Added::Children {
+            notes.push("it was excluded already; what it starts is excluded now too".to_owned());
+        }
+        // It is the one, or there was one before.
+        if let Some(Issue { problem, remedy }) = &self.settings.config.blinding {
+            notes.push(format!("warning: {problem}; {remedy}"));
+        }
+        Ok(Reply::Done(notes))
     }
 
-    fn keep_exclusion(&mut self, kind: RuleKind, path: &str, children: bool) -> Result<(), Reply> {
+    fn keep_exclusion(
+        &mut self,
+        kind: RuleKind,
+        path: &str,
+        children: bool,
+    ) -> Result<Added, Reply> {
         if let Some(reply) = self.only_managed() {
             return Err(reply);
         }
         let mut local = self.settings.local.clone();
-        if let Err(error) = local.add_rule(kind, path, children) {
-            return Err(Reply::refused(format!("{error}; {}", error.remedy()), exit::USAGE));
-        }
+        let added = local
+            .add_rule(kind, path, children)
+            .map_err(|error| Reply::refused(format!("{error}; {}", error.remedy()), exit::USAGE))?;
         // Beside the managed ones it may be one too many.
         let problems = self.settings.config.problems.len();
         if let Some(issue) = self.settings.merged_with(&local).problems.get(problems) {
@@ -149,37 +184,51 @@ impl Sensor {
                 exit::USAGE,
             ));
         }
-        self.keep(local)
+        self.keep(local)?;
+        Ok(added)
     }
 
-    fn remove_exclusion(&mut self, kind: RuleKind, path: &str) -> Result<Reply, SensorError> {
+    fn remove_exclusion(
+        &mut self,
+        asked: &Asked,
+        kind: RuleKind,
+        path: &str,
+    ) -> Result<Reply, SensorError> {
         let mut local = self.settings.local.clone();
         if let Err(error) = local.remove_rule(kind, path) {
-            return Ok(Reply::refused(self.not_removed(kind, path, &error), exit::USAGE));
+            return Ok(self.not_removed(kind, path, &error));
         }
         if let Err(reply) = self.keep(local) {
             return Ok(reply);
         }
         self.apply_filter()?;
-        say::say(format_args!("{kind} exclusion removed by command: {path:?}"));
+        say::say(format_args!("{kind} exclusion of {path:?} removed by {}", by(asked)));
         Ok(Reply::Done(Vec::new()))
     }
 
-    fn not_removed(&self, kind: RuleKind, path: &str, error: &LocalError) -> String {
+    fn not_removed(&self, kind: RuleKind, path: &str, error: &LocalError) -> Reply {
         let is_it =
             |rule: &crate::filter::Rule| rule.kind == kind && *rule.path == *path.as_bytes();
         let other = self.settings.config.filter.rules().find(|(rule, _)| is_it(rule));
-        match other.map(|(rule, _)| rule.origin) {
-            Some(Origin::Managed) => format!(
-                "the {kind} {path:?} is excluded by the managed configuration; remove it from {}",
-                self.settings.managed_path().display()
+        let (message, code) = match other.map(|(rule, _)| rule.origin) {
+            Some(Origin::Managed) => (
+                format!(
+                    "the {kind} {path:?} is excluded by the managed configuration; remove it from \
+                     {}",
+                    self.settings.managed_path().display()
+                ),
+                exit::CONFIG,
             ),
-            Some(Origin::Default) => format!(
-                "the {kind} {path:?} is excluded by default on every host, and cannot be removed; \
-                 nothing can be hidden in it"
+            Some(Origin::Default) => (
+                format!(
+                    "the {kind} {path:?} is excluded by default on every host, and cannot be \
+                     removed; nothing can be hidden in it"
+                ),
+                exit::USAGE,
             ),
-            _ => format!("{error}; {}", error.remedy()),
-        }
+            _ => (format!("{error}; {}", error.remedy()), exit::USAGE),
+        };
+        Reply::refused(message, code)
     }
 
     fn exclusions(&self) -> Vec<ListedExclusion> {
@@ -196,11 +245,13 @@ impl Sensor {
     fn explain_exclusion(&self, path: &str, process: bool) -> Reply {
         let path = path.as_bytes();
         let subject = if process { Subject::Process(path) } else { Subject::Path(path) };
-        let explanation = self.pipeline.filter().explain(subject);
-        Reply::Explanation(Explained {
-            excluded: explanation.rule.is_some(),
-            sentence: explanation.sentence,
-        })
+        match self.pipeline.filter().explain(subject) {
+            Ok(explanation) => Reply::Explanation(Explained {
+                excluded: explanation.rule.is_some(),
+                sentence: explanation.sentence,
+            }),
+            Err(error) => Reply::refused(format!("{error}; {}", error.remedy()), exit::USAGE),
+        }
     }
 
     /// `None`: the answer comes when the time is over.
@@ -248,8 +299,9 @@ impl Sensor {
         self.providers.read_losses(&mut self.pipeline);
         self.providers.read_unsent_calls(&mut self.pipeline);
         if let Some(watch) = self.pipeline.end_watch() {
-            let statistics = watch.statistics(seconds, top as usize);
-            self.reply(client, &Reply::Statistics(statistics), false);
+            let subsystem = self.providers.active();
+            let statistics = watch.statistics(subsystem, seconds, top as usize);
+            self.reply(client, &Reply::Statistics(Box::new(statistics)), false);
         }
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! The configuration of a running sensor: where it comes from, and how it changes.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Fallback, Sensor, SensorError};
-use crate::config::{Config, ConfigError, Fingerprint, Local, Managed, local};
+use crate::config::{Claim, Config, ConfigError, Fingerprint, Local, Managed, local};
 use crate::explain;
 use crate::filter::Filter;
 use crate::health::Issue;
@@ -15,6 +16,8 @@ use crate::say::{say, warn};
 pub struct Settings {
     managed_path: PathBuf,
     state_dir: PathBuf,
+    /// Of the state directory.
+    claim: Claim,
     /// As it was when it was last read.
     fingerprint: Fingerprint,
     managed: Managed,
@@ -43,6 +46,7 @@ impl Settings {
         Ok(Settings {
             managed_path: managed_path.to_owned(),
             state_dir: state_dir.to_owned(),
+            claim: Claim::default(),
             fingerprint,
             managed,
             local,
@@ -59,7 +63,57 @@ impl Settings {
 
     /// What is wrong with the files, and what in them is not used.
     pub fn issues(&self) -> impl Iterator<Item = &Issue> {
-        self.managed_issue.iter().chain(&self.local_issue).chain(&self.config.problems)
+        let Config { problems, blinding, .. } = &self.config;
+        self.managed_issue.iter().chain(&self.local_issue).chain(problems).chain(blinding)
+    }
+
+    /// What to say of keys that mean nothing to the sensor, if there are any.
+    pub fn unused_keys(&self) -> Option<String> {
+        /// A file may have any number of them.
+        const SHOWN: usize = 8;
+        let unused = &self.config.unused;
+        let shown: Vec<String> = unused.iter().take(SHOWN).map(ToString::to_string).collect();
+        let more = match unused.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        (!shown.is_empty()).then(|| {
+            format!(
+                "the configuration {} has keys that mote does not use: {}{more}; correct their \
+                 spelling, unless another product uses them",
+                self.managed_path.display(),
+                shown.join(", ")
+            )
+        })
+    }
+
+    /// Takes the state directory, unless it is taken. Whether it is from now on: what is in it may
+    /// be another sensor's work then.
+    pub(super) fn claim(&mut self) -> bool {
+        if matches!(self.claim, Claim::Own(_)) {
+            return false;
+        }
+        self.claim = Claim::make(&self.state_dir);
+        matches!(self.claim, Claim::Own(_))
+    }
+
+    /// Leaves the state directory to the next sensor.
+    pub(super) fn release(&mut self) {
+        self.claim = Claim::None;
+    }
+
+    /// That another sensor has the state directory.
+    pub(super) fn claim_issue(&self) -> Option<Issue> {
+        let Claim::Other(pid) = self.claim else { return None };
+        let pid = pid.map_or(String::new(), |pid| format!(" (process {pid})"));
+        Some(Issue {
+            problem: format!(
+                "another sensor{pid} keeps its settings in {}, so that nothing can be set here by \
+                 command",
+                self.state_dir.display()
+            ),
+            remedy: "end one of them, or start it with another --state-dir".to_owned(),
+        })
     }
 
     /// What other local settings would make.
@@ -115,7 +169,12 @@ impl Settings {
     }
 
     /// Keeps other local settings, for good; the old ones stay if they cannot be written.
-    pub(super) fn set_local(&mut self, local: Local) -> std::io::Result<()> {
+    pub(super) fn set_local(&mut self, local: Local) -> io::Result<()> {
+        Local::make_dir(&self.state_dir)?;
+        self.claim();
+        if let Some(Issue { problem, .. }) = self.claim_issue() {
+            return Err(io::Error::new(io::ErrorKind::ResourceBusy, problem));
+        }
         // One that could not be used is kept beside.
         if self.local_issue.is_some() {
             let path = self.local_path();
@@ -161,6 +220,9 @@ impl Sensor {
             warn(format_args!("{problem}; {remedy}"));
         }
         if self.settings.managed_issue.is_none() {
+            if let Some(sentence) = self.settings.unused_keys() {
+                say(format_args!("{sentence}"));
+            }
             say(format_args!(
                 "the configuration was read again: {} exclusions",
                 self.settings.config.filter.rules().count()

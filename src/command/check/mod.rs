@@ -7,14 +7,16 @@ mod text;
 mod trial;
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use argh::FromArgs;
 
 use super::configuration;
 use super::output::Output;
-use crate::control::STATE_DIR;
+use crate::control::client::Connection;
+use crate::control::{RUNTIME_DIR, Reply, Request, STATE_DIR};
 use crate::exit;
 use crate::host::audit::{self, RuleFiles};
 use crate::host::distribution::Distribution;
@@ -36,6 +38,11 @@ pub struct CheckCommand {
     #[argh(option, default = "PathBuf::from(STATE_DIR)")]
     state_dir: PathBuf,
 
+    /// where the socket of a sensor that runs is: nothing is attached while it is paused (default
+    /// /run/mote)
+    #[argh(option, default = "PathBuf::from(RUNTIME_DIR)")]
+    runtime_dir: PathBuf,
+
     /// text (the default) or json, one object
     #[argh(option, default = "Output::Text")]
     output: Output,
@@ -48,6 +55,14 @@ impl CheckCommand {
             Ok(settings) => settings,
             Err(code) => return code,
         };
+        if let Some(paused) = paused(&self.runtime_dir) {
+            return exit::fail(
+                exit::TEMPFAIL,
+                format_args!(
+                    "{paused}, and a look at this host would attach it; look again when that ends"
+                ),
+            );
+        }
         // Before the trial, which raises limits and may mount.
         let facts = facts::read();
         let trial = Trial::make(settings.config().provider);
@@ -69,6 +84,19 @@ impl CheckCommand {
             ExitCode::SUCCESS => trial.code().into(),
             failed => failed,
         }
+    }
+}
+
+/// How long a sensor may take to say that it is paused: this is also for hosts with a sick one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who paused the sensor that runs, if one did.
+fn paused(runtime_dir: &Path) -> Option<String> {
+    let mut connection = Connection::open(runtime_dir).ok()?;
+    connection.wait_at_most(PATIENCE).ok()?;
+    match connection.ask(&Request::Health {}).ok()? {
+        Reply::Health(health) => health.paused,
+        _ => None,
     }
 }
 

@@ -46,7 +46,9 @@ impl CreateCommand {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let host: String =
             host.chars().filter(|c| c.is_ascii_alphanumeric() || ".-_".contains(*c)).collect();
-        let file = self.path.join(format!("mote-diagnostic-{host}-{stamp}.tar"));
+        // Somebody else may begin in the same second.
+        let pid = std::process::id();
+        let file = self.path.join(format!("mote-diagnostic-{host}-{stamp}-{pid}.tar"));
         match self.write(&file, now.unix_timestamp()) {
             Ok(()) => {
                 let file = file.canonicalize().unwrap_or(file);

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use argh::FromArgs;
 
 use crate::command::asks::{understood, unexpected};
+use crate::command::number::UpTo;
 use crate::command::output::Output;
 use crate::control::client::{ClientError, Connection};
 use crate::control::{RUNTIME_DIR, Reply, Request, Statistics};
 use crate::exit;
 use crate::limits::{STATISTICS_SECONDS, STATISTICS_TOP};
+use crate::record::Provider;
 use crate::say;
 
 /// How much later than asked for the answer may come.
@@ -25,12 +27,12 @@ const SLACK: Duration = Duration::from_secs(30);
 #[argh(subcommand, name = "ebpf-statistics")]
 pub(super) struct StatisticsCommand {
     /// for how many seconds to watch (default 20)
-    #[argh(option, default = "20")]
-    time: u32,
+    #[argh(option, default = "UpTo(20)")]
+    time: UpTo<STATISTICS_SECONDS>,
 
     /// how many of each to tell (default 10)
-    #[argh(option, default = "10")]
-    top: u32,
+    #[argh(option, default = "UpTo(10)")]
+    top: UpTo<STATISTICS_TOP>,
 
     /// text (default) or json
     #[argh(option, default = "Output::Text")]
@@ -44,19 +46,13 @@ pub(super) struct StatisticsCommand {
 impl StatisticsCommand {
     /// Watches and prints.
     pub fn run(self) -> ExitCode {
-        for (name, value, most) in
-            [("--time", self.time, STATISTICS_SECONDS), ("--top", self.top, STATISTICS_TOP)]
-        {
-            if value == 0 || value > most {
-                return exit::fail(exit::USAGE, format_args!("{name} is from 1 to {most}"));
-            }
-        }
+        let (UpTo(seconds), UpTo(top)) = (self.time, self.top);
         if self.output == Output::Text
-            && say::answer(&format!("Monitor {} seconds\n", self.time)) != ExitCode::SUCCESS
+            && say::answer(&format!("Monitor {seconds} seconds\n")) != ExitCode::SUCCESS
         {
             return exit::IOERR.into();
         }
-        match watch(&self.runtime_dir, self.time, self.top) {
+        match watch(&self.runtime_dir, seconds, top) {
             Ok(statistics) => say::answer(&match self.output {
                 Output::Text => text(&statistics),
                 Output::Json => serde_json::to_string(&statistics).unwrap_or_default() + "\n",
@@ -86,7 +82,7 @@ pub(super) fn watch(runtime_dir: &Path, seconds: u32, top: u32) -> Result<Statis
         say::lines("\r\x1b[K");
     }
     match reply? {
-        Reply::Statistics(statistics) => Ok(statistics),
+        Reply::Statistics(statistics) => Ok(*statistics),
         _ => Err(unexpected()),
     }
 }
@@ -112,6 +108,12 @@ pub(super) fn text(statistics: &Statistics) -> String {
         );
     }
     text.push('\n');
+    if statistics.subsystem == Provider::Netlink.name() {
+        let _ = writeln!(
+            text,
+            "The process connector runs: only exec, fork and exit are counted, and no system calls"
+        );
+    }
     for (what, error) in [
         ("file paths", statistics.file_paths_error),
         ("initiator paths", statistics.initiator_paths_error),

@@ -180,16 +180,42 @@ fn with_exclusions(exclusions: &str) -> String {
 #[test]
 fn every_wrong_file_is_told_by_place_and_remedy() {
     let mut differences = String::new();
+    let mut compare = |json: &str, said: &str, remedy: &str| {
+        let error = refused(json.as_bytes());
+        differences += &difference(json, &error, said, remedy);
+        differences += &difference(json, &error, " at line ", remedy);
+    };
     for (json, said, remedy) in BAD {
-        differences += &difference(json, &refused(json.as_bytes()), said, remedy);
+        compare(json, said, remedy);
     }
     for (exclusion, said, remedy) in BAD_EXCLUSIONS {
         let first = r#"{"$type":"excludedPath","path":"/first"}"#;
         let json = with_exclusions(&format!("{first},{exclusion}"));
-        let said = format!("exclusionSettings.{said}");
-        differences += &difference(exclusion, &refused(json.as_bytes()), &said, remedy);
+        compare(&json, &format!("exclusionSettings.{said}"), remedy);
     }
     assert!(differences.is_empty(), "{differences}");
+}
+
+/// Of the value itself, or of the object that lacks one.
+#[test]
+fn a_wrong_value_is_told_by_line_and_column() {
+    let file = |exclusion: &str| {
+        format!(
+            "{{\n  \"exclusion\\u0053ettings\": {{\n    \"exclusions\": [\n      \
+             {{\"$type\": \"excludedPath\", \"path\": \"/\u{e4}\"}}, {exclusion}\n    ]\n  }}\n}}\n"
+        )
+    };
+    for (exclusion, said) in [
+        (r#"{"$type": "excludedPath", "path":  7}"#, "expected, at line 4 column 84"),
+        (r#"{"$type": "excludedPath"}"#, "has no \"path\", at line 4 column 49"),
+        ("{\"$type\":\"excludedPath\",\n\"path\": \"a\"}", "path, at line 5 column 9"),
+        ("\n\n7", "expected, at line 6 column 1"),
+    ] {
+        let error = refused(file(exclusion).as_bytes()).to_string();
+        assert!(error.ends_with(said), "{error}\nwanted: {said}");
+    }
+    let root = refused(b"\n\n []").to_string();
+    assert!(root.ends_with("an object is expected, at line 3 column 2"), "{root}");
 }
 
 #[test]

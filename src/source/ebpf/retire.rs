@@ -46,6 +46,11 @@ impl Retiring {
         self.rest.is_some()
     }
 
+    /// How many programs are still attached.
+    pub fn attached(&self) -> usize {
+        self.rest.as_ref().map_or(0, |ebpf| ebpf.attached.len())
+    }
+
     /// The provider until the last step: its rings hold what was written before its end, and
     /// so do its counters.
     pub fn rest(&mut self) -> Option<&mut Ebpf> {

@@ -1,0 +1,70 @@
+//! One sensor for a state directory: two would write each other's settings over.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
+use rustix::io::Errno;
+use rustix::process::{Flock, FlockType, fcntl_getlk};
+
+/// Its name in the state directory. Nothing is in it.
+const FILE_NAME: &str = "lock";
+
+/// Whose a state directory is.
+#[derive(Debug, Default)]
+pub enum Claim {
+    /// Nobody's as far as is known: there is no such directory, or nothing can be locked in it.
+    #[default]
+    None,
+    /// This process's, as long as the file is open.
+    Own(File),
+    /// Another sensor's: its process, if that is known.
+    Other(Option<u32>),
+}
+
+impl Claim {
+    /// Takes a directory that is there, if it is nobody's. Not twice: the lock is the process's,
+    /// and is gone when any descriptor of the file is closed (fcntl(2)). So it is at once when the
+    /// process is killed, while it still takes seconds to detach.
+    pub fn make(dir: &Path) -> Claim {
+        // Whatever somebody has put there: no link is followed, and no pipe is waited for.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+        let Ok(file) = options.open(dir.join(FILE_NAME)) else { return Claim::None };
+        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Claim::Own(file),
+            Err(Errno::AGAIN | Errno::ACCESS) => Claim::Other(holder(&file)),
+            Err(_) => Claim::None,
+        }
+    }
+}
+
+fn holder(file: &File) -> Option<u32> {
+    let found = fcntl_getlk(file, &Flock::from(FlockType::WriteLock)).ok()??;
+    u32::try_from(found.pid?.as_raw_nonzero().get()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    /// That another process is refused is tested with two sensors.
+    #[test]
+    fn what_cannot_be_locked_is_nobodys() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(Claim::make(&dir.path().join("absent")), Claim::None));
+        let file = dir.path().join(FILE_NAME);
+        assert!(matches!(Claim::make(dir.path()), Claim::Own(_)));
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+        assert!(matches!(Claim::make(dir.path()), Claim::None), "a link is not followed");
+        std::fs::remove_file(&file).unwrap();
+        assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+        assert!(matches!(Claim::make(dir.path()), Claim::None), "nobody reads from it");
+    }
+}
