@@ -45,8 +45,9 @@ pub struct Health {
     pub records_shed: u64,
     /// How many.
     pub hooks_attached: u64,
-    /// Of eBPF that was switched off: how many the kernel has still to detach.
-    pub hooks_detaching: u64,
+    /// Of eBPF that was switched off: how many the kernel has still to detach. On some kernels a
+    /// hook has two.
+    pub programs_detaching: u64,
     /// Those that this kernel does not have.
     pub hooks_missing: Vec<String>,
     /// How many exclusions, of every origin.
@@ -100,7 +101,7 @@ impl Health {
             ("records_sent", self.records_sent.into()),
             ("records_shed", self.records_shed.into()),
             ("hooks_attached", self.hooks_attached.into()),
-            ("hooks_detaching", self.hooks_detaching.into()),
+            ("programs_detaching", self.programs_detaching.into()),
             ("hooks_missing", self.hooks_missing.clone().into()),
             ("exclusions", self.exclusions.into()),
             ("syslog_receiver", self.syslog_receiver.clone().into()),

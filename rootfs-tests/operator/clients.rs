@@ -6,6 +6,7 @@ use crate::support::expect::{assert_complete_but_for_skips, assert_seen, at, ski
 use crate::support::runner::Test;
 use crate::support::{Sensor, require_live, scratch};
 use crate::{finish, folder};
+use mote::config::Claim;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
@@ -156,6 +157,7 @@ fn hostile_clients_disturb_nothing() {
 fn the_socket_is_for_its_owner() {
     require_live();
     let (_guard, dir) = scratch();
+    let state = folder(&dir, "state");
     let sensor = Sensor::start_to_file(&dir);
     // All that is above it is open to everybody.
     fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
@@ -176,4 +178,5 @@ fn the_socket_is_for_its_owner() {
     child::ends_with(other, 0);
     sensor.leave();
     assert!(!socket.exists(), "it is free while the kernel detaches");
+    assert!(Claim::make(&state).holds(), "so is what commands have set");
 }

@@ -132,6 +132,10 @@ fn bundle(dir: &Path) -> (PathBuf, BTreeMap<String, String>) {
     let file = answer.out.trim_end().strip_prefix("Diagnostic file created: \"");
     let file = PathBuf::from(file.unwrap().strip_suffix('"').unwrap());
     assert_eq!(file.parent(), Some(&*to));
+    // Two of one second have two names.
+    let name = file.file_stem().unwrap().to_str().unwrap();
+    let (_, pid) = name.rsplit_once("Z-").unwrap();
+    assert!(pid.parse::<u32>().is_ok(), "{name}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o600);
     let mut members = BTreeMap::new();
     for member in tar::Archive::new(fs::File::open(&file).unwrap()).entries().unwrap() {

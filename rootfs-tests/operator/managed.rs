@@ -72,6 +72,9 @@ fn r19_the_managed_file_excludes() {
     assert!(answer.out.contains(&format!("{} (managed)", below.display())), "{answer:?}");
     let remove = ["exclusion", "folder", "remove", "--path", below.to_str().unwrap()];
     ask(&dir, &remove).refused(78, &["managed", managed_file(&dir).to_str().unwrap()]);
+    // As a shell completes it.
+    let slash = format!("{}/", below.display());
+    ask(&dir, &["exclusion", "folder", "remove", "--path", &slash]).refused(78, &["managed"]);
     let events = finish(sensor, &dir);
     assert_eq!(made(&events, &seen), ["4"]);
     let paths = [&below, &work, &file];

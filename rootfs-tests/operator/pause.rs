@@ -7,6 +7,7 @@ use crate::support::{Sensor, mote, require_connector, require_live, scratch, wai
 use crate::{finish, folder, made, make, of};
 use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -79,7 +80,7 @@ fn r12_a_pause_detaches_and_resumes() {
     ask(&dir, &["pause", "--", "true"]).refused(75, &["paused by process", "try again"]);
     // A look at the host would attach eBPF.
     ask(&dir, &["check"]).refused(75, &["paused by process", "look again"]);
-    assert_eq!(health(&dir, "hooks_detaching"), 0);
+    assert_eq!(health(&dir, "programs_detaching"), 0);
     fs::write(&until, "").unwrap();
     end(paused).expect(7);
     make(&at_work, "after");
@@ -149,6 +150,16 @@ fn r12_a_pause_passes_on_how_it_ended() {
     fs::write(&file, "").unwrap();
     run(&[file.to_str().unwrap()]).refused(126, &["file", "mode"]);
     run(&[dir.to_str().unwrap()]).refused(126, &["mode"]);
+    let in_path = |name: &str| {
+        let mut mote = command(&dir, &["pause", "--if-running", "--", name]);
+        Answer::from(mote.env("PATH", format!("/nonexistent:{}", dir.display())).output().unwrap())
+    };
+    in_path("file").refused(126, &["file", "mode"]);
+    in_path("nothing").refused(127, &["nothing"]);
+    // That its interpreter is not there shows when it is run.
+    fs::write(&file, "#!/nonexistent\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    in_path("file").refused(127, &["file"]);
     // Options behind the command are the command's.
     let echo = ["/bin/sh", "-c", "echo \"$0 $1\"", "--limit-seconds", "0"];
     assert_eq!(run(&echo).expect(0).out, "--limit-seconds 0\n");

@@ -1,7 +1,7 @@
 //! One sensor for a state directory: two would write each other's settings over.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
@@ -24,6 +24,12 @@ pub enum Claim {
 }
 
 impl Claim {
+    /// Whether it still is this process's: the file may have been removed, and another one made.
+    pub fn holds(&self) -> bool {
+        let Claim::Own(file) = self else { return false };
+        file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+    }
+
     /// Takes a directory that is there, if it is nobody's. Not twice: the lock is the process's,
     /// and is gone when any descriptor of the file is closed (fcntl(2)). So it is at once when the
     /// process is killed, while it still takes seconds to detach.
@@ -58,9 +64,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(matches!(Claim::make(&dir.path().join("absent")), Claim::None));
         let file = dir.path().join(FILE_NAME);
-        assert!(matches!(Claim::make(dir.path()), Claim::Own(_)));
+        let claim = Claim::make(dir.path());
+        assert!(claim.holds());
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_file(&file).unwrap();
+        assert!(!claim.holds(), "another sensor would make a file of its own");
         std::os::unix::fs::symlink("/dev/full", &file).unwrap();
         assert!(matches!(Claim::make(dir.path()), Claim::None), "a link is not followed");
         std::fs::remove_file(&file).unwrap();

@@ -146,13 +146,13 @@ impl Local {
     }
 
     fn find(&self, kind: RuleKind, path: &str) -> Option<usize> {
-        let is_it = |rule: &LocalRule| rule.kind == kind && same(&rule.path, path);
+        let is_it = |rule: &LocalRule| rule.kind == kind && is_same_path(&rule.path, path);
         self.rules.iter().position(is_it)
     }
 }
 
 /// Whether two spellings are one path: a slash at the end of a folder is no difference.
-fn same(a: &str, b: &str) -> bool {
+pub fn is_same_path(a: &str, b: &str) -> bool {
     a == b || (a.trim_end_matches('/') == b.trim_end_matches('/') && !a.is_empty() && !b.is_empty())
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::schema::{self, MergePolicy, Settings};
-use super::{ConfigError, Place, file};
+use super::{ConfigError, file};
 use crate::filter::{Filter, Origin, Rule};
 use crate::host::provider::Wanted;
 
@@ -18,7 +18,7 @@ pub struct Managed {
     pub merge_policy: MergePolicy,
     /// Keys that mean nothing to the sensor, of other products or not spelled right, by
     /// their places.
-    pub unused: Vec<Place>,
+    pub unused: Vec<String>,
 }
 
 impl Managed {

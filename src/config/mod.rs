@@ -43,7 +43,7 @@ pub struct Config {
     pub merge_policy: MergePolicy,
     /// Keys of the managed file that mean nothing to the sensor: of other products, or not
     /// spelled right.
-    pub unused: Vec<Place>,
+    pub unused: Vec<String>,
     /// What of the local settings is not used.
     pub problems: Vec<Issue>,
     /// An exclusion leaves nothing to be seen of files.

@@ -73,7 +73,7 @@ pub(super) struct Settings {
     pub merge_policy: MergePolicy,
     pub exclusions: Vec<Exclusion>,
     /// Keys that mean nothing to the sensor.
-    pub unused: Vec<Place>,
+    pub unused: Vec<String>,
 }
 
 /// Reads a file's text.

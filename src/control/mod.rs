@@ -150,8 +150,8 @@ pub struct Explained {
 /// What caused events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statistics {
-    /// `ebpf` or `netlink`, which tells processes only.
-    pub subsystem: String,
+    /// `ebpf`, or `netlink`, which tells processes only; both if they changed meanwhile.
+    pub subsystems: Vec<String>,
     /// For how long was watched.
     pub seconds: u32,
     /// Most frequent first.

@@ -2,6 +2,7 @@
 
 use super::rule::is_clean;
 use super::{Filter, Rule, RuleError, RuleId, RuleKind};
+use crate::limits::PATH_BYTES;
 
 /// What is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +27,17 @@ impl Filter {
     /// events go through. Nothing is counted. No event has a path that is an error here.
     pub fn explain(&self, subject: Subject<'_>) -> Result<Explanation, RuleError> {
         let (Subject::Path(written) | Subject::Process(written)) = subject;
-        let path = trimmed(written);
+        let path = match subject {
+            Subject::Path(_) => trimmed(written),
+            Subject::Process(_) => written,
+        };
         let flawed =
             |why: fn(String) -> RuleError| Err(why(String::from_utf8_lossy(written).into_owned()));
         if path.is_empty() {
             return Err(RuleError::Empty);
+        }
+        if path.len() > PATH_BYTES {
+            return Err(RuleError::TooLong(path.len()));
         }
         if path.first() != Some(&b'/') {
             return flawed(RuleError::Relative);

@@ -312,6 +312,8 @@ fn an_explanation_says_which_rule_and_why() {
         (path("build/x"), RuleError::Relative("build/x".into())),
         (process("make"), RuleError::Relative("make".into())),
         (path("/srv/build/../x"), RuleError::NotClean("/srv/build/../x".into())),
+        (process("/bin/make/"), RuleError::NotClean("/bin/make/".into())),
+        (Subject::Path(&[b'a'; PATH_BYTES + 1]), RuleError::TooLong(PATH_BYTES + 1)),
     ] {
         assert_eq!(filter.explain(subject), Err(error));
     }

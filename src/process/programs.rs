@@ -11,7 +11,8 @@ impl Processes {
         Some(self.strings.get(self.table.get(&pid)?.executable?))
     }
 
-    /// What a process that lives executes now, whatever was told of it.
+    /// What a process that lives executes now, whatever was told of it: of one that does not,
+    /// nothing is changed.
     pub fn executable_now(&mut self, pid: u32, executable: &mut Bytes<PATH_BYTES>) {
         if let Some(path) = self.proc.link(pid, format_args!("exe"), &mut self.link) {
             proc::copy(proc::without_deleted(path), executable);

@@ -85,6 +85,8 @@ struct Watching {
     began: Instant,
     seconds: u32,
     top: u32,
+    /// As it began.
+    provider: Provider,
 }
 
 impl Output for Sink {
@@ -100,6 +102,12 @@ impl Sensor {
         target: &Target,
         runtime_dir: &Path,
     ) -> Result<Sensor, SensorError> {
+        if settings.claim() {
+            settings.read_local_again();
+        }
+        if let Some(issue) = settings.claim_issue() {
+            warn(format_args!("{}; {}", issue.problem, issue.remedy));
+        }
         // The first look at the clock opens /proc/self/auxv before 6.4 (rustix's vDSO), and
         // panics where that fails: so before descriptors can run out.
         let _ = monotonic_ns();
@@ -120,11 +128,6 @@ impl Sensor {
         }
         let boot_id = boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?;
         let providers = Providers::start(settings.wanted())?;
-        // What was read before is the last word, unless somebody else has it.
-        settings.claim();
-        if let Some(issue) = settings.claim_issue() {
-            warn(format_args!("{}; {}", issue.problem, issue.remedy));
-        }
         let context = Context {
             boot_id,
             start_ns: monotonic_ns(),

@@ -60,7 +60,7 @@ impl Sensor {
             records_sent: self.sink.sent_events(),
             records_shed: self.pipeline.shed(),
             hooks_attached: ebpf.map_or(0, |ebpf| ebpf.attached() as u64),
-            hooks_detaching: self.providers.detaching() as u64,
+            programs_detaching: self.providers.detaching() as u64,
             hooks_missing: ebpf.map_or(Vec::new(), |ebpf| ebpf.missing().to_vec()),
             exclusions: self.pipeline.filter().rules().count() as u64,
             syslog_receiver: self.target.to_string(),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use mio::Token;
 
 use super::{Sensor, SensorError, Watching};
+use crate::config::local::is_same_path;
 use crate::config::{Added, Local, LocalError, MergePolicy};
 use crate::control::server::{Asked, ClientId};
 use crate::control::{AttachedProgram, Diagnostic, Explained, ListedExclusion, Reply, Request};
@@ -40,13 +41,18 @@ impl Sensor {
         say::debug(format_args!("process {} asks: {:?}", asked.pid, asked.request));
         let reply = match &asked.request {
             Request::Health {} => Reply::Health(Box::new(self.health())),
-            Request::Provider { value } => self.set_provider(&asked, *value)?,
-            Request::ExclusionAdd { kind, path, children } => {
-                self.add_exclusion(&asked, *kind, path, *children)?
-            }
-            Request::ExclusionRemove { kind, path } => {
-                self.remove_exclusion(&asked, *kind, path)?
-            }
+            Request::Provider { value } => match self.claim()? {
+                Some(refused) => refused,
+                None => self.set_provider(&asked, *value)?,
+            },
+            Request::ExclusionAdd { kind, path, children } => match self.claim()? {
+                Some(refused) => refused,
+                None => self.add_exclusion(&asked, *kind, path, *children)?,
+            },
+            Request::ExclusionRemove { kind, path } => match self.claim()? {
+                Some(refused) => refused,
+                None => self.remove_exclusion(&asked, *kind, path)?,
+            },
             Request::ExclusionList {} => Reply::Exclusions(self.exclusions()),
             Request::ExclusionTest { path, process } => self.explain_exclusion(path, *process),
             Request::Diagnostic {} => Reply::Diagnostic(Box::new(self.diagnostic())),
@@ -61,6 +67,17 @@ impl Sensor {
         };
         self.reply(asked.client, &reply, false);
         Ok(())
+    }
+
+    /// Makes sure that this sensor alone sets something, beginning with what was set last; or says
+    /// why it cannot.
+    fn claim(&mut self) -> Result<Option<Reply>, SensorError> {
+        if self.settings.claim_to_set() {
+            self.reload()?;
+        }
+        Ok(self.settings.claim_issue().map(|Issue { problem, remedy }| {
+            Reply::refused(format!("nothing was changed: {problem}; {remedy}"), exit::TEMPFAIL)
+        }))
     }
 
     /// Keeps local settings, or says why not.
@@ -95,7 +112,8 @@ impl Sensor {
             return Ok(Reply::Done(vec![note]));
         }
         match self.apply_provider()? {
-            Ok(()) => Ok(Reply::Done(self.detaching_note())),
+            Ok(()) if wanted == Wanted::Netlink => Ok(Reply::Done(self.detaching_note())),
+            Ok(()) => Ok(Reply::Done(Vec::new())),
             // It is wanted, and tried again at the next start.
             Err(issue) if wanted == Wanted::Ebpf => Ok(Reply::Done(vec![format!(
                 "the process connector goes on: {}; {}",
@@ -111,7 +129,9 @@ impl Sensor {
                         self.settings.local_path().display()
                     ),
                 };
-                Ok(Reply::refused(format!("{message}{kept}"), exit::UNAVAILABLE))
+                let message = format!("{message}{kept}");
+                say::warn(format_args!("{message}"));
+                Ok(Reply::refused(message, exit::UNAVAILABLE))
             }
         }
     }
@@ -120,7 +140,7 @@ impl Sensor {
         let note = |count| {
             format!(
                 "{count} programs are being detached, which takes some seconds; mote health \
-                 --field hooks_detaching tells how many are left"
+                 --field programs_detaching tells how many are left"
             )
         };
         Some(self.providers.detaching()).filter(|count| *count > 0).map(note).into_iter().collect()
@@ -207,8 +227,9 @@ impl Sensor {
     }
 
     fn not_removed(&self, kind: RuleKind, path: &str, error: &LocalError) -> Reply {
-        let is_it =
-            |rule: &crate::filter::Rule| rule.kind == kind && *rule.path == *path.as_bytes();
+        let is_it = |rule: &crate::filter::Rule| {
+            rule.kind == kind && is_same_path(&String::from_utf8_lossy(&rule.path), path)
+        };
         let other = self.settings.config.filter.rules().find(|(rule, _)| is_it(rule));
         let (message, code) = match other.map(|(rule, _)| rule.origin) {
             Some(Origin::Managed) => (
@@ -281,7 +302,9 @@ impl Sensor {
         self.providers.read_unsent_calls(&mut self.pipeline);
         self.pipeline.begin_watch();
         let began = Instant::now();
-        self.watch = Some(Watching { client: asked.client, pid: asked.pid, began, seconds, top });
+        let provider = self.providers.active();
+        let Asked { client, pid, .. } = *asked;
+        self.watch = Some(Watching { client, pid, began, seconds, top, provider });
         Ok(None)
     }
 
@@ -292,15 +315,19 @@ impl Sensor {
         if is_there && now < watch.began + Duration::from_secs(watch.seconds.into()) {
             return Ok(());
         }
-        let Some(Watching { client, seconds, top, .. }) = self.watch.take() else {
+        let Some(Watching { client, seconds, top, provider, .. }) = self.watch.take() else {
             return Ok(());
         };
         self.drain_all(false)?;
         self.providers.read_losses(&mut self.pipeline);
         self.providers.read_unsent_calls(&mut self.pipeline);
         if let Some(watch) = self.pipeline.end_watch() {
-            let subsystem = self.providers.active();
-            let statistics = watch.statistics(subsystem, seconds, top as usize);
+            let mut statistics = watch.statistics(seconds, top as usize);
+            statistics.subsystems = vec![provider.name().to_owned()];
+            let last = self.providers.active();
+            if last != provider {
+                statistics.subsystems.push(last.name().to_owned());
+            }
             self.reply(client, &Reply::Statistics(Box::new(statistics)), false);
         }
         Ok(())

@@ -1,6 +1,5 @@
 //! The configuration of a running sensor: where it comes from, and how it changes.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Fallback, Sensor, SensorError};
@@ -72,7 +71,7 @@ impl Settings {
         /// A file may have any number of them.
         const SHOWN: usize = 8;
         let unused = &self.config.unused;
-        let shown: Vec<String> = unused.iter().take(SHOWN).map(ToString::to_string).collect();
+        let shown = &unused[..unused.len().min(SHOWN)];
         let more = match unused.len().saturating_sub(SHOWN) {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -87,14 +86,21 @@ impl Settings {
         })
     }
 
-    /// Takes the state directory, unless it is taken. Whether it is from now on: what is in it may
-    /// be another sensor's work then.
+    /// Takes the state directory, unless it is taken. Whether what was read of it may be old
+    /// then: another sensor may have written it since.
     pub(super) fn claim(&mut self) -> bool {
-        if matches!(self.claim, Claim::Own(_)) {
+        if self.claim.holds() {
             return false;
         }
         self.claim = Claim::make(&self.state_dir);
-        matches!(self.claim, Claim::Own(_))
+        self.claim.holds() && self.local_path().exists()
+    }
+
+    /// The same before something is set, for which the directory has to be there. That it cannot
+    /// be made is told when it is written to.
+    pub(super) fn claim_to_set(&mut self) -> bool {
+        let _ = Local::make_dir(&self.state_dir);
+        self.claim()
     }
 
     /// Leaves the state directory to the next sensor.
@@ -158,6 +164,11 @@ impl Settings {
                 remedy: error.remedy().to_owned(),
             }),
         };
+        self.read_local_again();
+    }
+
+    /// The same of what commands set.
+    pub(super) fn read_local_again(&mut self) {
         self.local_issue = match Local::load(&self.state_dir) {
             Ok(local) => {
                 self.local = local;
@@ -169,12 +180,7 @@ impl Settings {
     }
 
     /// Keeps other local settings, for good; the old ones stay if they cannot be written.
-    pub(super) fn set_local(&mut self, local: Local) -> io::Result<()> {
-        Local::make_dir(&self.state_dir)?;
-        self.claim();
-        if let Some(Issue { problem, .. }) = self.claim_issue() {
-            return Err(io::Error::new(io::ErrorKind::ResourceBusy, problem));
-        }
+    pub(super) fn set_local(&mut self, local: Local) -> std::io::Result<()> {
         // One that could not be used is kept beside.
         if self.local_issue.is_some() {
             let path = self.local_path();

@@ -3,7 +3,6 @@
 use crate::control::{Counted, CountedCall, Statistics};
 use crate::event::{Action, Event};
 use crate::limits::{STATISTICS_INITIATORS, STATISTICS_PATHS, STATISTICS_SYSCALLS};
-use crate::record::Provider;
 use crate::stats::heavy::Heavy;
 use crate::syscalls::{Arch, by_number};
 
@@ -69,7 +68,7 @@ impl Watch {
     }
 
     /// The `top` of each.
-    pub fn statistics(&self, subsystem: Provider, seconds: u32, top: usize) -> Statistics {
+    pub fn statistics(&self, seconds: u32, top: usize) -> Statistics {
         let (file_paths, file_paths_error) = most(&self.paths, top);
         let (initiator_paths, initiator_paths_error) = most(&self.initiators, top);
         let called = self.calls.iter().zip(0..).filter(|(count, _)| **count > 0);
@@ -83,7 +82,8 @@ impl Watch {
         syscall_ids.sort_by_key(|call| std::cmp::Reverse(call.count));
         syscall_ids.truncate(top);
         Statistics {
-            subsystem: subsystem.name().to_owned(),
+            // Who ran is not known here.
+            subsystems: Vec::new(),
             seconds,
             file_paths,
             file_paths_error,
@@ -134,7 +134,7 @@ mod tests {
         watch.note_unsent(None, 0, 2);
         watch.note_calls(87, 6);
         watch.note_calls(u32::MAX, 1);
-        let statistics = watch.statistics(Provider::Ebpf, 20, 10);
+        let statistics = watch.statistics(20, 10);
         let counts = |list: &[Counted]| {
             list.iter().map(|one| (one.path.clone(), one.count)).collect::<Vec<_>>()
         };
@@ -149,6 +149,6 @@ mod tests {
         assert_eq!(statistics.events, 9);
         assert_eq!(statistics.events_excluded, 6);
         assert_eq!(statistics.events_without_path, 8);
-        assert_eq!(watch.statistics(Provider::Ebpf, 20, 1).initiator_paths.len(), 1);
+        assert_eq!(watch.statistics(20, 1).initiator_paths.len(), 1);
     }
 }

@@ -108,12 +108,6 @@ pub(super) fn text(statistics: &Statistics) -> String {
         );
     }
     text.push('\n');
-    if statistics.subsystem == Provider::Netlink.name() {
-        let _ = writeln!(
-            text,
-            "The process connector runs: only exec, fork and exit are counted, and no system calls"
-        );
-    }
     for (what, error) in [
         ("file paths", statistics.file_paths_error),
         ("initiator paths", statistics.initiator_paths_error),
@@ -121,6 +115,10 @@ pub(super) fn text(statistics: &Statistics) -> String {
         if error > 0 {
             let _ = writeln!(text, "Counts of {what} are at most {error} too high");
         }
+    }
+    if statistics.subsystems.iter().any(|name| name == Provider::Netlink.name()) {
+        text += "While the process connector ran only exec, fork and exit were counted, and no \
+                 system calls\n";
     }
     text
 }

@@ -2,7 +2,7 @@
 //! watch, records of the sensor's own.
 
 use super::{Class, Output, Pipeline, monotonic_ns};
-use crate::event::{Action, Heartbeat, Pause, Resumption, RuleId};
+use crate::event::{Action, Heartbeat, Pause, Resumption, RuleId, append};
 use crate::filter::Filter;
 use crate::record::Provider;
 use crate::sensor::overlap::Overlap;
@@ -180,7 +180,10 @@ impl Pipeline {
         self.begin_own(Action::Pause);
         (self.event.pid, self.event.tid) = (asker.pid, asker.pid);
         (self.event.uid, self.event.gid) = (asker.uid, asker.gid);
-        // It lives, since it waits for an answer: that is right whatever was lost before.
+        // It lives, unless it was killed meanwhile: /proc is right whatever was lost before.
+        if let Some(path) = self.processes.executable(asker.pid) {
+            append(&mut self.event.executable, path);
+        }
         self.processes.executable_now(asker.pid, &mut self.event.executable);
         self.event.pause = Some(Pause { limit_s });
         self.write(output);
