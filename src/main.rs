@@ -70,7 +70,19 @@ fn main() -> ExitCode {
             let lines = early.output.lines().map(str::trim);
             let problem: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
             let problem = problem.join(" ");
-            exit::fail(exit::USAGE, format_args!("{problem}; see mote --help"))
+            exit::fail(exit::USAGE, format_args!("{problem}; see {}", help_of(&words)))
         }
     }
+}
+
+/// The help of the subcommand that these words begin with.
+fn help_of(words: &[&str]) -> String {
+    let is_one = |command: &&[&str]| {
+        let asked = [*command, &["--help"]].concat();
+        Arguments::from_args(&["mote"], &asked).is_err_and(|early| early.status.is_ok())
+    };
+    let named = words.iter().take_while(|word| !word.starts_with('-')).count();
+    let command = (0..=named).rev().map(|count| &words[..count]).find(is_one);
+    let command = command.unwrap_or_default().iter().flat_map(|word| [" ", *word]);
+    format!("mote{} --help", command.collect::<String>())
 }

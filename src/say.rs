@@ -9,6 +9,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Mutex;
+use std::time::SystemTime;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::exit;
 use crate::limits::{LOG_LINE_BYTES, LOG_LINES};
@@ -56,9 +60,15 @@ impl FromStr for Level {
 /// A sensor's log: the end of what it said.
 struct Log {
     level: Level,
-    lines: VecDeque<(Level, String)>,
+    lines: VecDeque<Line>,
     /// How many of `lines` were not taken by [`take_unsent`].
     unsent: usize,
+}
+
+struct Line {
+    time: SystemTime,
+    level: Level,
+    text: String,
 }
 
 /// Of a sensor only.
@@ -76,14 +86,17 @@ pub fn level() -> Level {
     with_log(|log| log.as_ref().map_or(Level::default(), |log| log.level))
 }
 
-/// The end of what was said since [`keep_log`], oldest first.
+/// The end of what was said since [`keep_log`], oldest first, with the time (RFC 3339).
 pub fn log() -> Vec<String> {
     with_log(|log| {
         let lines = log.as_ref().map(|log| log.lines.iter());
         lines
             .into_iter()
             .flatten()
-            .map(|(level, line)| format!("{}: {line}", level.name()))
+            .map(|Line { time, level, text }| {
+                let time = OffsetDateTime::from(*time).format(&Rfc3339).unwrap_or_default();
+                format!("{time} {}: {text}", level.name())
+            })
             .collect()
     })
 }
@@ -93,7 +106,7 @@ pub fn take_unsent(mut each: impl FnMut(Level, &str)) {
     with_log(|log| {
         let Some(log) = log else { return };
         let sent = log.lines.len() - log.unsent;
-        log.lines.iter().skip(sent).for_each(|(level, line)| each(*level, line));
+        log.lines.iter().skip(sent).for_each(|line| each(line.level, &line.text));
         log.unsent = 0;
     });
 }
@@ -129,7 +142,8 @@ fn keep(level: Level, message: &str) -> bool {
         while !message.is_char_boundary(end) {
             end -= 1;
         }
-        log.lines.push_back((level, message[..end].to_owned()));
+        let (time, text) = (SystemTime::now(), message[..end].to_owned());
+        log.lines.push_back(Line { time, level, text });
         log.unsent = (log.unsent + 1).min(LOG_LINES);
         true
     })
@@ -220,7 +234,7 @@ mod tests {
         for number in 0..2 * LOG_LINES {
             say(format_args!("line {number}"));
         }
-        assert!(log().len() <= LOG_LINES && log().last().unwrap().starts_with("info: "));
+        assert!(log().len() <= LOG_LINES && log().last().unwrap().contains("Z info: "));
         with_log(|log| *log = None);
     }
 }

@@ -178,5 +178,5 @@ fn the_socket_is_for_its_owner() {
     child::ends_with(other, 0);
     sensor.leave();
     assert!(!socket.exists(), "it is free while the kernel detaches");
-    assert!(Claim::make(&state).holds(), "so is what commands have set");
+    assert!(Claim::make(&state).holds(&state), "so is what commands have set");
 }

@@ -293,7 +293,8 @@ fn r18_commands_say_what_may_not_be_meant() {
     // A name that leads elsewhere is excluded as it is, and said to be one.
     let link = dir.join("link");
     std::os::unix::fs::symlink(&folder, &link).unwrap();
-    note("folder", &link, "folder by a symbolic link");
+    note("folder", &link, "folder\" by a symbolic link");
+    note("file", &dir.join("a\x1b[31mb"), "a\\u{1b}[31mb\" now");
     let fitting = ask(&dir, &["exclusion", "folder", "add", "--path", folder.to_str().unwrap()]);
     assert_eq!(fitting.expect(0).err, "");
 

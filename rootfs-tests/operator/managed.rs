@@ -10,6 +10,8 @@ use crate::support::{Sensor, program_as, require_live, scratch, wait_for};
 use crate::{finish, folder, made, make};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,10 @@ fn manage(dir: &Path, content: &str) {
     let next = dir.join("next.json");
     std::fs::write(&next, content).unwrap();
     std::fs::rename(next, managed_file(dir)).unwrap();
+}
+
+fn healthy_soon(dir: &Path) {
+    wait_for("health", || (health(dir, "healthy") == true).then_some(()));
 }
 
 fn r19_the_managed_file_excludes() {
@@ -124,7 +130,8 @@ fn r19_a_change_of_the_file_is_noticed() {
     sensor.signal(Signal::HUP);
     is_set(&second);
     assert_eq!(listed(&dir, &first), None);
-    assert!(sensor.log().contains("keys that mote does not use: featuers; correct"));
+    let unused = "keys that mote does not use: featuers, at line 1 column 14; correct";
+    assert!(sensor.log().contains(unused), "{}", sensor.log());
     make(&first, "3");
     make(&second, "4");
     sensor.signal(Signal::HUP);
@@ -132,9 +139,26 @@ fn r19_a_change_of_the_file_is_noticed() {
         let looks = sensor.log().matches("the configuration was read again").count();
         (looks >= times + 2).then_some(())
     });
+    // Among exclusions they are a problem; so is a file that others can change.
+    let misspelt = set(&second).replacen("mergePolicy", "mergePolcy", 1);
+    manage(&dir, &misspelt);
+    let issues = || health(&dir, "health_issues").to_string();
+    let told = "mean nothing: exclusionSettings.mergePolcy, at line 1 column ";
+    wait_for("the issue of a key", || issues().contains(told).then_some(()));
+    assert_ne!(listed(&dir, &second), None);
+    manage(&dir, &set(&second));
+    healthy_soon(&dir);
+    std::fs::set_permissions(managed_file(&dir), Permissions::from_mode(0o646)).unwrap();
+    wait_for("the issue of a mode", || {
+        issues().contains("other users can change it").then_some(())
+    });
+    manage(&dir, &set(&second));
+    healthy_soon(&dir);
     // No file is no configuration.
     std::fs::remove_file(managed_file(&dir)).unwrap();
     wait_for("the defaults", || listed(&dir, &second).is_none().then_some(()));
+    let gone = format!("warning: the configuration {} is gone", managed_file(&dir).display());
+    assert!(sensor.log().contains(&gone), "{}", sensor.log());
     make(&second, "5");
     healthy(&dir);
     let events = finish(sensor, &dir);

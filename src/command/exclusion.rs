@@ -234,8 +234,7 @@ fn notes(kind: RuleKind, path: &Path) -> Vec<String> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let path = path.display();
-            return vec![format!("there is no {path} now; the exclusion is for when there is")];
+            return vec![format!("there is no {path:?} now; the exclusion is for when there is")];
         }
         Err(_) => return Vec::new(),
     };
@@ -259,7 +258,7 @@ fn notes(kind: RuleKind, path: &Path) -> Vec<String> {
     };
     let mut notes = Vec::new();
     if !other_kind.is_empty() {
-        notes.push(format!("{} {other_kind}", path.display()));
+        notes.push(format!("{path:?} {other_kind}"));
     }
     notes.extend(other_name(path));
     notes
@@ -270,10 +269,8 @@ fn other_name(path: &Path) -> Option<String> {
     let resolved = fs::canonicalize(path).ok()?;
     (resolved != path).then(|| {
         format!(
-            "{} leads to {} by a symbolic link; the exclusion is for the first name only: exclude \
-             the other one too if programs use it",
-            path.display(),
-            resolved.display()
+            "{path:?} leads to {resolved:?} by a symbolic link; the exclusion is for the first name \
+             only: exclude the other one too if programs use it"
         )
     })
 }

@@ -24,10 +24,14 @@ pub enum Claim {
 }
 
 impl Claim {
-    /// Whether it still is this process's: the file may have been removed, and another one made.
-    pub fn holds(&self) -> bool {
+    /// Whether this directory still is this process's: it may have been moved away, or the file
+    /// removed, and another one made.
+    pub fn holds(&self, dir: &Path) -> bool {
         let Claim::Own(file) = self else { return false };
-        file.metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+        let there = std::fs::metadata(dir.join(FILE_NAME));
+        file.metadata().is_ok_and(|own| {
+            there.is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino()))
+        })
     }
 
     /// Takes a directory that is there, if it is nobody's. Not twice: the lock is the process's,
@@ -65,10 +69,19 @@ mod tests {
         assert!(matches!(Claim::make(&dir.path().join("absent")), Claim::None));
         let file = dir.path().join(FILE_NAME);
         let claim = Claim::make(dir.path());
-        assert!(claim.holds());
+        assert!(claim.holds(dir.path()));
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_file(&file).unwrap();
-        assert!(!claim.holds(), "another sensor would make a file of its own");
+        assert!(!claim.holds(dir.path()), "another sensor would make a file of its own");
+        drop(claim);
+        let moved = dir.path().with_extension("moved");
+        let claim = Claim::make(dir.path());
+        std::fs::rename(dir.path(), &moved).unwrap();
+        assert!(!claim.holds(dir.path()), "another sensor would make a directory of its own");
+        std::fs::rename(&moved, dir.path()).unwrap();
+        assert!(claim.holds(dir.path()));
+        drop(claim);
+        std::fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink("/dev/full", &file).unwrap();
         assert!(matches!(Claim::make(dir.path()), Claim::None), "a link is not followed");
         std::fs::remove_file(&file).unwrap();

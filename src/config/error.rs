@@ -110,22 +110,12 @@ impl fmt::Display for ConfigError {
             ConfigError::Encoding(encoding) => encoding.fmt(f),
             ConfigError::Json(error) => error.fmt(f),
             ConfigError::Value { place, problem, .. } => {
-                write!(f, "{place} {problem}{}", At(place))
+                write!(f, "{place} {problem}{}", place.position())
             }
-            ConfigError::Exclusion { place, error } => write!(f, "{place}: {error}{}", At(place)),
+            ConfigError::Exclusion { place, error } => {
+                write!(f, "{place}: {error}{}", place.position())
+            }
         }
-    }
-}
-
-/// The position of a place, in the words of [`serde_json::Error`].
-struct At<'a>(&'a Place);
-
-impl fmt::Display for At<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let At(place) = self;
-        place
-            .position()
-            .map_or(Ok(()), |(line, column)| write!(f, ", at line {line} column {column}"))
     }
 }
 

@@ -19,12 +19,21 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
 
 /// Reads one that only root and our own user can have written.
 pub(super) fn read_own(path: &Path) -> Result<String, ConfigError> {
+    read_if(path, is_own)
+}
+
+/// Whether others than root and our own user can write it; nothing of what is not there.
+pub fn others_can_change(path: &Path) -> Option<ConfigError> {
+    is_own(&std::fs::metadata(path).ok()?).err()
+}
+
+fn is_own(metadata: &Metadata) -> Result<(), ConfigError> {
     const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
-    read_if(path, |metadata| match metadata.uid() {
+    match metadata.uid() {
         uid if uid != 0 && uid != geteuid().as_raw() => Err(ConfigError::OthersCanWrite(Some(uid))),
         _ if metadata.mode() & GROUP_OR_OTHERS_WRITE != 0 => Err(ConfigError::OthersCanWrite(None)),
         _ => Ok(()),
-    })
+    }
 }
 
 fn read_if(

@@ -189,7 +189,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The places of what nobody took.
-    pub fn unused(&self) -> impl Iterator<Item = String> {
-        self.rest.keys().map(|key| self.place.key(key).to_string())
+    pub fn unused(&self) -> impl Iterator<Item = Place> {
+        self.rest.keys().map(|key| self.place.key(key))
     }
 }

@@ -7,6 +7,9 @@ use super::{ConfigError, file};
 use crate::filter::{Filter, Origin, Rule};
 use crate::host::provider::Wanted;
 
+/// Of so many keys without a meaning the place is looked up: each look reads the file.
+const UNUSED_LOCATED: usize = 64;
+
 /// What the managed file sets. The default is what holds where there is none.
 #[derive(Clone, Debug, Default)]
 pub struct Managed {
@@ -42,6 +45,12 @@ impl Managed {
                 .map_err(|error| ConfigError::Exclusion { place: exclusion.place, error })
                 .map_err(|error| error.located_in(json))?;
         }
-        Ok(Managed { filter, provider, merge_policy, unused })
+        let unused = unused.into_iter().zip(0..).map(|(mut place, number)| {
+            if number < UNUSED_LOCATED {
+                place.locate(json);
+            }
+            format!("{place}{}", place.position())
+        });
+        Ok(Managed { filter, provider, merge_policy, unused: unused.collect() })
     }
 }

@@ -12,13 +12,13 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-use crate::filter::{Filter, Origin, Rule, RuleKind};
+use crate::filter::{Filter, Origin, Rule, RuleError, RuleKind};
 use crate::health::Issue;
 use crate::host::provider::Wanted;
 
 pub use claim::Claim;
 pub use error::{ConfigError, Encoding};
-pub use file::Fingerprint;
+pub use file::{Fingerprint, others_can_change};
 pub use local::{Added, Local, LocalError, LocalRule};
 pub use managed::Managed;
 pub use place::Place;
@@ -71,10 +71,13 @@ impl Config {
     }
 
     fn add_local(&mut self, local: &Local) {
+        let mut too_many = 0;
         for LocalRule { kind, path, children } in &local.rules {
             let added = Rule::new(*kind, path, Origin::Local, *children)
                 .and_then(|rule| self.filter.add(rule));
-            if let Err(error) = added {
+            if added == Err(RuleError::TooMany) {
+                too_many += 1;
+            } else if let Err(error) = added {
                 let shown: String = path.chars().take(SHOWN_CHARS).collect();
                 self.problems.push(Issue {
                     problem: format!(
@@ -86,6 +89,13 @@ impl Config {
                     ),
                 });
             }
+        }
+        if too_many > 0 {
+            let error = RuleError::TooMany;
+            self.problems.push(Issue {
+                problem: format!("{too_many} local exclusions are not used: {error}"),
+                remedy: error.remedy().to_owned(),
+            });
         }
     }
 }

@@ -12,6 +12,7 @@ use super::file::position;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     steps: Vec<Step>,
+    /// Line and column of the value, from 1, the column in bytes, once they were looked up.
     position: Option<(usize, usize)>,
 }
 
@@ -36,15 +37,16 @@ impl Place {
         Place { steps: self.steps.iter().cloned().chain([step]).collect(), position: None }
     }
 
-    /// Line and column of the value, from 1, the column in bytes, once they were looked up.
-    pub fn position(&self) -> Option<(usize, usize)> {
-        self.position
-    }
-
-    /// Looks them up in the text, which is read anew for that: done for what is told, and not
-    /// for every value.
+    /// Looks its position up in the text, which is read anew for that: done for what is told,
+    /// and not for every value.
     pub(super) fn locate(&mut self, text: &str) {
         self.position = self.offset(text).map(|offset| position(text.as_bytes(), offset));
+    }
+
+    /// Its position, to follow what is said of it; nothing if it was not looked up.
+    pub(super) fn position(&self) -> String {
+        let words = |(line, column)| format!(", at line {line} column {column}");
+        self.position.map_or(String::new(), words)
     }
 
     fn offset(&self, text: &str) -> Option<usize> {

@@ -73,7 +73,7 @@ pub(super) struct Settings {
     pub merge_policy: MergePolicy,
     pub exclusions: Vec<Exclusion>,
     /// Keys that mean nothing to the sensor.
-    pub unused: Vec<String>,
+    pub unused: Vec<Place>,
 }
 
 /// Reads a file's text.

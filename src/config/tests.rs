@@ -157,12 +157,12 @@ fn keys_without_a_meaning_are_listed_with_their_places() {
     assert_eq!(
         managed.unused,
         [
-            "antivirusEngine",
-            "exclusionSettings.mergepolicy",
-            "exclusionSettings.exclusions[1].isDir",
-            "exclusionSettings.exclusions[2].a\\u{1b}",
-            "exclusionSettings.exclusions[2].isDirectory",
-            "features.supplementarySensorConfigurations",
+            "antivirusEngine, at line 1 column 21",
+            "exclusionSettings.mergepolicy, at line 2 column 50",
+            "exclusionSettings.exclusions[1].isDir, at line 4 column 66",
+            "exclusionSettings.exclusions[2].a\\u{1b}, at line 5 column 94",
+            "exclusionSettings.exclusions[2].isDirectory, at line 5 column 76",
+            "features.supplementarySensorConfigurations, at line 1 column 83",
         ]
     );
 }

@@ -27,6 +27,8 @@ pub enum ClientError {
     Denied(PathBuf),
     /// A socket cannot have such a path: it is too long.
     TooLong(PathBuf),
+    /// It takes too long.
+    Late(PathBuf),
     /// Another user has this socket.
     Foreign(PathBuf, u32),
     /// Talking to it failed.
@@ -42,6 +44,7 @@ impl ClientError {
             ClientError::NotRunning(_) => exit::UNAVAILABLE,
             ClientError::Denied(_) | ClientError::Foreign(..) => exit::NOPERM,
             ClientError::TooLong(_) => exit::USAGE,
+            ClientError::Late(_) => exit::TEMPFAIL,
             ClientError::Failed(..) | ClientError::NoReply(_) => exit::IOERR,
         }
     }
@@ -63,6 +66,12 @@ impl fmt::Display for ClientError {
                 f,
                 "no socket can have a path as long as {}; name a shorter directory with \
                  --runtime-dir",
+                path.display()
+            ),
+            ClientError::Late(path) => write!(
+                f,
+                "the sensor at {} has no time for an answer; try again, and see whether it runs \
+                 and what other clients it has (ss -xp)",
                 path.display()
             ),
             ClientError::Foreign(path, uid) => write!(
@@ -176,6 +185,9 @@ impl Connection {
             Ok(_) => {
                 serde_json::from_slice(line).map_err(|_| ClientError::NoReply(self.path.clone()))
             }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Err(ClientError::Late(self.path.clone()))
+            }
             Err(error) => failed(error),
         }
     }
@@ -184,4 +196,24 @@ impl Connection {
 /// Connects, asks one thing, and waits for the answer.
 pub fn ask(runtime_dir: &Path, request: &Request) -> Result<Reply, ClientError> {
     Connection::open(runtime_dir)?.ask(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn who_is_not_answered_does_not_wait_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let _busy = UnixListener::bind(crate::control::socket(dir.path())).unwrap();
+        let mut connection = Connection::open(dir.path()).unwrap();
+        let soon = Duration::from_millis(20);
+        connection.wait_at_most(soon).unwrap();
+        let error = connection.ask(&Request::Health {}).unwrap_err();
+        assert_eq!(error.code(), exit::TEMPFAIL);
+        assert!(error.to_string().contains("no time for an answer; try again"), "{error}");
+        let error = connection.receive_within(soon, || {}).unwrap_err();
+        assert_eq!(error.code(), exit::TEMPFAIL, "{error}");
+    }
 }

@@ -98,7 +98,9 @@ impl Sensor {
         let reply = match &self.pause {
             Some(pause) if pause.client == asked.client => self.resume(Resumption::Done)?,
             _ => Reply::Done(vec![
-                "the pause had ended before the command: its time limit was reached".to_owned(),
+                "the pause had ended before the command: its time limit was reached; give it more \
+                 by --limit-seconds"
+                    .to_owned(),
             ]),
         };
         self.reply(asked.client, &reply, false);

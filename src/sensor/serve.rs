@@ -197,12 +197,10 @@ impl Sensor {
             .add_rule(kind, path, children)
             .map_err(|error| Reply::refused(format!("{error}; {}", error.remedy()), exit::USAGE))?;
         // Beside the managed ones it may be one too many.
-        let problems = self.settings.config.problems.len();
-        if let Some(issue) = self.settings.merged_with(&local).problems.get(problems) {
-            return Err(Reply::refused(
-                format!("{}; {}", issue.problem, RuleError::TooMany.remedy()),
-                exit::USAGE,
-            ));
+        if self.settings.merged_with(&local).problems != self.settings.config.problems {
+            let error = RuleError::TooMany;
+            let message = format!("nothing was changed: {error}; {}", error.remedy());
+            return Err(Reply::refused(message, exit::USAGE));
         }
         self.keep(local)?;
         Ok(added)

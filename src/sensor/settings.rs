@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{Fallback, Sensor, SensorError};
-use crate::config::{Claim, Config, ConfigError, Fingerprint, Local, Managed, local};
+use crate::config::{
+    Claim, Config, ConfigError, Fingerprint, Local, Managed, local, others_can_change,
+};
 use crate::explain;
 use crate::filter::Filter;
 use crate::health::Issue;
@@ -25,6 +27,8 @@ pub struct Settings {
     pub(super) config: Config,
     /// What keeps the managed file from being used as it is now.
     managed_issue: Option<Issue>,
+    /// What of it may not be meant.
+    managed_doubts: Vec<Issue>,
     /// The same of what commands set.
     local_issue: Option<Issue>,
 }
@@ -49,8 +53,9 @@ impl Settings {
             fingerprint,
             managed,
             local,
-            config,
             managed_issue: None,
+            managed_doubts: doubts(managed_path, &config),
+            config,
             local_issue,
         })
     }
@@ -63,37 +68,29 @@ impl Settings {
     /// What is wrong with the files, and what in them is not used.
     pub fn issues(&self) -> impl Iterator<Item = &Issue> {
         let Config { problems, blinding, .. } = &self.config;
-        self.managed_issue.iter().chain(&self.local_issue).chain(problems).chain(blinding)
+        let of_managed = self.managed_issue.iter().chain(&self.managed_doubts);
+        of_managed.chain(&self.local_issue).chain(problems).chain(blinding)
     }
 
-    /// What to say of keys that mean nothing to the sensor, if there are any.
+    /// What to say of keys that mean nothing to the sensor, and need not.
     pub fn unused_keys(&self) -> Option<String> {
-        /// A file may have any number of them.
-        const SHOWN: usize = 8;
-        let unused = &self.config.unused;
-        let shown = &unused[..unused.len().min(SHOWN)];
-        let more = match unused.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        (!shown.is_empty()).then(|| {
-            format!(
-                "the configuration {} has keys that mote does not use: {}{more}; correct their \
-                 spelling, unless another product uses them",
-                self.managed_path.display(),
-                shown.join(", ")
-            )
-        })
+        let others = self.config.unused.iter().filter(|key| !is_of_exclusions(key));
+        Some(format!(
+            "the configuration {} has keys that mote does not use: {}; correct their spelling, \
+             unless another product uses them",
+            self.managed_path.display(),
+            some_of(others)?
+        ))
     }
 
     /// Takes the state directory, unless it is taken. Whether what was read of it may be old
     /// then: another sensor may have written it since.
     pub(super) fn claim(&mut self) -> bool {
-        if self.claim.holds() {
+        if self.claim.holds(&self.state_dir) {
             return false;
         }
         self.claim = Claim::make(&self.state_dir);
-        self.claim.holds() && self.local_path().exists()
+        self.claim.holds(&self.state_dir) && self.local_path().exists()
     }
 
     /// The same before something is set, for which the directory has to be there. That it cannot
@@ -143,6 +140,11 @@ impl Settings {
         self.state_dir.join(local::FILE_NAME)
     }
 
+    /// Whether there was a managed file when it was last read.
+    fn is_managed(&self) -> bool {
+        self.fingerprint != Fingerprint::Absent
+    }
+
     /// Whether the managed file is another one than was read.
     pub(super) fn has_changed(&self) -> bool {
         Fingerprint::of(&self.managed_path) != self.fingerprint
@@ -165,6 +167,7 @@ impl Settings {
             }),
         };
         self.read_local_again();
+        self.managed_doubts = doubts(&self.managed_path, &self.config);
     }
 
     /// The same of what commands set.
@@ -195,6 +198,46 @@ impl Settings {
     }
 }
 
+/// `exclusionSettings` and what is in it are the sensor's: a key without a meaning is a mistake.
+fn is_of_exclusions(key: &str) -> bool {
+    key.starts_with("exclusionSettings.")
+}
+
+/// A list of keys: a file may have any number of them.
+fn some_of<'a>(mut keys: impl Iterator<Item = &'a String>) -> Option<String> {
+    const SHOWN: usize = 8;
+    let shown: Vec<&str> = keys.by_ref().take(SHOWN).map(String::as_str).collect();
+    let more = match keys.count() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!shown.is_empty()).then(|| shown.join("; ") + &more)
+}
+
+/// What of a managed file that is used may not be meant.
+fn doubts(path: &Path, config: &Config) -> Vec<Issue> {
+    let mut doubts = Vec::new();
+    if let Some(keys) = some_of(config.unused.iter().filter(|key| is_of_exclusions(key))) {
+        doubts.push(Issue {
+            problem: format!(
+                "the configuration {} has keys among its exclusions that mean nothing: {keys}",
+                path.display()
+            ),
+            remedy: "correct their spelling, or remove them".to_owned(),
+        });
+    }
+    if let Some(error) = others_can_change(path) {
+        doubts.push(Issue {
+            problem: format!(
+                "the configuration {} decides what is not reported, and {error}",
+                path.display()
+            ),
+            remedy: error.remedy().to_owned(),
+        });
+    }
+    doubts
+}
+
 fn read_managed(path: &Path) -> Result<Managed, ConfigError> {
     match Managed::load(path) {
         Err(error) if error.is_absent() => Ok(Managed::default()),
@@ -221,7 +264,15 @@ fn local_issue(state_dir: &Path, error: &ConfigError) -> Issue {
 impl Sensor {
     /// Reads the configuration again, and does what it says.
     pub(super) fn reload(&mut self) -> Result<(), SensorError> {
+        let was_there = self.settings.is_managed();
         self.settings.read_again();
+        if was_there && !self.settings.is_managed() {
+            warn(format_args!(
+                "the configuration {} is gone: nothing is managed any more; put it back, if it \
+                 was to be there",
+                self.settings.managed_path.display()
+            ));
+        }
         for Issue { problem, remedy } in self.settings.issues() {
             warn(format_args!("{problem}; {remedy}"));
         }

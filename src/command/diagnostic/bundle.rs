@@ -89,9 +89,12 @@ impl CreateCommand {
                 let file = format!("/proc/{}/{name}", sensor.pid);
                 bundle.add_file(&format!("sensor/{name}"), Path::new(&file))?;
             }
-            let statistics = statistics::watch(&self.runtime_dir, STATISTICS_SECONDS, 10);
-            if let Ok(statistics) = statistics {
-                bundle.add("statistics.txt", statistics::text(&statistics).as_bytes())?;
+            match statistics::watch(&self.runtime_dir, STATISTICS_SECONDS, 10) {
+                Ok(statistics) => {
+                    bundle.add("statistics.txt", statistics::text(&statistics).as_bytes())?;
+                }
+                // Why was said.
+                Err(_) => say::warn(format_args!("the bundle lacks statistics")),
             }
         }
         bundle.tar.into_inner()?.sync_all()
