@@ -44,13 +44,26 @@ fn ioctl(event: BorrowedFd<'_>, request: libc::Ioctl, argument: i32) -> io::Resu
 /// One event on one CPU is enough: the program belongs to the tracepoint and runs on every
 /// CPU (linux `kernel/trace/trace_event_perf.c`, `perf_trace_run_bpf_submit`).
 pub fn attach_tracepoint(id: u64, program: BorrowedFd<'_>, cpu: i32) -> io::Result<OwnedFd> {
-    let mut attr =
-        perf_event_attr { type_: PERF_TYPE_TRACEPOINT, config: id, ..Default::default() };
-    attr.__bindgen_anon_1.sample_period = 1;
-    let event = open(&mut attr, cpu)?;
+    let event = open(&mut tracepoint(id), cpu)?;
     ioctl(event.as_fd(), PERF_EVENT_IOC_SET_BPF, program.as_raw_fd())?;
     ioctl(event.as_fd(), PERF_EVENT_IOC_ENABLE, 0)?;
     Ok(event)
+}
+
+/// Keeps a tracepoint in use until the returned descriptor is closed, without doing anything:
+/// while it is, the end of a program on it waits for nobody (linux
+/// `kernel/trace/trace_event_perf.c`, `perf_trace_event_unreg`).
+pub fn hold_tracepoint(id: u64, cpu: i32) -> io::Result<OwnedFd> {
+    let mut attr = tracepoint(id);
+    attr.set_disabled(1);
+    open(&mut attr, cpu)
+}
+
+fn tracepoint(id: u64) -> perf_event_attr {
+    let mut attr =
+        perf_event_attr { type_: PERF_TYPE_TRACEPOINT, config: id, ..Default::default() };
+    attr.__bindgen_anon_1.sample_period = 1;
+    attr
 }
 
 /// Opens the event behind a ring of `cpu` that BPF programs write to. It becomes readable
