@@ -59,7 +59,7 @@ struct way {
 #define KEPT(field) (*(volatile __typeof__(field) *)&(field))
 
 /* Takes a way to another mount. Returns whether it leads on. */
-INLINE int enter_mount(struct way *way, const u8 *mount, const u8 *dentry)
+INLINE int go_to_mount(struct way *way, const u8 *mount, const u8 *dentry)
 {
 	const u8 *root = 0;
 
@@ -97,7 +97,7 @@ INLINE int step_up(struct way *way, u8 *data, const struct mote_settings *set)
 			return 0;
 		above.parent += set->mount_offset;
 		if (above.parent != mount)
-			return enter_mount(way, above.parent, above.mountpoint);
+			return go_to_mount(way, above.parent, above.mountpoint);
 		way->tree = mount == (void *)set->host_mount ? MOTE_TREE_HOST : MOTE_TREE_OTHER;
 		return 0;
 	}
@@ -135,7 +135,7 @@ INLINE u16 read_place(struct way *way, const struct place *began, s32 fd, u8 *da
 	if (place.dentry != began->dentry || place.mount != began->mount)
 		return 0;
 	way->tree = MOTE_TREE_UNKNOWN;
-	if (!enter_mount(way, place.mount, place.dentry))
+	if (!go_to_mount(way, place.mount, place.dentry))
 		return 0;
 #pragma clang loop unroll(full)
 	for (int i = 0; i < STEPS_MAX; i++)

@@ -76,16 +76,11 @@ CALL_PROGRAM(enter_fd)
 	enter_relocation(ctx, &request, 0);
 }
 
-#define CLONE_NEWNS 0x00020000
-#define CLONE_NEWUSER 0x10000000
-
 /* unshare: (flags) */
 CALL_PROGRAM(enter_unshare)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = argument(ctx, 0));
 
-	if (!(argument(ctx, 0) & (CLONE_FS | CLONE_NEWNS | CLONE_NEWUSER)))
-		return;
 	enter_relocation(ctx, &request, 0);
 }
 
@@ -94,9 +89,6 @@ CALL_PROGRAM(enter_setns)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = argument(ctx, 1));
 
-	/* 0: whatever the descriptor is */
-	if (argument(ctx, 1) && !(argument(ctx, 1) & (CLONE_NEWNS | CLONE_NEWUSER)))
-		return;
 	enter_relocation(ctx, &request, 0);
 }
 
@@ -104,7 +96,7 @@ CALL_PROGRAM(enter_setns)
 CALL_PROGRAM(enter_fd_mode)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
-					 .mode = argument(ctx, 1));
+					 .mode = argument(ctx, 1), .flags = MOTE_UNNAMED);
 
 	enter_call(ctx, &request, 0);
 }
@@ -168,10 +160,10 @@ CALL_PROGRAM(enter_openat2)
 	enter_call(ctx, &request, 1);
 }
 
-/* rename: (old, new) */
+/* rename, link: (old, new); symlink: (target, name) */
 CALL_PROGRAM(enter_rename)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from = address(ctx, 0),
+	struct request request = REQUEST(.kind = MOTE_KIND_PAIR, .from = address(ctx, 0),
 					 .path = address(ctx, 1));
 
 	enter_call(ctx, &request, 1);
@@ -180,20 +172,48 @@ CALL_PROGRAM(enter_rename)
 /* renameat: (old dirfd, old, new dirfd, new) */
 CALL_PROGRAM(enter_renameat)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = argument(ctx, 0),
+	struct request request = REQUEST(.kind = MOTE_KIND_PAIR, .from_dirfd = argument(ctx, 0),
 					 .from = address(ctx, 1), .dirfd = argument(ctx, 2),
 					 .path = address(ctx, 3));
 
 	enter_call(ctx, &request, 1);
 }
 
-/* renameat2: (old dirfd, old, new dirfd, new, flags) */
+/* renameat2, linkat: (old dirfd, old, new dirfd, new, flags) */
 CALL_PROGRAM(enter_renameat2)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_RENAME, .from_dirfd = argument(ctx, 0),
+	struct request request = REQUEST(.kind = MOTE_KIND_PAIR, .from_dirfd = argument(ctx, 0),
 					 .from = address(ctx, 1), .dirfd = argument(ctx, 2),
 					 .path = address(ctx, 3),
 					 .call_flags = argument(ctx, 4));
+
+	enter_call(ctx, &request, 1);
+}
+
+/* symlinkat: (target, dirfd, name) */
+CALL_PROGRAM(enter_symlinkat)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_PAIR, .from = address(ctx, 0),
+					 .dirfd = argument(ctx, 1), .path = address(ctx, 2));
+
+	enter_call(ctx, &request, 1);
+}
+
+/* mknod: (name, mode, device) */
+CALL_PROGRAM(enter_mknod)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = address(ctx, 0),
+					 .mode = argument(ctx, 1), .value = argument(ctx, 2));
+
+	enter_call(ctx, &request, 1);
+}
+
+/* mknodat: (dirfd, name, mode, device) */
+CALL_PROGRAM(enter_mknodat)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
+					 .path = address(ctx, 1), .mode = argument(ctx, 2),
+					 .value = argument(ctx, 3));
 
 	enter_call(ctx, &request, 1);
 }
@@ -209,7 +229,7 @@ INLINE void read_places(struct call_slot *slot, int pairs, const struct mote_set
 	slot->way.used = (u64)call->from_bytes + call->path_bytes;
 	call->opened_bytes = read_place(&slot->way, &slot->place, call->dirfd, call->data,
 					&call->opened_tree, set);
-	if (pairs && kind == MOTE_KIND_RENAME)
+	if (pairs && kind == MOTE_KIND_PAIR)
 		call->from_opened_bytes =
 			read_place(&slot->way, &slot->from_place, call->from_dirfd, call->data,
 				   &call->from_opened_tree, set);

@@ -3,6 +3,8 @@
 #include "process.c"
 #include "exit.c"
 #include "file.c"
+#include "attribute.c"
+#include "system.c"
 #include "network.c"
 #include "measure.c"
 

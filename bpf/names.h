@@ -73,19 +73,21 @@ INLINE void read_names(struct call_slot *slot, u16 kind)
 {
 	struct mote_call *call = &slot->call;
 	u16 flags = call->header.flags;
+	/* What a call does not have is not unread. */
+	u16 path_unread = flags & MOTE_UNNAMED ? 0 : MOTE_PATH_UNREAD;
+	u16 from_unread = flags & MOTE_FROM_ABSENT ? 0 : MOTE_FROM_UNREAD;
 	u64 from_bytes = 0;
 
-	if (kind == MOTE_KIND_RENAME) {
+	if (kind == MOTE_KIND_PAIR) {
 		from_bytes = read_user_name(call->data, MOTE_PAIR_BYTES, slot->from, &flags,
-					    MOTE_FROM_UNREAD, MOTE_FROM_CUT);
+					    from_unread, MOTE_FROM_CUT);
 		KEEP_IN_REGISTER(from_bytes);
 		from_bytes &= MOTE_PAIR_BYTES;
 		call->path_bytes = read_user_name(call->data + from_bytes, MOTE_PAIR_BYTES,
-						  slot->path, &flags, MOTE_PATH_UNREAD,
-						  MOTE_PATH_CUT);
+						  slot->path, &flags, path_unread, MOTE_PATH_CUT);
 	} else {
 		call->path_bytes = read_user_name(call->data, MOTE_NAME_BYTES, slot->path, &flags,
-					     MOTE_PATH_UNREAD, MOTE_PATH_CUT);
+					     path_unread, MOTE_PATH_CUT);
 	}
 	call->from_bytes = from_bytes;
 	call->header.flags = flags;
@@ -105,7 +107,17 @@ INLINE u64 call_bytes(const struct mote_call *call)
 	return bytes;
 }
 
-/* What a call asks for, before its names are read. */
+#define NO_TIME 0xffffffff /* in the place of nanoseconds */
+
+/* The kernel refuses a second or more, which must not look like less. */
+INLINE u32 nanoseconds(u64 fraction, u32 ns_in_fraction)
+{
+	return fraction < NO_TIME / ns_in_fraction ? fraction * ns_in_fraction : NO_TIME;
+}
+
+/* What a call asks for, before its names are read. Programs fill it by assignment only: were its
+ * address given to a helper, clang would not know any more what kind it is, and old verifiers not
+ * follow what is left. */
 struct request {
 	const void *path;
 	const void *from;
@@ -113,6 +125,7 @@ struct request {
 	s32 from_dirfd;
 	u32 call_flags;
 	u32 mode; /* of a connect: the size of the address */
+	u64 value;
 	u16 kind;
 	u16 flags;
 	u32 reserved;
@@ -136,6 +149,7 @@ INLINE void fill_call(struct call_slot *slot, void *ctx, u64 id,
 	call->from_dirfd = request->from_dirfd;
 	call->call_flags = request->call_flags;
 	call->mode = request->mode;
+	call->value = request->value;
 	call->from_bytes = 0;
 	call->path_bytes = 0;
 	call->duration_us = 0;
@@ -174,7 +188,7 @@ INLINE int is_relative(const struct mote_call *call)
 
 	KEEP_IN_REGISTER(second);
 	second &= MOTE_NAME_BYTES - 1;
-	if (call->header.kind == MOTE_KIND_RENAME)
+	if (call->header.kind == MOTE_KIND_PAIR)
 		return call->data[0] != '/' || call->path_bytes == 0 ||
 		       call->data[second] != '/';
 	return call->header.kind == MOTE_KIND_NAME && call->data[0] != '/';
@@ -189,7 +203,8 @@ INLINE int is_entered(const struct call_slot *slot, void *ctx, u64 id,
 	return call->header.syscall == call_number(ctx) && call->header.pid == (u32)(id >> 32) &&
 	       call->header.tid == (u32)id && slot->path == request->path &&
 	       slot->from == request->from && call->dirfd == request->dirfd &&
-	       call->from_dirfd == request->from_dirfd && call->mode == request->mode;
+	       call->from_dirfd == request->from_dirfd && call->mode == request->mode &&
+	       call->value == request->value;
 }
 
 /* For a call without a slot: it is sent at once. */
@@ -259,7 +274,7 @@ INLINE void enter(void *ctx, const struct request *request, int named, int can_d
 	slot->entered_ns = is_relative(&slot->call) ? ktime_get_ns() : 0;
 	if (request->kind != MOTE_KIND_CONNECT)
 		find_place(set, request->dirfd, &slot->place);
-	if (request->kind == MOTE_KIND_RENAME)
+	if (request->kind == MOTE_KIND_PAIR)
 		find_place(set, request->from_dirfd, &slot->from_place);
 }
 
@@ -286,8 +301,8 @@ INLINE void read_late(struct call_slot *slot)
 		return;
 	header->flags &= ~(MOTE_PATH_UNREAD | MOTE_FROM_UNREAD | MOTE_PATH_CUT | MOTE_FROM_CUT);
 	header->flags |= MOTE_READ_LATE;
-	if (kind == MOTE_KIND_RENAME)
-		read_request(slot, MOTE_KIND_RENAME, 1);
+	if (kind == MOTE_KIND_PAIR)
+		read_request(slot, MOTE_KIND_PAIR, 1);
 	else if (kind == MOTE_KIND_CONNECT)
 		read_request(slot, MOTE_KIND_CONNECT, 1);
 	else

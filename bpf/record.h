@@ -23,6 +23,7 @@ typedef long long mote_s64;
 #define MOTE_EXEC_PATH_BYTES 512
 #define MOTE_ARGS_MAX 32
 #define MOTE_COMPONENT_BYTES 256 /* NAME_MAX, include/uapi/linux/limits.h, and its NUL */
+#define MOTE_WORD_BYTES 12 /* of the type of a mount */
 #define MOTE_ADDRESS_BYTES 128 /* sizeof(struct sockaddr_storage) */
 
 /* Which struct a record is. */
@@ -31,7 +32,7 @@ enum mote_kind {
 	MOTE_KIND_FORK = 2,
 	MOTE_KIND_EXIT = 3,
 	MOTE_KIND_NAME = 4,    /* a call on one name, or on a descriptor */
-	MOTE_KIND_RENAME = 5,  /* a call on two names, the old one first */
+	MOTE_KIND_PAIR = 5,    /* a call with two strings, the old name first */
 	MOTE_KIND_CONNECT = 6, /* a call on a socket address */
 };
 
@@ -52,10 +53,13 @@ enum mote_flag {
 	MOTE_ARGS_CUT = 1 << 5,
 	MOTE_READ_LATE = 1 << 6,     /* read when the call returned */
 	MOTE_RESULT_UNKNOWN = 1 << 7, /* sent when the call was entered */
-	MOTE_FLAGS_UNREAD = 1 << 8,  /* openat2: struct open_how */
+	MOTE_FLAGS_UNREAD = 1 << 8,  /* what the call points at beside names: struct open_how, times */
 	MOTE_TCP = 1 << 9,
 	MOTE_STATUS_UNKNOWN = 1 << 10, /* exit: status not read */
 	MOTE_ROOTED = 1 << 11, /* openat2: an absolute name starts at dirfd, RESOLVE_IN_ROOT */
+	MOTE_UNNAMED = 1 << 12, /* the call is on dirfd itself, and has no name */
+	MOTE_FROM_ABSENT = 1 << 13, /* nor has it the other string */
+	MOTE_WORD_CUT = 1 << 14,
 };
 
 struct mote_header {
@@ -103,7 +107,14 @@ struct mote_call {
 	mote_s32 dirfd; /* of the (new) name; the socket of a connect */
 	mote_s32 from_dirfd;
 	mote_u32 call_flags;
+	/* Of connect the size of the address; of utime and a clock nanoseconds, of which a second has
+	 * less if there is no time; of setresuid the saved id. */
 	mote_u32 mode;
+	/* Of mknod the device; of chown the user, with the group above it; of truncate the size in
+	 * bytes; of utime and a clock the second; of setuid and the like the real id, with the
+	 * effective one above it; of ptrace the other process. Of mount the bytes of mode and value
+	 * are the type, MOTE_WORD_BYTES. */
+	mote_u64 value;
 	mote_u16 from_bytes; /* with NUL; 0: none */
 	mote_u16 path_bytes; /* with NUL; of an address: its size, without */
 	mote_u32 duration_us; /* since the call was entered, of one with a relative name */
@@ -156,6 +167,8 @@ struct mote_settings {
 	mote_u32 dentry_parent_offset;
 	mote_u32 mount_offset; /* of the vfsmount in struct mount */
 	mote_u32 off; /* no program does anything any more: they are being detached */
+	mote_u32 budget_key; /* odd, and known to nobody else: see bpf/system.c */
+	mote_u32 reserved;
 	mote_u64 host_mount; /* the vfsmount that all the host's paths begin at */
 };
 

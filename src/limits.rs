@@ -19,6 +19,10 @@ pub const ARGS_BYTES: usize = 1023;
 /// `TASK_COMM_LEN` without its NUL (linux `include/linux/sched.h`).
 pub const COMM_BYTES: usize = 15;
 
+/// The type of a mounted file system, with its NUL. Kernel side: `MOTE_WORD_BYTES` in
+/// `bpf/record.h`. Those of the kernel fit; `fuse.` with a longer subtype is cut, and marked.
+pub const WORD_BYTES: usize = 12;
+
 /// `HOST_NAME_MAX` (linux `include/uapi/linux/utsname.h`, `__NEW_UTS_LEN`).
 pub const HOSTNAME_BYTES: usize = 64;
 
@@ -147,7 +151,7 @@ pub const STATISTICS_SYSCALLS: usize = 512;
 /// room is noted again by its next event.
 pub const NEWLY_EXCLUDED: usize = 64;
 
-/// eBPF providers that are being detached at a time, which takes each some four seconds: more
+/// eBPF providers that are being detached at a time, which takes each some ten seconds: more
 /// only where somebody switches all the time, who then waits.
 pub const RETIRING: usize = 4;
 

@@ -41,6 +41,9 @@ pub struct Syscall {
     pub aarch64: Option<u32>,
     /// What becomes of a call.
     pub effect: Effect,
+    /// The Linux release that has it first, if it came after 3.10. Distributions took some over
+    /// into older kernels.
+    pub since: Option<(u8, u8)>,
 }
 
 /// What becomes of a system call.
@@ -50,29 +53,63 @@ pub enum Effect {
     Report(Action),
     /// It changes what the process table knows.
     Relocate(Relocation),
+    /// Both, the latter if it succeeds.
+    Both(Action, Relocation),
 }
 
 const fn both(name: &'static str, x86_64: u32, aarch64: u32, effect: Effect) -> Syscall {
-    Syscall { name, x86_64: Some(x86_64), aarch64: Some(aarch64), effect }
+    Syscall { name, x86_64: Some(x86_64), aarch64: Some(aarch64), effect, since: None }
 }
 
 const fn x86_only(name: &'static str, x86_64: u32, effect: Effect) -> Syscall {
-    Syscall { name, x86_64: Some(x86_64), aarch64: None, effect }
+    Syscall { name, x86_64: Some(x86_64), aarch64: None, effect, since: None }
 }
 
-use Effect::{Relocate, Report};
+impl Syscall {
+    const fn since(self, major: u8, minor: u8) -> Syscall {
+        Syscall { since: Some((major, minor)), ..self }
+    }
+}
+
+use Effect::{Both, Relocate, Report};
 
 /// Every system call that has a hook.
 pub const SYSCALLS: &[Syscall] = &[
     both("execve", 59, 221, Report(Action::Exec)),
-    both("execveat", 322, 281, Report(Action::Exec)),
+    both("execveat", 322, 281, Report(Action::Exec)).since(3, 19),
+    both("setuid", 105, 146, Report(Action::Setuid)),
+    both("setreuid", 113, 145, Report(Action::Setuid)),
+    both("setresuid", 117, 147, Report(Action::Setuid)),
+    both("setgid", 106, 144, Report(Action::Setgid)),
+    both("setregid", 114, 143, Report(Action::Setgid)),
+    both("setresgid", 119, 149, Report(Action::Setgid)),
+    both("setgroups", 116, 159, Report(Action::Setgid)),
+    both("setsid", 112, 157, Report(Action::Setsid)),
+    both("ptrace", 101, 117, Report(Action::Ptrace)),
+    both("process_vm_writev", 311, 271, Report(Action::Ptrace)),
+    both("pidfd_getfd", 438, 438, Report(Action::Ptrace)).since(5, 6),
+    both("init_module", 175, 105, Report(Action::ModuleLoad)),
+    both("finit_module", 313, 273, Report(Action::ModuleLoad)),
+    both("delete_module", 176, 106, Report(Action::ModuleUnload)),
+    both("bpf", 321, 280, Report(Action::BpfLoad)).since(3, 18),
+    both("mount", 165, 40, Report(Action::Mount)),
+    both("move_mount", 429, 429, Report(Action::Mount)).since(5, 2),
+    both("umount2", 166, 39, Report(Action::Umount)),
+    both("memfd_create", 319, 279, Report(Action::MemfdCreate)).since(3, 17),
+    both("kexec_load", 246, 104, Report(Action::KexecLoad)),
+    both("kexec_file_load", 320, 294, Report(Action::KexecLoad)).since(3, 17),
+    both("clock_settime", 227, 112, Report(Action::ClockSet)),
+    both("settimeofday", 164, 170, Report(Action::ClockSet)),
+    both("adjtimex", 159, 171, Report(Action::ClockSet)),
+    both("clock_adjtime", 305, 266, Report(Action::ClockSet)),
+    both("io_uring_setup", 425, 425, Report(Action::IoUring)).since(5, 1),
     x86_only("open", 2, Report(Action::Open)),
     both("openat", 257, 56, Report(Action::Open)),
-    both("openat2", 437, 437, Report(Action::Open)),
+    both("openat2", 437, 437, Report(Action::Open)).since(5, 6),
     x86_only("creat", 85, Report(Action::Open)),
     x86_only("rename", 82, Report(Action::Rename)),
     both("renameat", 264, 38, Report(Action::Rename)),
-    both("renameat2", 316, 276, Report(Action::Rename)),
+    both("renameat2", 316, 276, Report(Action::Rename)).since(3, 15),
     x86_only("unlink", 87, Report(Action::Unlink)),
     both("unlinkat", 263, 35, Report(Action::Unlink)),
     x86_only("rmdir", 84, Report(Action::Rmdir)),
@@ -81,14 +118,38 @@ pub const SYSCALLS: &[Syscall] = &[
     x86_only("chmod", 90, Report(Action::Chmod)),
     both("fchmod", 91, 52, Report(Action::Chmod)),
     both("fchmodat", 268, 53, Report(Action::Chmod)),
-    both("fchmodat2", 452, 452, Report(Action::Chmod)),
+    both("fchmodat2", 452, 452, Report(Action::Chmod)).since(6, 6),
+    x86_only("link", 86, Report(Action::Link)),
+    both("linkat", 265, 37, Report(Action::Link)),
+    x86_only("symlink", 88, Report(Action::Symlink)),
+    both("symlinkat", 266, 36, Report(Action::Symlink)),
+    x86_only("mknod", 133, Report(Action::Mknod)),
+    both("mknodat", 259, 33, Report(Action::Mknod)),
+    x86_only("chown", 92, Report(Action::Chown)),
+    x86_only("lchown", 94, Report(Action::Chown)),
+    both("fchown", 93, 55, Report(Action::Chown)),
+    both("fchownat", 260, 54, Report(Action::Chown)),
+    both("truncate", 76, 45, Report(Action::Truncate)),
+    both("ftruncate", 77, 46, Report(Action::Truncate)),
+    x86_only("utime", 132, Report(Action::Utime)),
+    x86_only("utimes", 235, Report(Action::Utime)),
+    x86_only("futimesat", 261, Report(Action::Utime)),
+    both("utimensat", 280, 88, Report(Action::Utime)),
+    both("setxattr", 188, 5, Report(Action::Setxattr)),
+    both("lsetxattr", 189, 6, Report(Action::Setxattr)),
+    both("fsetxattr", 190, 7, Report(Action::Setxattr)),
+    both("setxattrat", 463, 463, Report(Action::Setxattr)).since(6, 13),
+    both("removexattr", 197, 14, Report(Action::Setxattr)),
+    both("lremovexattr", 198, 15, Report(Action::Setxattr)),
+    both("fremovexattr", 199, 16, Report(Action::Setxattr)),
+    both("removexattrat", 466, 466, Report(Action::Setxattr)).since(6, 13),
     both("connect", 42, 203, Report(Action::Connect)),
     both("chdir", 80, 49, Relocate(Relocation::Directory)),
     both("fchdir", 81, 50, Relocate(Relocation::Directory)),
     both("chroot", 161, 51, Relocate(Relocation::Root)),
     both("pivot_root", 155, 41, Relocate(Relocation::Root)),
-    both("unshare", 272, 97, Relocate(Relocation::Namespaces)),
-    both("setns", 308, 268, Relocate(Relocation::Namespaces)),
+    both("unshare", 272, 97, Both(Action::Unshare, Relocation::Namespaces)),
+    both("setns", 308, 268, Both(Action::Setns, Relocation::Namespaces)),
 ];
 
 /// The call of this number on `arch`, if it has a hook.
@@ -130,6 +191,20 @@ mod tests {
             ("mkdirat", libc::SYS_mkdirat),
             ("fchmod", libc::SYS_fchmod),
             ("fchmodat", libc::SYS_fchmodat),
+            ("linkat", libc::SYS_linkat),
+            ("symlinkat", libc::SYS_symlinkat),
+            ("mknodat", libc::SYS_mknodat),
+            ("fchown", libc::SYS_fchown),
+            ("fchownat", libc::SYS_fchownat),
+            ("truncate", libc::SYS_truncate),
+            ("ftruncate", libc::SYS_ftruncate),
+            ("utimensat", libc::SYS_utimensat),
+            ("setxattr", libc::SYS_setxattr),
+            ("lsetxattr", libc::SYS_lsetxattr),
+            ("fsetxattr", libc::SYS_fsetxattr),
+            ("removexattr", libc::SYS_removexattr),
+            ("lremovexattr", libc::SYS_lremovexattr),
+            ("fremovexattr", libc::SYS_fremovexattr),
             ("connect", libc::SYS_connect),
             ("chdir", libc::SYS_chdir),
             ("fchdir", libc::SYS_fchdir),
@@ -137,6 +212,32 @@ mod tests {
             ("pivot_root", libc::SYS_pivot_root),
             ("unshare", libc::SYS_unshare),
             ("setns", libc::SYS_setns),
+            ("setuid", libc::SYS_setuid),
+            ("setreuid", libc::SYS_setreuid),
+            ("setresuid", libc::SYS_setresuid),
+            ("setgid", libc::SYS_setgid),
+            ("setregid", libc::SYS_setregid),
+            ("setresgid", libc::SYS_setresgid),
+            ("setgroups", libc::SYS_setgroups),
+            ("setsid", libc::SYS_setsid),
+            ("ptrace", libc::SYS_ptrace),
+            ("process_vm_writev", libc::SYS_process_vm_writev),
+            ("pidfd_getfd", libc::SYS_pidfd_getfd),
+            ("init_module", libc::SYS_init_module),
+            ("finit_module", libc::SYS_finit_module),
+            ("delete_module", libc::SYS_delete_module),
+            ("bpf", libc::SYS_bpf),
+            ("mount", libc::SYS_mount),
+            ("move_mount", libc::SYS_move_mount),
+            ("umount2", libc::SYS_umount2),
+            ("memfd_create", libc::SYS_memfd_create),
+            ("kexec_load", libc::SYS_kexec_load),
+            ("kexec_file_load", libc::SYS_kexec_file_load),
+            ("clock_settime", libc::SYS_clock_settime),
+            ("settimeofday", libc::SYS_settimeofday),
+            ("adjtimex", libc::SYS_adjtimex),
+            ("clock_adjtime", libc::SYS_clock_adjtime),
+            ("io_uring_setup", libc::SYS_io_uring_setup),
         ] {
             let call = by_number(Arch::HOST, number as u32).unwrap();
             assert_eq!(call.name, name);

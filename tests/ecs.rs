@@ -36,6 +36,12 @@ const FIELDS: &[(&str, &str)] = &[
     ("process.exit_code", "long"),
     ("file.path", "keyword"),
     ("file.mode", "keyword"),
+    ("file.target_path", "keyword"),
+    ("file.type", "keyword"),
+    ("file.uid", "keyword"),
+    ("file.gid", "keyword"),
+    ("file.size", "long"),
+    ("file.mtime", "date"),
     ("destination.ip", "ip"),
     ("destination.port", "long"),
     ("destination.address", "keyword"),
@@ -51,6 +57,21 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.truncated", "keyword[]"),
     ("mote.call_flags", "long"),
     ("mote.open_flags", "keyword[]"),
+    ("mote.device", "keyword"),
+    ("mote.attribute", "keyword"),
+    ("mote.new_ids.real", "long"),
+    ("mote.new_ids.effective", "long"),
+    ("mote.new_ids.saved", "long"),
+    ("mote.target_pid", "long"),
+    ("mote.ptrace_request", "keyword"),
+    ("mote.bpf_program_type", "keyword"),
+    ("mote.clone_flags", "keyword[]"),
+    ("mote.mount_flags", "keyword[]"),
+    ("mote.mount_source", "keyword"),
+    ("mote.mount_type", "keyword"),
+    ("mote.name", "keyword"),
+    ("mote.parameters", "keyword"),
+    ("mote.new_time", "date"),
     ("mote.address_family", "long"),
     ("mote.exit_signal", "long"),
     ("mote.core_dumped", "boolean"),
@@ -71,6 +92,12 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.bytes.process.args", "keyword[]"),
     ("mote.bytes.file.path", "keyword"),
     ("mote.bytes.file.Ext.original.path", "keyword"),
+    ("mote.bytes.file.target_path", "keyword"),
+    ("mote.bytes.mote.attribute", "keyword"),
+    ("mote.bytes.mote.mount_source", "keyword"),
+    ("mote.bytes.mote.mount_type", "keyword"),
+    ("mote.bytes.mote.name", "keyword"),
+    ("mote.bytes.mote.parameters", "keyword"),
     ("mote.bytes.destination.address", "keyword"),
 ];
 
@@ -99,7 +126,11 @@ fn flatten(value: &Value, name: String, into: &mut BTreeMap<String, &'static str
         }
         Value::Bool(_) => "boolean",
         Value::Number(_) => "long",
-        Value::String(_) if name == "@timestamp" => "date",
+        Value::String(_)
+            if matches!(name.as_str(), "@timestamp" | "file.mtime" | "mote.new_time") =>
+        {
+            "date"
+        }
         Value::String(_) if name == "destination.ip" => "ip",
         Value::String(_) => "keyword",
     };

@@ -8,7 +8,9 @@ mod common;
 
 use common::{batch_of, bytes, context};
 use mote::command::decode::decoder::Decoder;
-use mote::event::{Action, Bytes, Class, Event, Flags, Loss, LossPlace, Resumption, Truncated};
+use mote::event::{
+    Action, Bytes, Class, Event, FileType, Flags, Loss, LossPlace, Resumption, Truncated,
+};
 use mote::record::{Encoder, find};
 use std::path::Path;
 
@@ -139,6 +141,8 @@ fn the_tables_have_every_number_and_name() {
     assert_eq!(table("### Places of loss"), places);
     let ends = pairs(&mut Resumption::ALL.iter().map(|why| (*why as u8, why.name())));
     assert_eq!(table("### Ends of a pause"), ends);
+    let types = pairs(&mut FileType::ALL.iter().map(|kind| (*kind as u8, kind.name())));
+    assert_eq!(table("### File types"), types);
     let flags = |bit: u8| Flags(1 << bit).names().next().map(|name| (bit, name));
     assert_eq!(table("### flags"), pairs(&mut (0..16).filter_map(flags)));
     let truncated = |bit: u8| Truncated(1 << bit).names().next().map(|name| (bit, name));

@@ -23,6 +23,8 @@ pub const TESTS: &[Test] = &[
     ("blocked_calls_hide_no_other_calls", blocked_calls_hide_no_other_calls),
     ("a_flood_of_chdir_hides_no_process", a_flood_of_chdir_hides_no_process),
     ("a_flood_of_failing_execs_hides_no_process", a_flood_of_failing_execs_hides_no_process),
+    ("a_flood_of_files_hides_no_process", a_flood_of_files_hides_no_process),
+    ("a_flood_of_files_in_memory_hides_no_process", a_flood_of_files_in_memory_hides_no_process),
 ];
 
 /// An ELF file whose only segment lies in kernel memory: exec gets past the point of no
@@ -207,6 +209,33 @@ fn a_flood_of_failing_execs_hides_no_process() {
     });
 }
 
+/// What any user may do without end.
+fn a_flood_of_files_in_memory_hides_no_process() {
+    flood_hides_no_process(|| {
+        let name = c("flood");
+        while_flooding(|| {
+            let fd = sys!(SYS_memfd_create, name.as_ptr(), 0).value;
+            sys!(SYS_close, fd).check(0);
+        })
+    });
+}
+
+fn a_flood_of_files_hides_no_process() {
+    flood_hides_no_process(|| {
+        let name = c("/absent/name");
+        while_flooding(|| sys!(SYS_unlinkat, libc::AT_FDCWD, name.as_ptr(), 0).check(libc::ENOENT))
+    });
+}
+
+/// Calls that change something, each once.
+fn change_something() -> i32 {
+    sys!(SYS_setsid).check(0);
+    assert!(sys!(SYS_memfd_create, c("once").as_ptr(), 0).value >= 0);
+    sys!(SYS_unshare, libc::CLONE_FILES).check(0);
+    sys!(SYS_ptrace, libc::PTRACE_TRACEME, 0, 0, 0).check(0);
+    0
+}
+
 /// Until it is killed.
 fn while_flooding(mut act: impl FnMut()) -> i32 {
     loop {
@@ -225,6 +254,8 @@ fn flood_hides_no_process(flood: impl Fn() -> i32) {
     // The rings are full by then.
     thread::sleep(Duration::from_millis(300));
     let pids = run_programs(&prog, 60);
+    let acting: Vec<u32> = (0..10).map(|_| child::fork(change_something)).collect();
+    acting.iter().for_each(|pid| child::ends_with(*pid, 0));
     for flood in floods {
         kill_process(Pid::from_raw(flood as i32).unwrap(), Signal::KILL).unwrap();
         child::wait(flood);
@@ -232,8 +263,14 @@ fn flood_hides_no_process(flood: impl Fn() -> i32) {
     sensor.stop();
     let events = decode_where(&Sensor::records(&dir), |event| {
         let pid = at(event, "process.pid").as_u64();
-        at(event, "event.action") == "loss" || pids.iter().any(|own| Some(u64::from(*own)) == pid)
+        let mut ours = pids.iter().chain(&acting);
+        at(event, "event.action") == "loss" || ours.any(|own| Some(u64::from(*own)) == pid)
     });
     assert_executed(&events, &pids);
+    for pid in acting {
+        for action in ["memfd_create", "unshare", "ptrace", "setsid"] {
+            assert_eq!(by(&events, pid, action).len(), 1, "{action} of {pid}");
+        }
+    }
     assert_eq!(lost(&events, "priority"), 0);
 }

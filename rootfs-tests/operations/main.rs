@@ -5,6 +5,7 @@
 mod support;
 
 mod actors;
+mod attributes;
 mod call;
 mod connections;
 mod descriptors;
@@ -12,31 +13,74 @@ mod exits;
 mod files;
 mod names;
 mod order;
+mod privileges;
 mod processes;
 #[cfg(target_arch = "aarch64")]
 mod tags;
 
 use call::{Case, Place};
+use mote::source::ebpf::tracefs::Tracefs;
+use mote::syscalls::{Effect, SYSCALLS, Syscall};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use support::expect::{assert_complete, assert_same, at};
+use support::runner::skip;
 use support::{Sensor, decode, require_live, scratch};
 
 fn main() -> ExitCode {
     support::runner::run(&[
         ("operations_on_files", || play(files::CASES)),
+        ("operations_on_attributes", || play(attributes::CASES)),
         ("operations_from_descriptors", || play(descriptors::CASES)),
         ("operations_on_names", || play(names::CASES)),
         ("operations_on_processes", || play(processes::CASES)),
         ("operations_that_end_processes", || play(exits::CASES)),
+        ("operations_with_privileges", || play(privileges::CASES)),
         ("operations_on_connections", || play(connections::CASES)),
         ("operations_by_others", || play(actors::CASES)),
         #[cfg(target_arch = "aarch64")]
         ("operations_with_tagged_addresses", || play(tags::CASES)),
+        ("every_call_is_made_here", every_call_is_made_here),
         ("events_of_two_cpus_keep_their_order", order::events_of_two_cpus_keep_their_order),
     ])
 }
+
+thread_local! {
+    /// Action and call of every event that was as expected, and how many tables were played.
+    static SEEN: RefCell<(BTreeSet<(String, String)>, usize)> = RefCell::default();
+}
+
+/// The rows of docs/coverage.md, as far as this kernel has their calls.
+fn every_call_is_made_here() {
+    let (seen, played) = SEEN.take();
+    if played < TABLES {
+        skip("it needs all other tests of this program to have passed");
+    }
+    let tracefs = Tracefs::find_or_mount().unwrap();
+    let is_here = |call: &Syscall| {
+        // The tracepoint has the name of the kernel's function.
+        let name = if call.name == "umount2" { "umount" } else { call.name };
+        tracefs.format("syscalls", &format!("sys_exit_{name}")).unwrap().is_some()
+    };
+    let mut missing = Vec::new();
+    for call in SYSCALLS.iter().filter(|call| is_here(call)) {
+        let (Effect::Report(action) | Effect::Both(action, _)) = call.effect else { continue };
+        if !seen.contains(&(action.name().to_owned(), call.name.to_owned())) {
+            missing.push(call.name);
+        }
+    }
+    println!(
+        "{} calls of {} actions",
+        seen.len(),
+        seen.iter().map(|(action, _)| action).collect::<BTreeSet<_>>().len()
+    );
+    assert!(missing.is_empty(), "no case makes these calls: {missing:?}");
+}
+
+/// How many tables of cases there are.
+const TABLES: usize = if cfg!(target_arch = "aarch64") { 10 } else { 9 };
 
 /// Plays the cases under one sensor and compares all that this process and its children
 /// did: an event too many fails as well.
@@ -67,6 +111,14 @@ fn play(cases: &[Case]) {
     // What was lost explains what is missing.
     assert_complete(&events);
     assert_same(&rows, &ours, true);
+    let text = |event: &Value, field| at(event, field).as_str().unwrap_or_default().to_owned();
+    SEEN.with_borrow_mut(|(seen, played)| {
+        *played += 1;
+        seen.extend(
+            ours.iter()
+                .map(|event| (text(event, "event.action"), text(event, "mote.syscall_name"))),
+        );
+    });
 }
 
 /// Whether this kernel has the system call that a case is named after.
@@ -76,6 +128,10 @@ fn can_be_played(case: &Case) -> bool {
         ("openat2", libc::SYS_openat2),
         ("clone3", libc::SYS_clone3),
         ("fchmodat2", support::sys::numbers::SYS_fchmodat2),
+        ("pidfd_getfd", libc::SYS_pidfd_getfd),
+        ("move_mount", libc::SYS_move_mount),
+        ("io_uring_setup", libc::SYS_io_uring_setup),
+        ("removexattrat", support::sys::numbers::SYS_removexattrat),
     ];
     let Some((name, number)) = newer.iter().find(|(name, _)| case.name.starts_with(name)) else {
         return true;

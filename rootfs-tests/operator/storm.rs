@@ -7,7 +7,7 @@ use crate::support::expect::at;
 use crate::support::runner::Test;
 use crate::support::sensor::decode_where;
 use crate::support::{Sensor, output_of, require_connector, require_live, require_program};
-use crate::support::{scratch, wait_for};
+use crate::support::{scratch, wait_at_most, wait_for};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,6 +25,9 @@ pub const TESTS: &[Test] = &[("r6_switching_in_a_storm_loses_nothing", r6_switch
 fn turns() -> u32 {
     if std::env::var_os("MOTE_SOAK").is_some() { 100 } else { 5 }
 }
+
+/// For as long as the kernel may take for all that four switches leave it.
+const DETACHING: Duration = Duration::from_secs(180);
 
 /// At the same time.
 const STORMS: u32 = 2;
@@ -165,7 +168,7 @@ fn r6_switching_in_a_storm() {
             std::thread::sleep(Duration::from_millis(u64::from(turn % 4) * 150));
         }
         if turn % 4 == 3 {
-            wait_for("the end of what was detached", || {
+            wait_at_most(DETACHING, "the end of what was detached", || {
                 (Held::by(&sensor).programs == before.programs).then_some(())
             });
         }
@@ -174,7 +177,7 @@ fn r6_switching_in_a_storm() {
     std::thread::sleep(Duration::from_secs(1));
     fs::write(dir.join("stop"), "").unwrap();
     storms.iter().for_each(|pid| child::ends_with(*pid, 0));
-    wait_for("what is held as before", || {
+    wait_at_most(DETACHING, "what is held as before", || {
         (Held::by(&sensor).programs == before.programs).then_some(())
     });
     assert_eq!(Held::by(&sensor), before);

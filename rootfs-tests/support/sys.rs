@@ -31,6 +31,10 @@ pub mod numbers {
     /// architecture (linux `scripts/syscall.tbl`).
     #[allow(non_upper_case_globals)]
     pub const SYS_fchmodat2: c_long = 452;
+    #[allow(non_upper_case_globals)]
+    pub const SYS_setxattrat: c_long = 463;
+    #[allow(non_upper_case_globals)]
+    pub const SYS_removexattrat: c_long = 466;
 }
 
 /// Makes a system call past the C library, which would choose another form of it.

@@ -166,6 +166,8 @@ impl Workload {
         // By relative names: the way to it is closed to others.
         std::env::set_current_dir(&home).unwrap();
         self.rows.push(self.row("mkdir").path(&home).with("file.mode", mode(0o777)).result(0));
+        let owned = self.row("chown").path(&home).with("file.uid", USER.to_string());
+        self.rows.push(owned.with("file.gid", GROUP.to_string()).result(0));
         for _ in 0..count {
             let number = self.step();
             let code = (number % 100) as i32;

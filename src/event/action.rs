@@ -13,6 +13,36 @@ numbered! {
         Fork = 2, "fork";
         /// A process ended.
         Exit = 3, "exit";
+        /// A user id was changed.
+        Setuid = 4, "setuid";
+        /// A group id, or the list of groups, was changed.
+        Setgid = 5, "setgid";
+        /// A session began.
+        Setsid = 6, "setsid";
+        /// A process was attached to, or changed from outside.
+        Ptrace = 7, "ptrace";
+        /// A kernel module was loaded.
+        ModuleLoad = 8, "module_load";
+        /// A kernel module was removed.
+        ModuleUnload = 9, "module_unload";
+        /// A BPF program was loaded.
+        BpfLoad = 10, "bpf_load";
+        /// A file system was mounted, or a mount moved or changed.
+        Mount = 11, "mount";
+        /// A mount was taken away.
+        Umount = 12, "umount";
+        /// A process left its namespaces for new ones.
+        Unshare = 13, "unshare";
+        /// A process went into other namespaces.
+        Setns = 14, "setns";
+        /// A file in memory was made, which has no path.
+        MemfdCreate = 15, "memfd_create";
+        /// Another kernel was loaded, to be started.
+        KexecLoad = 16, "kexec_load";
+        /// The clock was set.
+        ClockSet = 17, "clock_set";
+        /// An io_uring was made: what is done through it are no system calls.
+        IoUring = 18, "io_uring";
         /// A file was opened to be written or created.
         Open = 32, "open";
         /// A name was changed.
@@ -21,10 +51,24 @@ numbered! {
         Unlink = 34, "unlink";
         /// A directory was removed.
         Rmdir = 35, "rmdir";
+        /// A file got one more name.
+        Link = 36, "link";
+        /// A symbolic link was made.
+        Symlink = 37, "symlink";
         /// A directory was created.
         Mkdir = 38, "mkdir";
+        /// A device, a pipe, a socket or a file was made by mknod.
+        Mknod = 39, "mknod";
         /// Permission bits were changed.
         Chmod = 40, "chmod";
+        /// The owner or the group was changed.
+        Chown = 41, "chown";
+        /// A file was cut or filled to a size.
+        Truncate = 42, "truncate";
+        /// The times of a file were set.
+        Utime = 43, "utime";
+        /// An extended attribute was set or removed.
+        Setxattr = 44, "setxattr";
         /// A socket was connected, or the attempt failed.
         Connect = 64, "connect";
         /// Events are missing from here on: how many, and where they were lost.

@@ -107,5 +107,7 @@ bit_set! {
         EXECUTABLE = 3, "process.executable";
         /// `peer`: a unix address.
         ADDRESS = 4, "destination.address";
+        /// The type of a file system that is mounted.
+        MOUNT_TYPE = 5, "mote.mount_type";
     }
 }

@@ -5,6 +5,7 @@
 
 mod action;
 mod change;
+mod given;
 mod loss;
 mod marks;
 pub(crate) mod numbered;
@@ -14,6 +15,7 @@ mod rule;
 
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
 pub use change::Change;
+pub use given::{Device, FileType, Given};
 pub use loss::{Loss, LossPlace};
 pub use marks::{Flags, Truncated};
 pub use opened::{Opened, Tree};
@@ -35,6 +37,9 @@ pub fn append<const N: usize>(out: &mut Bytes<N>, bytes: &[u8]) -> bool {
 /// `AT_FDCWD` (linux `include/uapi/linux/fcntl.h`): a relative name starts at the
 /// working directory.
 pub const AT_FDCWD: i32 = -100;
+
+/// `AT_EMPTY_PATH` (linux `include/uapi/linux/fcntl.h`): an empty name means the descriptor.
+pub const AT_EMPTY_PATH: u32 = 0x1000;
 
 /// No user and no group has this id (`INVALID_UID`, linux `include/linux/uidgid.h`): it is
 /// not known.
@@ -81,7 +86,9 @@ pub struct Event {
     /// The file acted on; of a rename the new name; of a unix connect the socket's name;
     /// of an exec the path that was executed.
     pub path: Bytes<PATH_BYTES>,
-    /// Rename: the old name.
+    /// Rename and link: the old name. Symlink: what it leads to, as it was given. Setxattr: the
+    /// attribute's name. Module_load: its parameters, kexec_load: the kernel's. Mount: the source.
+    /// Module_unload, bpf_load, memfd_create: the name.
     pub from: Bytes<PATH_BYTES>,
     /// Directory that a relative `path` starts at: a descriptor of the process or
     /// [`AT_FDCWD`]. Not in records.
@@ -97,10 +104,14 @@ pub struct Event {
     /// `CLOCK_MONOTONIC` in nanoseconds, not later than the call was entered; 0 where that
     /// was not seen. Not in records.
     pub entered_ns: u64,
-    /// open: `O_*`; rename: `RENAME_*`. Not in records: fork: `CLONE_*`.
+    /// open: `O_*`; rename: `RENAME_*`; link: `AT_*`; ptrace: `PTRACE_*`; unshare, setns:
+    /// `CLONE_*`; mount, move_mount, umount: `MS_*`, `MOVE_MOUNT_*`, `MNT_*`; bpf_load:
+    /// `BPF_PROG_TYPE_*`; others as the call has them. Not in records: fork: `CLONE_*`.
     pub call_flags: Option<u32>,
-    /// Permission bits given to open, mkdir or chmod.
+    /// Permission bits given to open, mkdir, mknod or chmod.
     pub mode: Option<u32>,
+    /// What was given to mknod, chown, truncate or utime beside that.
+    pub given: Option<Given>,
     /// Connect: where to.
     pub peer: Option<Endpoint>,
     /// Connect: over what.
@@ -149,6 +160,7 @@ impl Event {
             entered_ns: 0,
             call_flags: None,
             mode: None,
+            given: None,
             peer: None,
             transport: Transport::Unknown,
             loss: None,
@@ -195,6 +207,7 @@ impl Event {
             entered_ns,
             call_flags,
             mode,
+            given,
             peer,
             transport,
             loss,
@@ -206,7 +219,7 @@ impl Event {
         (*sequence, *time_ns, *entered_ns, *action) = (0, 0, 0, Action::Loss);
         (*pid, *tid, *ppid, *uid, *gid) = (0, 0, None, 0, 0);
         (*syscall, *ret, *flags, *truncated) = (None, None, Flags(0), Truncated(0));
-        (*args_count, *exit_status, *call_flags, *mode) = (None, None, None, None);
+        (*args_count, *exit_status, *call_flags, *mode, *given) = (None, None, None, None, None);
         (*dirfd, *from_dirfd, *by_descriptor) = (AT_FDCWD, AT_FDCWD, false);
         (*peer, *transport, *loss) = (None, Transport::Unknown, None);
         (*heartbeat, *pause, *resumption) = (None, None, None);
@@ -241,12 +254,34 @@ mod tests {
                 (1, "exec"),
                 (2, "fork"),
                 (3, "exit"),
+                (4, "setuid"),
+                (5, "setgid"),
+                (6, "setsid"),
+                (7, "ptrace"),
+                (8, "module_load"),
+                (9, "module_unload"),
+                (10, "bpf_load"),
+                (11, "mount"),
+                (12, "umount"),
+                (13, "unshare"),
+                (14, "setns"),
+                (15, "memfd_create"),
+                (16, "kexec_load"),
+                (17, "clock_set"),
+                (18, "io_uring"),
                 (32, "open"),
                 (33, "rename"),
                 (34, "unlink"),
                 (35, "rmdir"),
+                (36, "link"),
+                (37, "symlink"),
                 (38, "mkdir"),
+                (39, "mknod"),
                 (40, "chmod"),
+                (41, "chown"),
+                (42, "truncate"),
+                (43, "utime"),
+                (44, "setxattr"),
                 (64, "connect"),
                 (96, "loss"),
                 (97, "heartbeat"),

@@ -15,9 +15,9 @@ use index::Index;
 pub use rule::{Origin, Rule, RuleError, RuleKind};
 
 /// What every host has and nobody looks for. All of them are devices of the kernel that keep
-/// nothing of what is written to them or take it to a terminal: nothing can hide in them. A
-/// file that is put in the place of one is seen as it comes there: a rename is excluded by
-/// both its names only.
+/// nothing of what is written to them or take it to a terminal: nothing can hide in them. Only
+/// that they are opened is excluded: what else is done with them, or puts a file in the place of
+/// one, is seen.
 pub const DEFAULTS: [(RuleKind, &str); 5] = [
     (RuleKind::File, "/dev/null"),
     (RuleKind::File, "/dev/zero"),
@@ -120,7 +120,12 @@ impl Filter {
             return None;
         }
         let id = self.path_rule(&event.path)?;
-        if event.action == Action::Rename {
+        // What takes the place of one, or changes it, is seen.
+        let is_default = self.rules[usize::from(id.0)].origin == Origin::Default;
+        if is_default && event.action != Action::Open {
+            return None;
+        }
+        if matches!(event.action, Action::Rename | Action::Link) {
             self.path_rule(&event.from)?;
         }
         Some(id)

@@ -64,6 +64,11 @@ fn rules_exclude_what_they_name_and_no_more() {
         (true, Action::Rename, "/bin/sh", "/srv/build/a", "/var/log/x.log"),
         (false, Action::Rename, "/bin/sh", "/srv/build/a", "/tmp/b"),
         (false, Action::Rename, "/bin/sh", "/tmp/a", "/srv/build/b"),
+        (true, Action::Link, "/bin/sh", "/srv/build/a", "/srv/build/b"),
+        (false, Action::Link, "/bin/sh", "/srv/build/passwd", "/etc/passwd"),
+        (true, Action::Symlink, "/bin/sh", "/srv/build/l", "/etc/passwd"),
+        (false, Action::Symlink, "/bin/sh", "/etc/l", "/srv/build/a"),
+        (false, Action::Setxattr, "/bin/sh", "/etc/f", "user.x"),
         (true, Action::Exit, "/usr/bin/make", "", ""),
         (true, Action::Connect, "/usr/bin/make", "", ""),
         (false, Action::Exit, "/usr/bin/make2", "", ""),
@@ -73,6 +78,9 @@ fn rules_exclude_what_they_name_and_no_more() {
         (true, Action::Open, "/bin/sh", "/dev/tty", ""),
         (false, Action::Open, "/bin/sh", "/dev/tty1", ""),
         (false, Action::Rename, "/bin/sh", "/dev/null", "/tmp/x"),
+        (false, Action::Symlink, "/bin/sh", "/dev/null", "/etc/shadow"),
+        (false, Action::Mknod, "/bin/sh", "/dev/null", ""),
+        (false, Action::Unlink, "/bin/sh", "/dev/null", ""),
         (false, Action::Loss, "/usr/bin/make", "", ""),
     ] {
         let event = event(action, executable, path, from);

@@ -4,7 +4,7 @@ use super::place::{Look, Place, Sharing, Spelling, View};
 use super::strings::StringId;
 use super::{Process, Processes, proc};
 use crate::event::{
-    AT_FDCWD, Action, Bytes, Endpoint, Event, Flags, Opened, Tree, Truncated, append,
+    AT_EMPTY_PATH, AT_FDCWD, Action, Bytes, Endpoint, Event, Flags, Opened, Tree, Truncated, append,
 };
 use crate::limits::PATH_BYTES;
 use crate::path::{self, Base};
@@ -42,7 +42,19 @@ impl Processes {
             _ => !event.path.is_empty() || event.by_descriptor,
         };
         let by_name = by_name && !event.flags.contains(Flags::PATH_UNREAD);
-        let by_from = !event.from.is_empty();
+        let by_from = match event.action {
+            Action::Rename => !event.from.is_empty(),
+            // Of a file system it is a device, or any word.
+            Action::Mount => false,
+            // Of one without a name, which is called by its descriptor.
+            Action::Link => {
+                !event.from.is_empty()
+                    || event.call_flags.is_some_and(|flags| flags & AT_EMPTY_PATH != 0)
+            }
+            // What a symbolic link leads to stays as it was given; or it is no path.
+            _ => false,
+        };
+        let by_from = by_from && !event.flags.contains(Flags::FROM_UNREAD);
         if !by_name && !by_from {
             return;
         }

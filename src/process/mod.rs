@@ -167,7 +167,12 @@ impl Processes {
             Relocation::Root => next.place.view = next.place.view.max(View::OtherRoot),
             Relocation::Namespaces => {
                 next.place.directory = None;
-                next.place.view = next.place.view.max(view_of(event.call_flags));
+                let view = match view_of(event.call_flags) {
+                    // It has that namespace's root directory too (setns(2)).
+                    View::OtherMounts if event.action == Action::Setns => View::OtherRoot,
+                    view => view,
+                };
+                next.place.view = next.place.view.max(view);
             }
         }
         let divides = relocation == Relocation::Namespaces

@@ -4,13 +4,14 @@
 use super::error::{DecodeError, Reason};
 use super::reader::Reader;
 use super::wire::{
-    Actor, Alive, Blob, Common, Connect, Exec, Exit, File, Head, Header, Joined, Lost, Paused,
-    Peer, Rename, Resumed,
+    Actor, Alive, Asked, Attribute, Blob, Clock, Common, Connect, Exec, Exit, File, Head, Header,
+    Ids, Joined, Loaded, Lost, Mount, Node, Owner, Paused, Peer, Ptrace, Rename, Resumed, Size,
+    Times,
 };
 use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
-    Action, Bytes, Class, Endpoint, Event, Flags, Heartbeat, Loss, LossPlace, Pause, Resumption,
-    Transport, Truncated, append,
+    Action, Bytes, Class, Device, Endpoint, Event, FileType, Flags, Given, Heartbeat, Loss,
+    LossPlace, Pause, Resumption, Transport, Truncated, append,
 };
 use crate::limits::{DECODE_LINE_BYTES, HOSTNAME_BYTES};
 use crate::syscalls::Arch;
@@ -216,9 +217,7 @@ impl<'s> Batch<'s> {
         match event.action {
             Action::Exec => {
                 let body = record.take::<Exec>("an exec")?;
-                if self.join(&mut event.path, &body.path, record)? {
-                    cut.insert(Truncated::PATH);
-                }
+                self.path(event, &body.path, record)?;
                 if append(&mut event.args, body.args.0) {
                     cut.insert(Truncated::ARGS);
                 }
@@ -226,22 +225,96 @@ impl<'s> Batch<'s> {
             }
             Action::Fork => {}
             Action::Exit => event.exit_status = record.take::<Exit>("an exit")?.exit_status,
-            Action::Open | Action::Unlink | Action::Rmdir | Action::Mkdir | Action::Chmod => {
-                let body = record.take::<File>("a file event")?;
-                if self.join(&mut event.path, &body.path, record)? {
-                    cut.insert(Truncated::PATH);
+            Action::Setuid | Action::Setgid => {
+                event.given = record.take::<Ids>("a change of ids")?.ids.map(Given::Ids);
+            }
+            Action::Setsid => {}
+            Action::Ptrace => {
+                let body = record.take::<Ptrace>("a ptrace")?;
+                event.given = body.pid.map(Given::Process);
+                event.call_flags = body.call_flags;
+            }
+            Action::ModuleLoad
+            | Action::ModuleUnload
+            | Action::BpfLoad
+            | Action::MemfdCreate
+            | Action::KexecLoad => {
+                let body = record.take::<Loaded>("what was loaded")?;
+                self.path(event, &body.path, record)?;
+                if append(&mut event.from, body.text.0) {
+                    cut.insert(Truncated::FROM);
                 }
+                event.call_flags = body.call_flags;
+            }
+            Action::Mount => {
+                let body = record.take::<Mount>("a mount")?;
+                self.path(event, &body.path, record)?;
+                if self.join(&mut event.from, &body.source, record)? {
+                    cut.insert(Truncated::FROM);
+                }
+                let mut kind = Bytes::new();
+                if append(&mut kind, body.kind.0) {
+                    cut.insert(Truncated::MOUNT_TYPE);
+                }
+                event.given = (!kind.is_empty()).then_some(Given::Type(kind));
+                event.call_flags = body.call_flags;
+            }
+            Action::Unshare | Action::Setns | Action::IoUring => {
+                event.call_flags = record.take::<Asked>("flags")?.call_flags;
+            }
+            Action::ClockSet => {
+                let body = record.take::<Clock>("a clock")?;
+                event.given = body.time_ns.map(Given::Clock);
+                event.call_flags = body.call_flags;
+            }
+            Action::Open
+            | Action::Unlink
+            | Action::Rmdir
+            | Action::Mkdir
+            | Action::Chmod
+            | Action::Umount => {
+                let body = record.take::<File>("a file event")?;
+                self.path(event, &body.path, record)?;
                 (event.call_flags, event.mode) = (body.call_flags, body.mode);
             }
-            Action::Rename => {
-                let body = record.take::<Rename>("a rename")?;
-                if self.join(&mut event.path, &body.path, record)? {
-                    cut.insert(Truncated::PATH);
-                }
+            Action::Rename | Action::Link | Action::Symlink => {
+                let body = record.take::<Rename>("an event with two names")?;
+                self.path(event, &body.path, record)?;
                 if self.join(&mut event.from, &body.from, record)? {
                     cut.insert(Truncated::FROM);
                 }
                 event.call_flags = body.call_flags;
+            }
+            Action::Mknod => {
+                let body = record.take::<Node>("a mknod")?;
+                self.path(event, &body.path, record)?;
+                event.mode = body.mode;
+                // A type this version does not know is one it was not told.
+                let kind = body.file_type.and_then(FileType::from_number);
+                let device = body.device.map(|(major, minor)| Device { major, minor });
+                event.given = Some(Given::Node(kind, device));
+            }
+            Action::Chown => {
+                let body = record.take::<Owner>("a chown")?;
+                self.path(event, &body.path, record)?;
+                event.given = Some(Given::Owner(body.uid, body.gid));
+            }
+            Action::Truncate => {
+                let body = record.take::<Size>("a truncate")?;
+                self.path(event, &body.path, record)?;
+                event.given = body.size.map(Given::Size);
+            }
+            Action::Utime => {
+                let body = record.take::<Times>("a utime")?;
+                self.path(event, &body.path, record)?;
+                event.given = Some(Given::Modified(body.modified_ns));
+            }
+            Action::Setxattr => {
+                let body = record.take::<Attribute>("a setxattr")?;
+                self.path(event, &body.path, record)?;
+                if append(&mut event.from, body.name.0) {
+                    cut.insert(Truncated::FROM);
+                }
             }
             Action::Connect => {
                 let body = record.take::<Connect>("a connect")?;
@@ -285,6 +358,13 @@ impl<'s> Batch<'s> {
         }
         event.truncated.insert(cut);
         Ok(true)
+    }
+
+    fn path(&self, event: &mut Event, path: &Joined, at: &Reader) -> Result<(), DecodeError> {
+        if self.join(&mut event.path, path, at)? {
+            event.truncated.insert(Truncated::PATH);
+        }
+        Ok(())
     }
 
     /// Writes a joined string to `out`. `Ok(true)`: it did not fit and is cut.

@@ -2,11 +2,12 @@
 
 use super::dictionary::{Dictionary, Mark};
 use super::wire::{
-    Actor, Alive, Blob, Common, Connect, Exec, Exit, File, HEADER_BYTES, Head, Header, Joined,
-    Lost, Paused, Peer, Rename, Resumed,
+    Actor, Alive, Asked, Attribute, Blob, Clock, Common, Connect, Exec, Exit, File, HEADER_BYTES,
+    Head, Header, Ids, Joined, Loaded, Lost, Mount, Node, Owner, Paused, Peer, Ptrace, Rename,
+    Resumed, Size, Times,
 };
 use super::{Context, PREFIX, Provider, VERSION};
-use crate::event::{Action, Bytes, Class, Endpoint, Event, Heartbeat};
+use crate::event::{Action, Bytes, Class, Endpoint, Event, Given, Heartbeat};
 use crate::limits::{BATCH_ACTORS, BATCH_BYTES, BATCH_STRINGS, LINE_BYTES};
 use base64ct::{Base64UrlUnpadded, Encoder as Base64};
 use postcard::ser_flavors::Flavor;
@@ -167,13 +168,90 @@ impl Encoder {
             }
             Action::Fork => {}
             Action::Exit => append(out, &Exit { exit_status: event.exit_status })?,
-            Action::Open | Action::Unlink | Action::Rmdir | Action::Mkdir | Action::Chmod => {
+            Action::Setuid | Action::Setgid => {
+                let ids = match event.given {
+                    Some(Given::Ids(ids)) => Some(ids),
+                    _ => None,
+                };
+                append(out, &Ids { ids })?;
+            }
+            Action::Setsid => {}
+            Action::Ptrace => {
+                let pid = match event.given {
+                    Some(Given::Process(pid)) => Some(pid),
+                    _ => None,
+                };
+                append(out, &Ptrace { pid, call_flags: event.call_flags })?;
+            }
+            Action::ModuleLoad
+            | Action::ModuleUnload
+            | Action::BpfLoad
+            | Action::MemfdCreate
+            | Action::KexecLoad => {
+                let text = Blob(&event.from);
+                append(out, &Loaded { path, text, call_flags: event.call_flags })?;
+            }
+            Action::Mount => {
+                let source = split(&mut self.strings, &event.from);
+                let kind = match &event.given {
+                    Some(Given::Type(kind)) => Blob(kind),
+                    _ => Blob(b""),
+                };
+                append(out, &Mount { path, source, kind, call_flags: event.call_flags })?;
+            }
+            Action::Unshare | Action::Setns | Action::IoUring => {
+                append(out, &Asked { call_flags: event.call_flags })?;
+            }
+            Action::ClockSet => {
+                let time_ns = match event.given {
+                    Some(Given::Clock(time_ns)) => Some(time_ns),
+                    _ => None,
+                };
+                append(out, &Clock { time_ns, call_flags: event.call_flags })?;
+            }
+            Action::Open
+            | Action::Unlink
+            | Action::Rmdir
+            | Action::Mkdir
+            | Action::Chmod
+            | Action::Umount => {
                 append(out, &File { path, call_flags: event.call_flags, mode: event.mode })?;
             }
-            Action::Rename => {
+            Action::Rename | Action::Link | Action::Symlink => {
                 let from = split(&mut self.strings, &event.from);
                 append(out, &Rename { path, from, call_flags: event.call_flags })?;
             }
+            Action::Mknod => {
+                let (file_type, device) = match event.given {
+                    Some(Given::Node(kind, device)) => (kind, device),
+                    _ => (None, None),
+                };
+                let file_type = file_type.map(|kind| kind as u8);
+                let device = device.map(|device| (device.major, device.minor));
+                append(out, &Node { path, mode: event.mode, file_type, device })?;
+            }
+            Action::Chown => {
+                let (uid, gid) = match event.given {
+                    Some(Given::Owner(uid, gid)) => (uid, gid),
+                    _ => (None, None),
+                };
+                append(out, &Owner { path, uid, gid })?;
+            }
+            Action::Truncate => {
+                let size = match event.given {
+                    Some(Given::Size(size)) => Some(size),
+                    _ => None,
+                };
+                append(out, &Size { path, size })?;
+            }
+            Action::Utime => {
+                let modified_ns = match event.given {
+                    Some(Given::Modified(modified_ns)) => modified_ns,
+                    _ => None,
+                };
+                append(out, &Times { path, modified_ns })?;
+            }
+            Action::Setxattr => append(out, &Attribute { path, name: Blob(&event.from) })?,
             Action::Connect => {
                 let peer = event.peer.map(|peer| match peer {
                     Endpoint::V4(ip, port) => Peer::V4(ip.octets(), port),

@@ -1,9 +1,8 @@
 //! The shapes on the wire, in the order of their bytes: postcard writes a struct's
 //! fields one after the other and nothing between them.
 //!
-//! The fields of an event record are `Head`, `Common` and the one of `Exec`, `Exit`,
-//! `File`, `Rename`, `Connect`, `Lost`, `Alive`, `Paused`, `Resumed` that its action has;
-//! fork has none.
+//! The fields of an event record are `Head`, `Common` and those of its action; fork and setsid
+//! have none.
 
 use core::fmt;
 use serde::de::{Error, Visitor};
@@ -133,6 +132,99 @@ pub(super) struct Rename<'a> {
     pub path: Joined<'a>,
     #[serde(borrow)]
     pub from: Joined<'a>,
+    pub call_flags: Option<u32>,
+}
+
+/// mknod. `device` is its major number, then its minor.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Node<'a> {
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+    pub mode: Option<u32>,
+    pub file_type: Option<u8>,
+    pub device: Option<(u32, u32)>,
+}
+
+/// chown. `None`: it stays.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Owner<'a> {
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+}
+
+/// truncate.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Size<'a> {
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+    pub size: Option<i64>,
+}
+
+/// utime.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Times<'a> {
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+    pub modified_ns: Option<i64>,
+}
+
+/// setxattr.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Attribute<'a> {
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+    #[serde(borrow)]
+    pub name: Blob<'a>,
+}
+
+/// setuid, setgid: the real, the effective and the saved id. `None`: it stays.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ids {
+    pub ids: Option<[Option<u32>; 3]>,
+}
+
+/// ptrace.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ptrace {
+    pub pid: Option<u32>,
+    pub call_flags: Option<u32>,
+}
+
+/// module_load, module_unload, bpf_load, memfd_create, kexec_load: a file, and a name or
+/// parameters.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Loaded<'a> {
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+    #[serde(borrow)]
+    pub text: Blob<'a>,
+    pub call_flags: Option<u32>,
+}
+
+/// mount.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Mount<'a> {
+    #[serde(borrow)]
+    pub path: Joined<'a>,
+    #[serde(borrow)]
+    pub source: Joined<'a>,
+    #[serde(borrow)]
+    pub kind: Blob<'a>,
+    pub call_flags: Option<u32>,
+}
+
+/// unshare, setns, io_uring.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub call_flags: Option<u32>,
+}
+
+/// clock_set.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Clock {
+    pub time_ns: Option<i64>,
     pub call_flags: Option<u32>,
 }
 

@@ -95,12 +95,11 @@ impl Pipeline {
                 cpu: u16::try_from(cpu).ok(),
                 count: 1,
             }),
-            Ok(Decoded::Relocation(to)) => {
-                self.processes.relocate(to, &mut self.event);
-                // Its program is not certain any more.
-                if to != Relocation::Directory && !self.note_excluded(false) {
-                    self.exclusions_in_doubt = true;
-                }
+            Ok(Decoded::Relocation(to)) => self.relocate(to),
+            Ok(Decoded::Both(to)) => {
+                self.relocate(to);
+                self.processes.enrich(&mut self.event);
+                self.pass(output);
             }
             Ok(Decoded::Event) if self.processes.is_told_twice(&self.event) => {}
             // Reported already; but the connector does not tell where a child works, for one.
@@ -112,6 +111,14 @@ impl Pipeline {
                 self.processes.enrich(&mut self.event);
                 self.pass(output);
             }
+        }
+    }
+
+    fn relocate(&mut self, to: Relocation) {
+        self.processes.relocate(to, &mut self.event);
+        // Its program is not certain any more.
+        if to != Relocation::Directory && !self.note_excluded(false) {
+            self.exclusions_in_doubt = true;
         }
     }
 

@@ -42,7 +42,7 @@ impl Watch {
         if event.action.is_on_file() && !event.path.is_empty() {
             self.paths.add(&event.path, 1);
         }
-        if event.action == Action::Rename && !event.from.is_empty() {
+        if matches!(event.action, Action::Rename | Action::Link) && !event.from.is_empty() {
             self.paths.add(&event.from, 1);
         }
     }

@@ -5,8 +5,8 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
 use mote::event::{
-    Action, Bytes, Class, Endpoint, Event, Flags, Heartbeat, Loss, LossPlace, Pause, Resumption,
-    Transport, Truncated,
+    Action, Bytes, Class, Device, Endpoint, Event, FileType, Flags, Given, Heartbeat, Loss,
+    LossPlace, Pause, Resumption, Transport, Truncated,
 };
 use mote::limits::LINE_BYTES;
 use mote::record::{Context, Encoder, PREFIX, Provider};
@@ -78,10 +78,84 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             event.resumption = Some(Resumption::ALL[rng.usize(..Resumption::ALL.len())]);
         }
         Action::Exit => event.exit_status = some(rng, |r| r.u32(..65536)),
-        Action::Open | Action::Unlink | Action::Rmdir | Action::Mkdir | Action::Chmod => {
+        Action::Setuid | Action::Setgid => {
+            event.given = some(rng, |r| Given::Ids([(); 3].map(|()| some(r, |r| wide(r) as u32))));
+        }
+        Action::Setsid => {}
+        Action::Ptrace => {
+            event.given = some(rng, |r| Given::Process(wide(r) as u32));
+            event.call_flags = some(rng, |r| r.u32(..20));
+        }
+        Action::ModuleUnload | Action::BpfLoad | Action::MemfdCreate => {
+            event.from = bytes(&text(rng, 30));
+            event.call_flags = some(rng, |r| r.u32(..40));
+        }
+        Action::ModuleLoad | Action::KexecLoad => {
+            event.path = path(rng);
+            event.from = bytes(&text(rng, 30));
+            event.call_flags = some(rng, |r| r.u32(..40));
+        }
+        Action::Mount => {
+            event.path = path(rng);
+            event.from = path(rng);
+            event.call_flags = some(rng, |r| wide(r) as u32);
+            let kind = text(rng, 11);
+            event.given = (!kind.is_empty()).then(|| Given::Type(bytes(&kind)));
+            event.syscall = some(rng, |_| 165);
+        }
+        Action::Unshare | Action::Setns | Action::IoUring => {
+            event.call_flags = some(rng, |r| wide(r) as u32);
+        }
+        Action::ClockSet => {
+            event.given = some(rng, |r| Given::Clock(wide(r) as i64));
+            event.call_flags = some(rng, |r| r.u32(..12));
+        }
+        Action::Open => {
             event.path = path(rng);
             event.call_flags = some(rng, |r| wide(r) as u32);
             event.mode = some(rng, |r| wide(r) as u32);
+        }
+        Action::Unlink | Action::Rmdir => event.path = path(rng),
+        Action::Mkdir | Action::Chmod => {
+            event.path = path(rng);
+            event.mode = some(rng, |r| wide(r) as u32);
+        }
+        Action::Umount => {
+            event.path = path(rng);
+            event.call_flags = some(rng, |r| wide(r) as u32);
+        }
+        Action::Link => {
+            event.path = path(rng);
+            event.from = path(rng);
+            event.call_flags = some(rng, |_| 0x1000);
+        }
+        Action::Symlink => {
+            event.path = path(rng);
+            event.from = path(rng);
+        }
+        Action::Mknod => {
+            event.path = path(rng);
+            event.mode = some(rng, |r| r.u32(..0o10000));
+            let kind = FileType::ALL[rng.usize(..FileType::ALL.len())];
+            let device = some(rng, |r| Device { major: r.u32(..4096), minor: wide(r) as u32 });
+            event.given = Some(Given::Node(some(rng, |_| kind), device));
+        }
+        Action::Chown => {
+            event.path = path(rng);
+            event.given =
+                Some(Given::Owner(some(rng, |r| wide(r) as u32), some(rng, |r| wide(r) as u32)));
+        }
+        Action::Truncate => {
+            event.path = path(rng);
+            event.given = some(rng, |r| Given::Size(wide(r) as i64));
+        }
+        Action::Utime => {
+            event.path = path(rng);
+            event.given = Some(Given::Modified(some(rng, |r| wide(r) as i64)));
+        }
+        Action::Setxattr => {
+            event.path = path(rng);
+            event.from = bytes(&text(rng, 30));
         }
         Action::Rename => {
             event.path = path(rng);
@@ -134,12 +208,17 @@ fn path<const N: usize>(rng: &mut Rng) -> Bytes<N> {
 
 /// One line of events of every action.
 pub fn line_of_all_actions(rng: &mut Rng) -> Bytes<LINE_BYTES> {
+    line_of_actions(rng, Action::ALL.len())
+}
+
+/// The same of so many, each another one.
+pub fn line_of_actions(rng: &mut Rng, count: usize) -> Bytes<LINE_BYTES> {
     let mut encoder = Encoder::new(Class::Bulk, context());
     let mut sequence = rng.u64(1..1000);
     let mut actions = Action::ALL;
     rng.shuffle(&mut actions);
-    for action in actions {
-        let mut event = random_event(rng, action);
+    for action in &actions[..count] {
+        let mut event = random_event(rng, *action);
         event.sequence = sequence;
         event.time_ns = rng.u64(1_000_000..2_000_000);
         sequence += 1 + rng.u64(..3);

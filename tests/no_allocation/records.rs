@@ -67,7 +67,7 @@ pub fn exec(pid: u32, path: &str) -> Vec<u8> {
 
 /// By a name relative to the working directory, from one relative to a descriptor.
 pub fn rename(pid: u32) -> Vec<u8> {
-    let mut rename = record(MOTE_KIND_RENAME, libc::SYS_renameat2, pid);
+    let mut rename = record(MOTE_KIND_PAIR, libc::SYS_renameat2, pid);
     put(&mut rename, offset_of!(mote_call, dirfd), &WORKING_DIRECTORY.to_ne_bytes());
     put(&mut rename, offset_of!(mote_call, from_dirfd), &3i32.to_ne_bytes());
     put(&mut rename, offset_of!(mote_call, from_bytes), &4u16.to_ne_bytes());

@@ -2,19 +2,20 @@
 
 use super::flags::open_flags;
 use super::kind::{Outcome, category, types};
+use super::names;
 use super::shape::{
     Boot, Destination, Document, Ecs, EventSet, Exact, Ext, File, Host, Id, Lost, Mote, Names,
-    Network, Original, Parent, Peer, Process, Thread,
+    Network, NewIds, Original, Parent, Peer, Process, Thread,
 };
-use super::text::{Args, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid};
-use crate::event::{Action, Class, Endpoint, Event, NO_ID, Resumption, Transport};
+use super::text::{Args, DeviceNumbers, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid};
+use crate::event::{Action, Class, Endpoint, Event, FileType, Given, NO_ID, Resumption, Transport};
 use crate::record::Origin;
 use crate::syscalls::by_number;
 
 pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a> {
     let outcome = Outcome::of(event);
     Document {
-        timestamp: Some(Timestamp(event.time_ns)),
+        timestamp: Some(Timestamp(event.time_ns.into())),
         ecs: Some(Ecs { version: Some(super::VERSION) }),
         event: Some(EventSet {
             kind: Some(if event.action == Action::Heartbeat { "metric" } else { "event" }),
@@ -83,8 +84,51 @@ fn id(id: u32) -> Option<Id> {
 fn file(event: &Event) -> Option<File<'_>> {
     let path = text(file_path(event));
     let mode = event.mode.map(Octal);
-    let ext = text(&event.from).map(|path| Ext { original: Some(Original { path: Some(path) }) });
-    (path.is_some() || mode.is_some() || ext.is_some()).then_some(File { path, mode, ext })
+    let second = Second::of(event);
+    let original = text(second.original_path);
+    let ext = original.map(|path| Ext { original: Some(Original { path: Some(path) }) });
+    let mut file = File { path, mode, ext, ..File::default() };
+    match event.given {
+        Some(Given::Node(kind, _)) => file.kind = kind.map(FileType::name),
+        Some(Given::Owner(uid, gid)) => {
+            (file.uid, file.gid) = (uid.map(Keyword), gid.map(Keyword));
+        }
+        Some(Given::Size(size)) => file.size = Some(size),
+        Some(Given::Modified(modified_ns)) => {
+            file.mtime = modified_ns.map(|ns| Timestamp(ns.into()));
+        }
+        _ => {}
+    }
+    file.target_path = text(second.target_path);
+    file.some()
+}
+
+/// What `Event::from` is, by action.
+#[derive(Default)]
+struct Second<'a> {
+    original_path: &'a [u8],
+    target_path: &'a [u8],
+    attribute: &'a [u8],
+    mount_source: &'a [u8],
+    name: &'a [u8],
+    parameters: &'a [u8],
+}
+
+impl<'a> Second<'a> {
+    fn of(event: &'a Event) -> Second<'a> {
+        let mut second = Second::default();
+        let place = match event.action {
+            Action::Rename | Action::Link => &mut second.original_path,
+            Action::Symlink => &mut second.target_path,
+            Action::Setxattr => &mut second.attribute,
+            Action::Mount => &mut second.mount_source,
+            Action::ModuleUnload | Action::BpfLoad | Action::MemfdCreate => &mut second.name,
+            Action::ModuleLoad | Action::KexecLoad => &mut second.parameters,
+            _ => return second,
+        };
+        *place = &event.from;
+        second
+    }
 }
 
 fn destination(event: &Event) -> Option<Destination<'_>> {
@@ -117,19 +161,16 @@ fn network(event: &Event) -> Option<Network> {
     })
 }
 
-/// Left out if there is nothing to say, so that no object is empty.
 fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
     let call = || by_number(origin.arch?, event.syscall?);
-    let opened = if event.action == Action::Open { event.call_flags } else { None };
     let signal = event.exit_status.map(|status| status & 0x7f).filter(|signal| *signal != 0);
-    let mote = Mote {
+    let mut mote = Mote {
         syscall: event.syscall,
         syscall_name: call().map(|call| call.name),
         ret: event.ret,
         flags: Names::some(event.flags.names()),
         truncated: Names::some(event.truncated.names()),
         call_flags: event.call_flags,
-        open_flags: opened.and_then(|flags| Names::some(open_flags(origin.arch, flags))),
         address_family: match event.peer {
             Some(Endpoint::Other(family)) => Some(family),
             _ => None,
@@ -151,43 +192,81 @@ fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
         pause_limit_seconds: event.pause.map(|pause| pause.limit_s),
         resumed_because: event.resumption.map(Resumption::name),
         bytes: exact(origin, event),
+        ..Mote::default()
     };
-    let says = mote.syscall.is_some()
-        || mote.ret.is_some()
-        || mote.flags.is_some()
-        || mote.truncated.is_some()
-        || mote.call_flags.is_some()
-        || mote.address_family.is_some()
-        || mote.exit_signal.is_some()
-        || mote.lost.is_some()
-        || mote.ebpf_status.is_some()
-        || mote.pause_limit_seconds.is_some()
-        || mote.resumed_because.is_some()
-        || mote.bytes.is_some();
-    says.then_some(mote)
+    name_flags(origin, event, &mut mote);
+    given(event, &mut mote);
+    mote.some()
+}
+
+/// Flags of the call by their names.
+fn name_flags(origin: &Origin<'_>, event: &Event, mote: &mut Mote<'_>) {
+    let Some(flags) = event.call_flags else { return };
+    match event.action {
+        Action::Open => mote.open_flags = Names::some(open_flags(origin.arch, flags)),
+        Action::Ptrace => mote.ptrace_request = names::ptrace_request(flags),
+        Action::BpfLoad => mote.bpf_program_type = names::bpf_program_type(flags),
+        Action::Unshare | Action::Setns => {
+            mote.clone_flags = Names::some(names::clone_flags(flags));
+        }
+        // The flags of move_mount(2) are others, and about its names.
+        Action::Mount
+            if event
+                .syscall
+                .and_then(|number| by_number(origin.arch?, number))
+                .is_some_and(|call| call.name == "mount") =>
+        {
+            mote.mount_flags = Names::some(names::mount_flags(flags));
+        }
+        Action::Umount => mote.mount_flags = Names::some(names::umount_flags(flags)),
+        _ => {}
+    }
+}
+
+/// What else the call was given.
+fn given<'a>(event: &'a Event, mote: &mut Mote<'a>) {
+    let second = Second::of(event);
+    mote.attribute = text(second.attribute);
+    mote.mount_source = text(second.mount_source);
+    mote.name = text(second.name);
+    mote.parameters = text(second.parameters);
+    match &event.given {
+        Some(Given::Node(_, device)) => mote.device = device.map(DeviceNumbers),
+        Some(Given::Ids([real, effective, saved])) => {
+            let ids = NewIds { real: *real, effective: *effective, saved: *saved };
+            mote.new_ids = ids.some();
+        }
+        Some(Given::Process(pid)) => mote.target_pid = Some(*pid),
+        Some(Given::Type(kind)) => mote.mount_type = text(kind),
+        Some(Given::Clock(time_ns)) => mote.new_time = Some(Timestamp((*time_ns).into())),
+        _ => {}
+    }
 }
 
 fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
     let hex = |bytes: &'a [u8]| core::str::from_utf8(bytes).is_err().then_some(Hex(bytes));
     let name = unix_name(event);
     let abstract_name = name.first() == Some(&0);
+    let second = Second::of(event);
     let exact = Exact {
         hostname: hex(origin.hostname),
         executable: hex(&event.executable),
         thread_name: hex(&event.comm),
         args: hex(&event.args).map(|args| HexArgs(Args(args.0))),
         path: hex(file_path(event)),
-        from: hex(&event.from),
+        from: hex(second.original_path),
+        target_path: hex(second.target_path),
+        attribute: hex(second.attribute),
+        mount_source: hex(second.mount_source),
+        mount_type: match &event.given {
+            Some(Given::Type(kind)) => hex(kind),
+            _ => None,
+        },
+        name: hex(second.name),
+        parameters: hex(second.parameters),
         address: if abstract_name { Some(Hex(name)) } else { hex(name) },
     };
-    let lossy = exact.hostname.is_some()
-        || exact.executable.is_some()
-        || exact.thread_name.is_some()
-        || exact.args.is_some()
-        || exact.path.is_some()
-        || exact.from.is_some()
-        || exact.address.is_some();
-    lossy.then_some(exact)
+    exact.some()
 }
 
 fn text(bytes: &[u8]) -> Option<Text<'_>> {

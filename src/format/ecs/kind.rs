@@ -42,13 +42,32 @@ impl Outcome {
 
 pub(super) fn category(action: Action) -> &'static str {
     match action {
-        Action::Exec | Action::Fork | Action::Exit => "process",
+        Action::Exec
+        | Action::Fork
+        | Action::Exit
+        | Action::Setuid
+        | Action::Setgid
+        | Action::Setsid
+        | Action::Ptrace
+        | Action::Unshare
+        | Action::Setns
+        | Action::IoUring => "process",
+        Action::ModuleLoad | Action::ModuleUnload | Action::BpfLoad => "driver",
+        Action::Mount | Action::Umount | Action::KexecLoad | Action::ClockSet => "host",
+        Action::MemfdCreate => "file",
         Action::Open
         | Action::Rename
         | Action::Unlink
         | Action::Rmdir
+        | Action::Link
+        | Action::Symlink
         | Action::Mkdir
-        | Action::Chmod => "file",
+        | Action::Mknod
+        | Action::Chmod
+        | Action::Chown
+        | Action::Truncate
+        | Action::Utime
+        | Action::Setxattr => "file",
         Action::Connect => "network",
         Action::Loss | Action::Heartbeat | Action::Pause | Action::Resume => "host",
     }
@@ -66,13 +85,31 @@ pub(super) fn types(event: &Event, outcome: Outcome) -> &'static [&'static str] 
         },
         Action::Connect => &["connection", "start"],
         _ if failed => &["info"],
-        Action::Exec | Action::Fork => &["start"],
+        Action::Exec | Action::Fork | Action::ModuleLoad | Action::BpfLoad => &["start"],
+        Action::ModuleUnload => &["end"],
+        Action::Setuid
+        | Action::Setgid
+        | Action::Setsid
+        | Action::Ptrace
+        | Action::Unshare
+        | Action::Setns
+        | Action::Mount
+        | Action::Umount
+        | Action::KexecLoad
+        | Action::ClockSet => &["change"],
+        Action::IoUring => &["info"],
+        Action::MemfdCreate => &["creation"],
         // Whether it wrote or created is not known.
         Action::Open if event.call_flags.is_none() => &["info"],
         Action::Open => open_types(event.call_flags.unwrap_or(0)),
-        Action::Rename | Action::Chmod => &["change"],
+        Action::Rename
+        | Action::Chmod
+        | Action::Chown
+        | Action::Truncate
+        | Action::Utime
+        | Action::Setxattr => &["change"],
         Action::Unlink | Action::Rmdir => &["deletion"],
-        Action::Mkdir => &["creation"],
+        Action::Link | Action::Symlink | Action::Mkdir | Action::Mknod => &["creation"],
     }
 }
 
@@ -124,6 +161,9 @@ mod tests {
             (Action::Unlink, Some(-1), 0, (Failure, &["info"])),
             (Action::Rmdir, Some(0), 0, (Success, &["deletion"])),
             (Action::Mkdir, Some(0), 0, (Success, &["creation"])),
+            (Action::Link, Some(0), 0, (Success, &["creation"])),
+            (Action::Symlink, Some(-17), 0, (Failure, &["info"])),
+            (Action::Utime, Some(0), 0, (Success, &["change"])),
             (Action::Connect, Some(0), 0, (Success, &["connection", "start"])),
             (Action::Connect, Some(-115), 0, (Unknown, &["connection", "start"])),
             (Action::Connect, Some(-111), 0, (Failure, &["connection"])),

@@ -24,6 +24,7 @@
 mod document;
 mod flags;
 mod kind;
+mod names;
 mod shape;
 mod text;
 

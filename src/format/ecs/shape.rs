@@ -1,6 +1,8 @@
 //! The shape of a document. A field that is `None` is left out.
 
-use super::text::{Address, Args, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid};
+use super::text::{
+    Address, Args, DeviceNumbers, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
+};
 use core::net::IpAddr;
 use serde::{Serialize, Serializer};
 
@@ -19,6 +21,15 @@ macro_rules! objects {
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub $field: Option<$type>,
             )*
+        }
+
+        impl $(<$life>)? $name $(<$life>)? {
+            /// Itself, unless it has no field.
+            #[allow(dead_code)] // of some objects only
+            pub fn some(self) -> Option<Self> {
+                let has_field = $(self.$field.is_some())||*;
+                has_field.then_some(self)
+            }
         }
     )*};
 }
@@ -80,7 +91,14 @@ objects! {
     }
     File<'a> {
         path: Text<'a>,
+        target_path: Text<'a>,
+        #[serde(rename = "type")]
+        kind: &'static str,
         mode: Octal,
+        uid: Keyword,
+        gid: Keyword,
+        size: i64,
+        mtime: Timestamp,
         #[serde(rename = "Ext")]
         ext: Ext<'a>,
     }
@@ -110,6 +128,19 @@ objects! {
         truncated: Names,
         call_flags: u32,
         open_flags: Names,
+        device: DeviceNumbers,
+        attribute: Text<'a>,
+        new_ids: NewIds,
+        target_pid: u32,
+        ptrace_request: &'static str,
+        bpf_program_type: &'static str,
+        clone_flags: Names,
+        mount_flags: Names,
+        mount_source: Text<'a>,
+        mount_type: Text<'a>,
+        name: Text<'a>,
+        parameters: Text<'a>,
+        new_time: Timestamp,
         address_family: u16,
         exit_signal: u32,
         core_dumped: bool,
@@ -124,6 +155,11 @@ objects! {
         pause_limit_seconds: u32,
         resumed_because: &'static str,
         bytes: Exact<'a>,
+    }
+    NewIds {
+        real: u32,
+        effective: u32,
+        saved: u32,
     }
     Lost {
         #[serde(rename = "where")]
@@ -144,8 +180,20 @@ objects! {
         args: HexArgs<'a>,
         #[serde(rename = "file.path")]
         path: Hex<'a>,
+        #[serde(rename = "file.target_path")]
+        target_path: Hex<'a>,
         #[serde(rename = "file.Ext.original.path")]
         from: Hex<'a>,
+        #[serde(rename = "mote.attribute")]
+        attribute: Hex<'a>,
+        #[serde(rename = "mote.mount_source")]
+        mount_source: Hex<'a>,
+        #[serde(rename = "mote.mount_type")]
+        mount_type: Hex<'a>,
+        #[serde(rename = "mote.name")]
+        name: Hex<'a>,
+        #[serde(rename = "mote.parameters")]
+        parameters: Hex<'a>,
         #[serde(rename = "destination.address")]
         address: Hex<'a>,
     }

@@ -1,5 +1,6 @@
 //! Values that are written as JSON strings without being built first.
 
+use crate::event::Device;
 use core::fmt::{self, Display};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
@@ -15,7 +16,7 @@ macro_rules! as_displayed {
     )*};
 }
 
-as_displayed!(Keyword, Hex<'_>, Timestamp, Octal, Uuid, Address<'_>);
+as_displayed!(DeviceNumbers, Keyword, Hex<'_>, Timestamp, Octal, Uuid, Address<'_>);
 
 /// Bytes as text: what is not UTF-8 becomes U+FFFD.
 pub struct Text<'a>(pub &'a [u8]);
@@ -64,6 +65,15 @@ impl Display for Keyword {
     }
 }
 
+/// Major and minor number, as ls(1) has them.
+pub struct DeviceNumbers(pub Device);
+
+impl Display for DeviceNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}, {}", self.0.major, self.0.minor)
+    }
+}
+
 /// Permission bits, as chmod(1) has them.
 pub struct Octal(pub u32);
 
@@ -99,13 +109,13 @@ impl Display for Uuid {
 
 /// Unix time in nanoseconds, as RFC 3339 in UTC. Always nine digits of a second, so
 /// that lines sort as text; `time` would leave zeros out.
-pub struct Timestamp(pub u64);
+pub struct Timestamp(pub i128);
 
 impl Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        // 64 bits of nanoseconds end in the year 2554: always a date.
-        let at = OffsetDateTime::from_unix_timestamp_nanos(self.0.into())
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        // 64 bits of nanoseconds end in the year 2554, or begin in 1677: always a date.
+        let at =
+            OffsetDateTime::from_unix_timestamp_nanos(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let (year, month, day) = at.to_calendar_date();
         let (hour, minute, second, nanosecond) = at.to_hms_nano();
         write!(
@@ -152,7 +162,8 @@ mod tests {
             Timestamp(1_709_210_096_000_000_120).to_string(),
             "2024-02-29T12:34:56.000000120Z"
         );
-        assert_eq!(Timestamp(u64::MAX).to_string(), "2554-07-21T23:34:33.709551615Z");
+        assert_eq!(Timestamp(u64::MAX.into()).to_string(), "2554-07-21T23:34:33.709551615Z");
+        assert_eq!(Timestamp(i64::MIN.into()).to_string(), "1677-09-21T00:12:43.145224192Z");
         assert_eq!(Octal(0o644).to_string(), "0644");
         assert_eq!(Octal(0o1777).to_string(), "1777");
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Names that start at what a descriptor is open on.
 
 use super::*;
-use crate::event::Tree;
+use crate::event::{AT_EMPTY_PATH, Tree};
 
 /// An open of `name` from a descriptor that was seen to lead to `directory`.
 fn opened_from(processes: &mut Processes, directory: &str, tree: Tree, name: &str) -> Event {
@@ -40,6 +40,21 @@ fn a_name_from_a_descriptor_starts_at_what_that_was_seen_to_be() {
     processes.enrich(&mut rename);
     assert_eq!((&rename.path[..], &rename.from[..]), (&b"/new"[..], &b"/d/old"[..]));
     assert!(rename.flags.is_empty());
+    // The name that a file had is its descriptor's; what a symbolic link leads to is as it was given.
+    for (action, call_flags, old, new) in [
+        (Action::Link, Some(AT_EMPTY_PATH), "", "/d"),
+        (Action::Link, Some(0), "a", "/d/a"),
+        (Action::Symlink, None, "a", "a"),
+        (Action::Setxattr, None, "user.a", "user.a"),
+    ] {
+        let mut link = event(action, SHELL, "/l");
+        link.from.extend_from_slice(old.as_bytes()).unwrap();
+        (link.from_dirfd, link.call_flags) = (8, call_flags);
+        link.from_opened.path.extend_from_slice(b"/d").unwrap();
+        link.from_opened.tree = Some(Tree::Host);
+        processes.enrich(&mut link);
+        assert_eq!((&link.from[..], link.flags), (new.as_bytes(), Flags(0)), "{action:?}");
+    }
     // Also of a process that is not known any more.
     let mut open = opened_from(&mut processes, "/d", Tree::Host, "");
     processes.forget();

@@ -1,19 +1,16 @@
 //! Ring bytes → [`Event`]. A pure function of the bytes: lengths are checked, and what is
 //! not of the agreed shape is an error, never a guess.
 
+mod call;
+
 use core::fmt;
 use core::mem::offset_of;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::abi::record::*;
-use crate::event::{
-    Action, Endpoint, Event, Flags, Opened, Relocation, Transport, Tree, Truncated, append,
-};
+use crate::event::{Action, Endpoint, Event, Flags, Relocation, Transport, Truncated, append};
 use crate::limits;
-use crate::syscalls::{self, Arch, Effect};
 
-/// `AT_REMOVEDIR` (linux `include/uapi/linux/fcntl.h`): unlinkat removes a directory.
-const AT_REMOVEDIR: u32 = 0x200;
 /// `-ERESTARTSYS`, `-ERESTARTNOINTR`, `-ERESTARTNOHAND`, `-ERESTART_RESTARTBLOCK` (linux
 /// `include/linux/errno.h`): what a call that a signal interrupts returns inside the kernel.
 /// The caller sees `EINTR`, or the call is entered once more.
@@ -21,8 +18,6 @@ const RESTARTS: [i64; 4] = [-512, -513, -514, -516];
 /// `CLONE_*` (linux `include/uapi/linux/sched.h`).
 const CLONE_FS: u32 = 0x200;
 const CLONE_THREAD: u32 = 0x1_0000;
-/// `AT_EMPTY_PATH` (linux `include/uapi/linux/fcntl.h`): an empty name means the descriptor.
-const AT_EMPTY_PATH: u32 = 0x1000;
 /// Address families (linux `include/linux/socket.h`).
 const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
@@ -32,6 +27,7 @@ const AF_INET6: u16 = 10;
 const _: () = assert!(
     MOTE_ARGS_BYTES as usize == limits::ARGS_BYTES
         && MOTE_EXEC_PATH_BYTES as usize <= limits::PATH_BYTES
+        && MOTE_WORD_BYTES as usize == limits::WORD_BYTES
         && MOTE_COMM_BYTES as usize == limits::COMM_BYTES + 1
         && MOTE_NAME_BYTES as usize <= limits::PATH_BYTES
         && MOTE_PAIR_BYTES as usize <= limits::PATH_BYTES
@@ -46,6 +42,8 @@ pub enum Decoded {
     Event,
     /// Something that changes what the names in the process's later events mean.
     Relocation(Relocation),
+    /// Both.
+    Both(Relocation),
 }
 
 /// A record that is not of the agreed shape.
@@ -107,7 +105,7 @@ pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
         MOTE_KIND_EXEC => exec(&record, event)?,
         MOTE_KIND_FORK => return fork(&record, event),
         MOTE_KIND_EXIT => exit(&record, flags, event)?,
-        MOTE_KIND_NAME | MOTE_KIND_RENAME => return call(&record, flags, syscall, event),
+        MOTE_KIND_NAME | MOTE_KIND_PAIR => return call::call(&record, flags, syscall, event),
         MOTE_KIND_CONNECT => connect(&record, flags, event)?,
         _ => return Err(Malformed::Kind(kind)),
     }
@@ -182,124 +180,6 @@ fn exit(record: &Record, flags: u32, event: &mut Event) -> Result<(), Malformed>
     event.ret = None;
     if flags & MOTE_STATUS_UNKNOWN == 0 {
         event.exit_status = Some(record.u32(offset_of!(mote_exit, status))?);
-    }
-    Ok(())
-}
-
-fn call(
-    record: &Record,
-    flags: u32,
-    syscall: i32,
-    event: &mut Event,
-) -> Result<Decoded, Malformed> {
-    let call = u32::try_from(syscall)
-        .ok()
-        .and_then(|number| syscalls::by_number(Arch::HOST, number))
-        .ok_or(Malformed::Syscall(syscall))?;
-    let call_flags = record.u32(offset_of!(mote_call, call_flags))?;
-    let mode = record.u32(offset_of!(mote_call, mode))?;
-    event.dirfd = record.u32(offset_of!(mote_call, dirfd))? as i32;
-    event.from_dirfd = record.u32(offset_of!(mote_call, from_dirfd))? as i32;
-    event.entered_ns = entered_ns(event, record.u32(offset_of!(mote_call, duration_us))?);
-    let from_bytes = record.u16(offset_of!(mote_call, from_bytes))?;
-    let path_bytes = record.u16(offset_of!(mote_call, path_bytes))?;
-    let data = offset_of!(mote_call, data);
-    let from = record.bytes(data, from_bytes.into())?;
-    put(&mut event.from, until_nul(from))?;
-    let path = record.bytes(data + usize::from(from_bytes), path_bytes.into())?;
-    let opened = data + usize::from(from_bytes) + usize::from(path_bytes);
-    let opened_bytes = record.u16(offset_of!(mote_call, opened_bytes))?;
-    let from_opened_bytes = record.u16(offset_of!(mote_call, from_opened_bytes))?;
-    let tree = record.u8(offset_of!(mote_call, opened_tree))?;
-    let from_tree = record.u8(offset_of!(mote_call, from_opened_tree))?;
-    components(record, opened, opened_bytes, tree, &mut event.opened)?;
-    let from_opened = opened + usize::from(opened_bytes);
-    components(record, from_opened, from_opened_bytes, from_tree, &mut event.from_opened)?;
-    let mut name = until_nul(path);
-    if flags & MOTE_FLAGS_UNREAD != 0 {
-        // It may be rooted.
-        event.flags.insert(Flags::PATH_UNRESOLVED);
-    }
-    if flags & MOTE_ROOTED != 0 {
-        // The descriptor's directory is the root: the name starts there.
-        while let [b'/', rest @ ..] = name {
-            name = rest;
-        }
-        if name.is_empty() {
-            name = b".";
-        }
-        event.flags.insert(Flags::PATH_UNRESOLVED);
-    }
-    put(&mut event.path, name)?;
-    let action = match call.effect {
-        Effect::Report(action) => action,
-        Effect::Relocate(relocation) => {
-            // setns(2) is told a type, and checks it, only if the caller likes.
-            event.call_flags = (call.name != "setns" || call_flags != 0).then_some(call_flags);
-            return Ok(Decoded::Relocation(relocation));
-        }
-    };
-    event.action = action;
-    match action {
-        Action::Open if flags & MOTE_FLAGS_UNREAD == 0 => {
-            event.call_flags = Some(call_flags);
-            // Without them the kernel ignores it (open(2)). O_TMPFILE has O_DIRECTORY in it.
-            let has = |flags: i32| call_flags & flags as u32 == flags as u32;
-            if has(libc::O_CREAT) || has(libc::O_TMPFILE) {
-                event.mode = Some(mode);
-            }
-        }
-        Action::Open => {}
-        Action::Rename => event.call_flags = Some(call_flags),
-        Action::Unlink if call_flags & AT_REMOVEDIR != 0 => event.action = Action::Rmdir,
-        Action::Unlink | Action::Rmdir => {}
-        Action::Mkdir => event.mode = Some(mode),
-        Action::Chmod => {
-            event.mode = Some(mode);
-            event.by_descriptor =
-                event.path.is_empty() && (call.name == "fchmod" || call_flags & AT_EMPTY_PATH != 0);
-        }
-        Action::Exec
-        | Action::Fork
-        | Action::Exit
-        | Action::Connect
-        | Action::Loss
-        | Action::Heartbeat
-        | Action::Pause
-        | Action::Resume => {
-            return Err(Malformed::Syscall(syscall));
-        }
-    }
-    Ok(Decoded::Event)
-}
-
-/// Components from a file up to the root, each with its NUL → its path.
-fn components(
-    record: &Record,
-    offset: usize,
-    bytes: u16,
-    tree: u8,
-    opened: &mut Opened,
-) -> Result<(), Malformed> {
-    opened.tree = match u32::from(tree) {
-        MOTE_TREE_UNKNOWN if bytes == 0 => return Ok(()),
-        MOTE_TREE_HOST => Some(Tree::Host),
-        MOTE_TREE_OTHER => Some(Tree::Other),
-        _ => return Err(Malformed::Tree(tree)),
-    };
-    let malformed = Malformed::Components(bytes);
-    let Some((last, upwards)) = record.bytes(offset, bytes.into())?.split_last() else {
-        return put(&mut opened.path, b"/");
-    };
-    if *last != 0 {
-        return Err(malformed);
-    }
-    for component in upwards.rsplit(|byte| *byte == 0) {
-        if matches!(component, b"" | b"." | b"..") || component.contains(&b'/') {
-            return Err(malformed);
-        }
-        put(&mut opened.path, b"/")?;
-        put(&mut opened.path, component)?;
     }
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! Records as the kernel side writes them, built by offset from `bpf/record.h`.
 
+#[path = "decode_tests/given.rs"]
+mod given;
+
 use super::*;
-use crate::event::{AT_FDCWD, Event};
+use crate::event::{AT_FDCWD, Event, Opened, Tree};
 
 /// Of both architectures; libc does not have it.
 const FCHMODAT2: i32 = 452;
@@ -69,7 +72,7 @@ fn connect_to(address: &[u8]) -> Bytes {
 
 #[test]
 fn a_rename_has_both_names_and_who_did_it() {
-    let event = call(MOTE_KIND_RENAME, 0, libc::SYS_renameat2, b"old\0", b"/new name\0").event();
+    let event = call(MOTE_KIND_PAIR, 0, libc::SYS_renameat2, b"old\0", b"/new name\0").event();
     assert_eq!(event.action, Action::Rename);
     assert_eq!((&event.from[..], &event.path[..]), (&b"old"[..], &b"/new name"[..]));
     assert_eq!((event.time_ns, event.pid, event.tid), (77, 10, 11));
@@ -107,41 +110,6 @@ fn a_relocation_is_not_an_event() {
     let (result, event) = call(MOTE_KIND_NAME, 0, libc::SYS_chdir, b"", b"/tmp\0").decode();
     assert_eq!(result, Ok(Decoded::Relocation(Relocation::Directory)));
     assert_eq!(&event.path[..], b"/tmp");
-    for (number, given, call_flags) in [
-        (libc::SYS_unshare, libc::CLONE_NEWNS, Some(libc::CLONE_NEWNS as u32)),
-        (libc::SYS_setns, libc::CLONE_NEWNS, Some(libc::CLONE_NEWNS as u32)),
-        (libc::SYS_setns, 0, None),
-    ] {
-        let mut bytes = call(MOTE_KIND_NAME, 0, number, b"", b"");
-        bytes.i32(offset_of!(mote_call, call_flags), given);
-        let (result, event) = bytes.decode();
-        assert_eq!(result, Ok(Decoded::Relocation(Relocation::Namespaces)));
-        assert_eq!(event.call_flags, call_flags);
-    }
-}
-
-/// `RESOLVE_IN_ROOT`: the name is no path of the host's.
-#[test]
-fn a_name_below_another_root_is_relative_to_it() {
-    for (name, path) in [(&b"//etc/f\0"[..], &b"etc/f"[..]), (b"f\0", b"f"), (b"/\0", b".")] {
-        let event = call(MOTE_KIND_NAME, MOTE_ROOTED, libc::SYS_openat2, b"", name).event();
-        assert_eq!(&event.path[..], path);
-        assert!(event.flags.contains(Flags::PATH_UNRESOLVED));
-    }
-}
-
-#[test]
-fn a_chmod_without_a_name_is_of_its_descriptor_if_it_says_so() {
-    for (number, call_flags, by_descriptor) in [
-        (libc::SYS_fchmod, 0, true),
-        (libc::SYS_fchmodat, 0, false),
-        (i64::from(FCHMODAT2), 0, false),
-        (i64::from(FCHMODAT2), libc::AT_EMPTY_PATH, true),
-    ] {
-        let mut bytes = call(MOTE_KIND_NAME, 0, number, b"", b"\0");
-        bytes.i32(offset_of!(mote_call, call_flags), call_flags);
-        assert_eq!(bytes.event().by_descriptor, by_descriptor, "{number}");
-    }
 }
 
 #[test]
@@ -219,7 +187,7 @@ fn a_result_that_is_not_known_is_not_zero() {
 /// A rename with the components of its descriptors.
 fn from_descriptors(opened: (&[u8], u8), from_opened: (&[u8], u8)) -> Bytes {
     let names = b"old\0new\0";
-    let mut bytes = call(MOTE_KIND_RENAME, 0, libc::SYS_renameat2, b"old\0", b"new\0");
+    let mut bytes = call(MOTE_KIND_PAIR, 0, libc::SYS_renameat2, b"old\0", b"new\0");
     bytes
         .u16(offset_of!(mote_call, opened_bytes), opened.0.len() as u16)
         .u16(offset_of!(mote_call, from_opened_bytes), from_opened.0.len() as u16)
@@ -300,7 +268,7 @@ fn what_is_not_of_the_agreed_shape_is_an_error() {
 #[test]
 fn cut_records_are_survived() {
     let whole = [
-        call(MOTE_KIND_RENAME, 0, libc::SYS_renameat2, b"a\0", b"b\0"),
+        call(MOTE_KIND_PAIR, 0, libc::SYS_renameat2, b"a\0", b"b\0"),
         connect_to(&[2, 0, 0, 80, 127, 0, 0, 1]),
         from_descriptors((b"d\0", 1), (b"e\0", 2)),
         Bytes::new(MOTE_KIND_EXEC, 0, 59, 0),

@@ -41,15 +41,42 @@ macro_rules! call {
 }
 
 /// System calls: what runs at their enter, and at their exit.
-pub const SYSCALLS: [(Hook, Hook); 25] = [
+pub const SYSCALLS: [(Hook, Hook); 75] = [
     call!("execve", "enter_execve", "leave_exec"),
     call!("execveat", "enter_execveat", "leave_exec"),
     call!("chdir", "enter_directory", "leave_relocation"),
     call!("fchdir", "enter_fd", "leave_relocation"),
     call!("chroot", "enter_directory", "leave_relocation"),
     call!("pivot_root", "enter_directory", "leave_relocation"),
-    call!("unshare", "enter_unshare", "leave_relocation"),
-    call!("setns", "enter_setns", "leave_relocation"),
+    call!("unshare", "enter_unshare", "leave_namespaces"),
+    call!("setns", "enter_setns", "leave_namespaces"),
+    call!("setuid", "enter_id", "leave_system"),
+    call!("setreuid", "enter_two_ids", "leave_system"),
+    call!("setresuid", "enter_three_ids", "leave_system"),
+    call!("setgid", "enter_id", "leave_system"),
+    call!("setregid", "enter_two_ids", "leave_system"),
+    call!("setresgid", "enter_three_ids", "leave_system"),
+    call!("setgroups", "enter_plain", "leave_system"),
+    call!("setsid", "enter_plain", "leave_system"),
+    call!("ptrace", "enter_ptrace", "leave_system"),
+    call!("process_vm_writev", "enter_pid", "leave_system"),
+    call!("pidfd_getfd", "enter_plain", "leave_system"),
+    call!("init_module", "enter_init_module", "leave_privileged"),
+    call!("finit_module", "enter_finit_module", "leave_privileged"),
+    call!("delete_module", "enter_name_flags", "leave_privileged"),
+    call!("bpf", "enter_bpf", "leave_system"),
+    call!("mount", "enter_mount", "leave_system"),
+    call!("move_mount", "enter_move_mount", "leave_system"),
+    // The tracepoint has the name of the kernel's function.
+    call!("umount", "enter_name_flags", "leave_system"),
+    call!("memfd_create", "enter_name_flags", "leave_system"),
+    call!("kexec_load", "enter_kexec", "leave_privileged"),
+    call!("kexec_file_load", "enter_kexec_file", "leave_privileged"),
+    call!("clock_settime", "enter_clock_settime", "leave_privileged"),
+    call!("settimeofday", "enter_settimeofday", "leave_privileged"),
+    call!("adjtimex", "enter_adjtimex", "leave_privileged"),
+    call!("clock_adjtime", "enter_clock_adjtime", "leave_privileged"),
+    call!("io_uring_setup", "enter_io_uring", "leave_system"),
     call!("open", "enter_open", "leave_call"),
     call!("openat", "enter_openat", "leave_call"),
     call!("openat2", "enter_openat2", "leave_call"),
@@ -66,6 +93,30 @@ pub const SYSCALLS: [(Hook, Hook); 25] = [
     call!("fchmod", "enter_fd_mode", "leave_call"),
     call!("fchmodat", "enter_at_mode", "leave_call"),
     call!("fchmodat2", "enter_at_mode_flags", "leave_call"),
+    call!("link", "enter_rename", "leave_call"),
+    call!("linkat", "enter_renameat2", "leave_call"),
+    call!("symlink", "enter_rename", "leave_call"),
+    call!("symlinkat", "enter_symlinkat", "leave_call"),
+    call!("mknod", "enter_mknod", "leave_call"),
+    call!("mknodat", "enter_mknodat", "leave_call"),
+    call!("chown", "enter_chown", "leave_call"),
+    call!("lchown", "enter_chown", "leave_call"),
+    call!("fchown", "enter_fchown", "leave_call"),
+    call!("fchownat", "enter_fchownat", "leave_call"),
+    call!("truncate", "enter_truncate", "leave_call"),
+    call!("ftruncate", "enter_ftruncate", "leave_call"),
+    call!("utime", "enter_utime", "leave_call"),
+    call!("utimes", "enter_utimes", "leave_call"),
+    call!("futimesat", "enter_futimesat", "leave_call"),
+    call!("utimensat", "enter_utimensat", "leave_call"),
+    call!("setxattr", "enter_xattr", "leave_call"),
+    call!("lsetxattr", "enter_xattr", "leave_call"),
+    call!("fsetxattr", "enter_fxattr", "leave_call"),
+    call!("setxattrat", "enter_xattrat", "leave_call"),
+    call!("removexattr", "enter_xattr", "leave_call"),
+    call!("lremovexattr", "enter_xattr", "leave_call"),
+    call!("fremovexattr", "enter_fxattr", "leave_call"),
+    call!("removexattrat", "enter_xattrat", "leave_call"),
     call!("connect", "enter_connect", "leave_call"),
 ];
 
@@ -174,28 +225,42 @@ mod tests {
     use super::*;
     use crate::syscalls::SYSCALLS as CALLS;
 
+    fn name_of(enter: Hook) -> &'static str {
+        match enter.event.trim_start_matches("sys_enter_") {
+            "umount" => "umount2",
+            name => name,
+        }
+    }
+
     /// What a relocation does is known of excluded processes too: none of its programs may be
     /// that of a call which is reported, since those drop calls.
     #[test]
     fn relocations_share_no_program_with_calls_that_are_reported() {
         use crate::syscalls::Effect;
         for (enter, leave) in SYSCALLS {
-            let name = enter.event.trim_start_matches("sys_enter_");
+            let name = name_of(enter);
             let call = CALLS.iter().find(|call| call.name == name).unwrap();
-            let relocates = matches!(call.effect, Effect::Relocate(_));
-            assert_eq!(relocates, leave.program == "leave_relocation", "{name}");
-            let alike = SYSCALLS.iter().filter(|(other, _)| other.program == enter.program);
-            assert!(alike.into_iter().all(|(_, other)| other.program == leave.program), "{name}");
+            let expected = match call.effect {
+                Effect::Report(_) => None,
+                Effect::Relocate(_) => Some("leave_relocation"),
+                Effect::Both(..) => Some("leave_namespaces"),
+            };
+            let keeps = ["leave_relocation", "leave_namespaces"];
+            assert_eq!(keeps.into_iter().find(|keeps| *keeps == leave.program), expected, "{name}");
+            let mut alike = SYSCALLS.iter().filter(|(other, _)| other.program == enter.program);
+            assert!(
+                alike.all(|(_, other)| {
+                    keeps.contains(&other.program) == keeps.contains(&leave.program)
+                }),
+                "{name}"
+            );
         }
     }
 
     /// A call without a hook would be silently unseen, a hook without a number undecodable.
     #[test]
     fn hooks_and_numbers_name_the_same_calls() {
-        let mut hooked: Vec<_> = SYSCALLS
-            .iter()
-            .map(|(enter, _)| enter.event.trim_start_matches("sys_enter_"))
-            .collect();
+        let mut hooked: Vec<_> = SYSCALLS.iter().map(|(enter, _)| name_of(*enter)).collect();
         let mut known: Vec<_> = CALLS.iter().map(|call| call.name).collect();
         hooked.sort_unstable();
         known.sort_unstable();

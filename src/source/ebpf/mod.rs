@@ -32,6 +32,7 @@ pub mod tracefs;
 pub mod unsent;
 pub mod version_code;
 
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 
@@ -106,6 +107,7 @@ impl Ebpf {
         let tracefs = Tracefs::find_or_mount().map_err(StartError::Tracefs)?;
         let mut settings = hooks::settings(&tracefs).map_err(StartError::Format)?;
         settings.own_pid = std::process::id();
+        settings.budget_key = secret() | 1;
 
         let possible_cpus = cpus::possible().map_err(StartError::CpuList)?;
         if possible_cpus > limits::CPUS {
@@ -331,6 +333,11 @@ impl Ebpf {
         // As in `refresh`.
         let _ = self.losses.read_skipped(&self.object, each);
     }
+}
+
+/// A number that nobody else knows: what std seeds its hash tables with.
+fn secret() -> u32 {
+    RandomState::new().hash_one(0) as u32
 }
 
 /// What a ring held.
