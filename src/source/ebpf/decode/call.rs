@@ -143,6 +143,8 @@ pub(super) fn call(
             event.call_flags = flags_read(flags, call_flags);
         }
         Action::ModuleLoad if call.name == "finit_module" => event.call_flags = Some(call_flags),
+        // From memory.
+        Action::ModuleLoad => event.by_descriptor = false,
         Action::Mount => {
             event.call_flags = Some(call_flags);
             if call.name == "mount" {
@@ -174,7 +176,6 @@ pub(super) fn call(
         | Action::Setgid
         | Action::Setsid
         | Action::Ptrace
-        | Action::ModuleLoad
         | Action::Unshare
         | Action::Setns => {}
         Action::Exec

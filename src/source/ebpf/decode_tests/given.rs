@@ -123,6 +123,8 @@ fn a_call_without_a_name_is_of_its_descriptor_if_it_says_so() {
         (libc::SYS_fsetxattr, MOTE_UNNAMED, 0, true),
         // What was read late of it is the attribute.
         (libc::SYS_fsetxattr, MOTE_UNNAMED | MOTE_READ_LATE, 0, true),
+        (libc::SYS_finit_module, MOTE_UNNAMED, 0, true),
+        (libc::SYS_init_module, MOTE_UNNAMED, 0, false),
         (libc::SYS_kexec_file_load, MOTE_UNNAMED, 0, true),
         (libc::SYS_kexec_file_load, MOTE_UNNAMED, 1, false),
         // Here it is AT_REMOVEDIR and more that the kernel refuses.
