@@ -117,7 +117,7 @@ fn r15_statistics_count_what_floods() {
     assert!(begin.elapsed() < Duration::from_secs(12), "all of the load is within the watch");
     let statistics = String::from_utf8(watch.wait_with_output().unwrap().stdout).unwrap();
     let statistics: Value = serde_json::from_str(&statistics).unwrap();
-    sensor.stop();
+    sensor.leave();
 
     let first = &statistics["initiator_paths"][0];
     assert_eq!(first["path"], stress.to_str().unwrap(), "{statistics:#}");
@@ -189,7 +189,7 @@ fn r20_an_excluded_flood_costs_nothing() {
     assert_dropped_in_the_kernel(&statistics);
     assert!(statistics["events_excluded"].as_u64() >= first["count"].as_u64(), "{statistics:#}");
     drop(stress);
-    sensor.stop();
+    sensor.leave();
     let text = fs::read_to_string(&records).unwrap();
     let late = dir.join("late");
     fs::write(&late, text.lines().skip(lines).flat_map(|line| [line, "\n"]).collect::<String>())
@@ -234,5 +234,5 @@ fn r20_an_exclusion_stays_on_a_busy_host() {
     assert!(after < NEXT_TO_NOTHING, "{after} of a CPU: {statistics:#}");
     assert_dropped_in_the_kernel(&statistics);
     drop(stress);
-    sensor.stop();
+    sensor.leave();
 }

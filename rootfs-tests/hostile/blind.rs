@@ -70,7 +70,7 @@ fn threads_that_die_in_exec_leave_no_slot_taken() {
         assert!(libc::WIFSIGNALED(child::wait(pid)), "exec killed its caller");
     }
     let pids = run_programs(&prog, 100);
-    sensor.stop();
+    sensor.leave();
     let events = decode(&Sensor::records(&dir));
     assert_executed(&events, &pids);
     assert_complete(&events);
@@ -115,7 +115,7 @@ fn blocked_execs_hide_no_arguments() {
     for pid in &blocked {
         child::wait(*pid);
     }
-    sensor.stop();
+    sensor.leave();
     let events = decode(&Sensor::records(&dir));
     for (n, pid) in pids.iter().enumerate() {
         // Where there was no slot the attempt was told with its arguments, its success without.
@@ -175,7 +175,7 @@ fn blocked_calls_hide_no_other_calls() {
     let reader = File::open(&fifo).unwrap();
     child::ends_with(blocked, 0);
     drop(reader);
-    sensor.stop();
+    sensor.leave();
     let events = decode(&Sensor::records(&dir));
     let renames = by(&events, std::process::id(), "rename");
     let skipped = skipped(&events);
@@ -260,7 +260,7 @@ fn flood_hides_no_process(flood: impl Fn() -> i32) {
         kill_process(Pid::from_raw(flood as i32).unwrap(), Signal::KILL).unwrap();
         child::wait(flood);
     }
-    sensor.stop();
+    sensor.leave();
     let events = decode_where(&Sensor::records(&dir), |event| {
         let pid = at(event, "process.pid").as_u64();
         let mut ours = pids.iter().chain(&acting);

@@ -46,7 +46,7 @@ fn kernel_memory_stays_out() {
     for pid in [rename, exec, connect] {
         child::ends_with(pid, 0);
     }
-    sensor.stop();
+    sensor.leave();
     let events = decode(&Sensor::records(&dir));
     let renamed = only(&events, rename, "rename");
     assert!(marked(renamed, "path_unread") && marked(renamed, "from_unread"), "{renamed}");
@@ -82,7 +82,7 @@ fn a_cut_directory_poses_as_nothing() {
         child::exec(Path::new("./make"), &[b"make"])
     });
     child::ends_with(evil, 0);
-    sensor.stop();
+    sensor.leave();
     let events = decode(&Sensor::records(&dir));
     assert!(by(&events, honest, "exec").is_empty(), "the exclusion works");
     let exec = only(&events, evil, "exec");
@@ -107,7 +107,7 @@ fn dot_dot_leads_out_of_no_exclusion() {
         0
     });
     child::ends_with(made, 0);
-    sensor.stop();
+    sensor.leave();
     let events = decode(&Sensor::records(&dir));
     let paths: Vec<&str> =
         by(&events, made, "open").iter().filter_map(|e| at(e, "file.path").as_str()).collect();
@@ -131,7 +131,7 @@ fn an_interrupted_call_is_marked() {
         0
     });
     child::ends_with(made, 0);
-    sensor.stop();
+    sensor.leave();
     let events = decode(&Sensor::records(&dir));
     let open = only(&events, made, "open");
     assert_eq!(at(open, "mote.return"), -libc::EINTR, "{open}");

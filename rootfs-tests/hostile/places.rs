@@ -65,7 +65,7 @@ fn mounts_of_a_user_move_no_exclusion() {
         0
     });
     let status = libc::WEXITSTATUS(child::wait(made));
-    sensor.stop();
+    sensor.leave();
     if status == NO_NAMESPACE {
         skip("this kernel lets nobody make a user namespace");
     }
@@ -89,7 +89,7 @@ fn another_root_is_marked() {
         0
     });
     child::ends_with(made, 0);
-    sensor.stop();
+    sensor.leave();
     let events = events_of(&dir);
     let opens = by(&events, made, "open");
     let seen: Vec<(&str, bool)> = opens
@@ -121,7 +121,7 @@ fn a_shared_directory_is_marked() {
         0
     });
     child::ends_with(made, 0);
-    sensor.stop();
+    sensor.leave();
     assert!(dir.join("b/moved").exists());
     let events = events_of(&dir);
     let opens = by(&events, made, "open");
@@ -160,7 +160,7 @@ fn a_thread_elsewhere_hides_nothing() {
         0
     });
     child::ends_with(made, 0);
-    sensor.stop();
+    sensor.leave();
     assert!(dir.join("null").exists());
     assert_shown(&events_of(&dir), made);
 }
@@ -233,7 +233,7 @@ fn meanwhile(begin: fn(&Path), open_null: fn(), change: fn()) {
     told.read_exact(&mut [0]).unwrap();
     sys!(SYS_fcntl, leased.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK).check(0);
     child::ends_with(made, 0);
-    sensor.stop();
+    sensor.leave();
     assert_shown(&events_of(&dir), made);
 }
 
@@ -262,7 +262,7 @@ fn a_descriptor_of_a_users_mounts_hides_nothing() {
         let flags = libc::O_CREAT | libc::O_WRONLY;
         sys!(SYS_openat, opened.as_raw_fd(), c"a".as_ptr(), flags, 0o600).check(0);
     }
-    sensor.stop();
+    sensor.leave();
     (&end).write_all(b"x").unwrap();
     child::ends_with(mounter, 0);
     if made == [0] {
@@ -291,7 +291,7 @@ fn a_descriptor_from_outside_a_chroot_is_marked() {
         0
     });
     child::ends_with(made, 0);
-    sensor.stop();
+    sensor.leave();
     let events = events_of(&dir);
     let open = only(&events, made, "open");
     assert_eq!(at(open, "file.path"), dir.join("f").to_str().unwrap());
@@ -314,7 +314,7 @@ fn a_rooted_name_hides_nothing() {
         if opened == -i64::from(libc::ENOSYS) { 9 } else { i32::from(opened < 0) }
     });
     let status = libc::WEXITSTATUS(child::wait(made));
-    sensor.stop();
+    sensor.leave();
     if status == 9 {
         skip("this kernel has no openat2");
     }

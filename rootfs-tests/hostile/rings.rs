@@ -44,7 +44,7 @@ fn a_full_ring_is_counted() {
     sched_setaffinity(None, &alone).unwrap();
     fs::rename(&a, &b).unwrap();
     sched_setaffinity(None, &allowed).unwrap();
-    sensor.stop();
+    sensor.leave();
     let events = decode(&Sensor::records(&dir));
     let seen = by(&events, std::process::id(), "rename").len();
     let of_cpu = |event: &&Value| at(event, "mote.lost.cpu") == cpu;
@@ -87,7 +87,7 @@ fn a_cpu_that_comes_back_is_seen() {
         0
     });
     child::ends_with(made, 0);
-    sensor.stop();
+    sensor.leave();
     let events = decode(&Sensor::records(&dir));
     let opens = by(&events, made, "open");
     let last = dir.join((FILES - 1).to_string());

@@ -98,7 +98,7 @@ fn play(cases: &[Case]) {
         (case.act)(place, &mut one);
         made.push(one);
     }
-    sensor.stop();
+    sensor.leave();
     let rows: Vec<_> = made.iter().flat_map(|one| one.rows.iter().cloned()).collect();
     let mut pids: BTreeSet<u64> =
         made.iter().flat_map(|one| one.children.iter().map(|pid| u64::from(*pid))).collect();

@@ -26,7 +26,7 @@ pub fn events_of_two_cpus_keep_their_order() {
         0
     });
     child::ends_with(made, 0);
-    sensor.stop();
+    sensor.leave();
     let mut events = decode(&Sensor::records(&dir));
     let number = |event: &Value| at(event, "event.sequence").as_u64().unwrap();
     events.sort_by_key(number);

@@ -20,7 +20,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use support::expect::at;
-use support::sensor::{decode_until, wait_for_those_that_left};
+use support::sensor::decode_until;
 use support::{Sensor, again, decode, worker};
 
 fn main() -> ExitCode {
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Some(MAKER) => return fs::create_dir(&args[2]).map_or(ExitCode::FAILURE, |()| 0.into()),
         _ => {}
     }
-    let code = support::runner::run(
+    support::runner::run(
         &[
             provider::TESTS,
             pause::TESTS,
@@ -44,8 +44,7 @@ fn main() -> ExitCode {
             storm::TESTS,
         ]
         .concat(),
-    );
-    if wait_for_those_that_left() { code } else { ExitCode::FAILURE }
+    )
 }
 
 /// The first argument of a program that makes the directory of its second one.

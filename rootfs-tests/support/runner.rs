@@ -1,5 +1,6 @@
 //! Runs tests one after another in this thread and says what libtest would say.
 
+use super::sensor::wait_for_those_that_left;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
@@ -80,6 +81,9 @@ pub fn run(tests: &[Test]) -> ExitCode {
         };
         println!("test {name} ... {verdict}");
         std::io::stdout().flush().unwrap();
+    }
+    if !wait_for_those_that_left() {
+        failed += 1;
     }
     println!(
         "\ntest result: {}. {passed} passed; {failed} failed; {skipped} ignored; 0 measured; {} filtered out; finished in {:.2}s\n",

@@ -115,15 +115,20 @@ impl Sensor {
         self.signal(Signal::TERM);
         let status = self.wait();
         assert!(status.success(), "SIGTERM: {status}: {}", self.log());
-        // What it warned of explains what a test may then miss.
+        self.show_warnings();
+    }
+
+    /// They explain what a test may then miss.
+    fn show_warnings(&self) {
         self.log().lines().filter(|line| line.contains("warning")).for_each(|l| println!("{l}"));
     }
 
     /// SIGTERM, and the records are complete; the kernel detaches while the next test runs.
-    /// How it ended is looked at by [`wait_for_those_that_left`].
+    /// How it ended is looked at by the runner, when all tests have run.
     pub fn leave(self) {
         self.signal(Signal::TERM);
         wait_for("the end of the records", || self.log().contains("mote: ending:").then_some(()));
+        self.show_warnings();
         LEFT.with_borrow_mut(|left| left.push((self, true)));
     }
 
