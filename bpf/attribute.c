@@ -2,16 +2,11 @@
 /* Calls on a file's owner, size, times and extended attributes. As in file.c. */
 #include "names.h"
 
-INLINE u64 owner(u64 user, u64 group)
-{
-	return (u32)user | group << 32;
-}
-
 /* chown, lchown: (name, user, group) */
 CALL_PROGRAM(enter_chown)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = address(ctx, 0),
-					 .value = owner(argument(ctx, 1), argument(ctx, 2)));
+					 .value = two_ids(argument(ctx, 1), argument(ctx, 2)));
 
 	enter_call(ctx, &request, 1);
 }
@@ -20,7 +15,7 @@ CALL_PROGRAM(enter_chown)
 CALL_PROGRAM(enter_fchown)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
-					 .value = owner(argument(ctx, 1), argument(ctx, 2)),
+					 .value = two_ids(argument(ctx, 1), argument(ctx, 2)),
 					 .flags = MOTE_UNNAMED);
 
 	enter_call(ctx, &request, 0);
@@ -31,7 +26,7 @@ CALL_PROGRAM(enter_fchownat)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
 					 .path = address(ctx, 1),
-					 .value = owner(argument(ctx, 2), argument(ctx, 3)),
+					 .value = two_ids(argument(ctx, 2), argument(ctx, 3)),
 					 .call_flags = argument(ctx, 4));
 
 	enter_call(ctx, &request, 1);

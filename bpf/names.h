@@ -107,6 +107,11 @@ INLINE u64 call_bytes(const struct mote_call *call)
 	return bytes;
 }
 
+INLINE u64 two_ids(u64 first, u64 second)
+{
+	return (u32)first | second << 32;
+}
+
 #define NO_TIME 0xffffffff /* in the place of nanoseconds */
 
 /* The kernel refuses a second or more, which must not look like less. */

@@ -15,11 +15,6 @@ CALL_PROGRAM(enter_plain)
 
 #define NO_ID 0xffffffff
 
-INLINE u64 two_ids(u64 first, u64 second)
-{
-	return (u32)first | second << 32;
-}
-
 /* setuid, setgid: (id), which is the effective one at least */
 CALL_PROGRAM(enter_id)
 {

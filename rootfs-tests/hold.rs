@@ -1,8 +1,9 @@
 //! Keeps every tracepoint of the sensor in use until it is ended.
 //!
-//! From 6.13 on the kernel waits some 70 ms for each tracepoint that nobody uses any more, one
-//! after the other: ten seconds for every sensor of `make test`. While this runs there is nothing to
-//! wait for. In guests it does not run: there the sensor ends as it does anywhere else.
+//! From 6.13 on the kernel waits some 70 ms for each program that is detached, one after the other:
+//! ten seconds for every sensor of `make test`. Half of that is for tracepoints that nobody uses any
+//! more, and does not come while this runs. In guests it does not run: there the sensor ends as it
+//! does anywhere else.
 
 use mote::source::ebpf::hooks::{PROCESS, SYSCALLS};
 use mote::source::ebpf::perf::hold_tracepoint;

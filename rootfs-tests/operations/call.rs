@@ -1,5 +1,6 @@
 //! What a case is made of.
 
+use crate::support::child;
 use crate::support::expect::Row;
 pub(crate) use crate::support::sys::sys;
 pub use crate::support::sys::{Returned, c};
@@ -35,6 +36,22 @@ pub struct Made {
     pub rows: Vec<Row>,
     pub children: Vec<u32>,
     pub open: Vec<OwnedFd>,
+}
+
+impl Made {
+    /// Lets a child do this, which is gone at once, and its descriptors with it. `rows`: its
+    /// events between its fork and its end.
+    pub fn by_a_child(&mut self, rows: impl FnOnce(u32) -> Vec<Row>, act: impl FnOnce()) {
+        let pid = child::fork(|| {
+            act();
+            0
+        });
+        child::ends_with(pid, 0);
+        self.children.push(pid);
+        self.rows.push(Row::new("fork", pid));
+        self.rows.extend(rows(pid));
+        self.rows.push(Row::new("exit", pid).with("process.exit_code", 0));
+    }
 }
 
 impl Place {

@@ -1,7 +1,6 @@
 //! Names that start at a descriptor, whose directory the sensor cannot ask for any more.
 
-use crate::call::{Case, Made, Place, c, case, nothing, sys};
-use crate::support::child;
+use crate::call::{Case, Place, c, case, nothing, sys};
 use crate::support::expect::{Row, mode};
 use libc::{AT_FDCWD, AT_REMOVEDIR, ENOENT, O_DIRECTORY, O_RDONLY};
 use serde_json::json;
@@ -44,19 +43,6 @@ fn remove(row: Row, path: &Path) -> Row {
     row.path(path).with("mote.syscall_name", "unlinkat").result(0)
 }
 
-/// Calls of a child that is gone at once, and its descriptors with it.
-fn by_a_child(m: &mut Made, rows: impl FnOnce(u32) -> Vec<Row>, act: impl FnOnce()) {
-    let pid = child::fork(|| {
-        act();
-        0
-    });
-    child::ends_with(pid, 0);
-    m.children.push(pid);
-    m.rows.push(Row::new("fork", pid));
-    m.rows.extend(rows(pid));
-    m.rows.push(Row::new("exit", pid).with("process.exit_code", 0));
-}
-
 fn unlink_at(fd: i32, name: &str, flags: i32) {
     let name = c(name);
     sys!(SYS_unlinkat, fd, name.as_ptr(), flags).check(0);
@@ -72,7 +58,7 @@ pub const CASES: &[Case] = &[
                 remove(Row::new("rmdir", pid), &p.path("d")),
             ]
         };
-        by_a_child(m, rows, || {
+        m.by_a_child(rows, || {
             let d = open_below(AT_FDCWD, Path::new("d"));
             let e = open_below(d, Path::new("e"));
             unlink_at(e, "b", 0);
@@ -95,7 +81,7 @@ pub const CASES: &[Case] = &[
     }),
     case!("the directory of a process that ends", tree, |p, m| {
         let rows = |pid| vec![remove(Row::new("unlink", pid), &p.path("d/e/b"))];
-        by_a_child(m, rows, || {
+        m.by_a_child(rows, || {
             let e = open_below(AT_FDCWD, Path::new("d/e"));
             sys!(SYS_fchdir, e).check(0);
             unlink_at(AT_FDCWD, "b", 0);

@@ -1,7 +1,6 @@
 //! What changes what a process may do, or the system.
 
-use crate::call::{Case, Made, Place, Returned, c, case, nothing, sys};
-use crate::support::child;
+use crate::call::{Case, Place, Returned, c, case, nothing, sys};
 use crate::support::expect::Row;
 use libc::{
     CLOCK_REALTIME, CLONE_FILES, CLONE_FS, CLONE_NEWNS, EBADF, EINVAL, ENOENT, EOPNOTSUPP, EPERM,
@@ -28,19 +27,6 @@ fn event(call: Returned, action: &'static str, allowed: &[i32]) -> Option<Row> {
     }
     assert!(errno == 0 || allowed.contains(&errno), "{} returned -{errno}", call.name);
     Some(call.event(action, errno))
-}
-
-/// A child that does this, and its events between its fork and its end.
-fn by_a_child(m: &mut Made, rows: impl FnOnce(u32) -> Vec<Row>, act: impl FnOnce()) {
-    let pid = child::fork(|| {
-        act();
-        0
-    });
-    child::ends_with(pid, 0);
-    m.children.push(pid);
-    m.rows.push(Row::new("fork", pid));
-    m.rows.extend(rows(pid));
-    m.rows.push(Row::new("exit", pid).with("process.exit_code", 0));
 }
 
 fn row(action: &'static str, pid: u32, call: &str) -> Row {
@@ -76,7 +62,7 @@ struct ProgLoad {
 #[rustfmt::skip]
 pub const CASES: &[Case] = &[
     case!("setsid", nothing, |_, m| {
-        by_a_child(m, |pid| vec![
+        m.by_a_child(|pid| vec![
             row("setsid", pid, "setsid").result(i64::from(pid)),
             Row::new("setsid", pid).with("mote.syscall_name", "setsid").result(-i64::from(EPERM)),
         ], || {
@@ -85,7 +71,7 @@ pub const CASES: &[Case] = &[
         });
     }),
     case!("setreuid and setregid", nothing, |_, m| {
-        by_a_child(m, |pid| vec![
+        m.by_a_child(|pid| vec![
             row("setgid", pid, "setregid").with("mote.new_ids.effective", 0),
             row("setuid", pid, "setreuid").with("mote.new_ids.real", 0),
             row("setgid", pid, "setgroups"),
@@ -96,7 +82,7 @@ pub const CASES: &[Case] = &[
         });
     }),
     case!("ptrace", nothing, |_, m| {
-        by_a_child(m, |pid| vec![
+        m.by_a_child(|pid| vec![
             row("ptrace", pid, "ptrace").with("mote.target_pid", 0).with("mote.ptrace_request", "PTRACE_TRACEME"),
         ], || sys!(SYS_ptrace, i64::from(PTRACE_TRACEME), 0, 0, 0).check(0));
         // Of what is no process; and what only looks.
@@ -152,7 +138,7 @@ pub const CASES: &[Case] = &[
         let root = std::path::PathBuf::from("/");
         // What its path means in these mounts is not known for certain afterwards.
         let moved = |row: Row| row.with("mote.flags", json!(["other_mounts"]));
-        by_a_child(m, |pid| vec![
+        m.by_a_child(|pid| vec![
             row("unshare", pid, "unshare").with("mote.clone_flags", names(&["CLONE_NEWNS"])),
             moved(row("mount", pid, "mount").path(&root).with("mote.mount_source", "none").with("mote.mount_flags", names(&["MS_REC", "MS_PRIVATE"]))),
             moved(row("mount", pid, "mount").path(&root).with("mote.mount_flags", names(&["MS_SLAVE"]))),
@@ -186,7 +172,7 @@ pub const CASES: &[Case] = &[
         m.open.push(place);
     }),
     case!("unshare and setns", nothing, |_, m| {
-        by_a_child(m, |pid| vec![
+        m.by_a_child(|pid| vec![
             row("unshare", pid, "unshare").with("mote.clone_flags", names(&["CLONE_FS", "CLONE_FILES"])),
             Row::new("unshare", pid).with("mote.syscall_name", "unshare").result(-i64::from(EINVAL)),
             Row::new("setns", pid).with("mote.syscall_name", "setns").result(-i64::from(EBADF)).with("mote.clone_flags", names(&["CLONE_NEWNS"])),

@@ -1,4 +1,4 @@
-//! What a call on a file was given beside names, flags and permission bits.
+//! What a call was given beside names, flags and permission bits.
 
 use super::Bytes;
 use super::numbered::numbered;
@@ -21,7 +21,7 @@ numbered! {
     }
 }
 
-/// It.
+/// What a call was given beside names, flags and permission bits, by action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
     /// Mknod: what is made, if it is something that can be, and of a device its numbers.
@@ -39,8 +39,8 @@ pub enum Given {
     Type(Bytes<WORD_BYTES>),
     /// Clock_set: Unix time in nanoseconds.
     Clock(i64),
-    /// Utime: when the file is said to have been modified, in Unix nanoseconds; `None`: now, or
-    /// it stays.
+    /// Utime: when the file is said to have been modified, in Unix nanoseconds; `None`: now, it
+    /// stays, or it is out of range.
     Modified(Option<i64>),
 }
 

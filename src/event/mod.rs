@@ -110,7 +110,7 @@ pub struct Event {
     pub call_flags: Option<u32>,
     /// Permission bits given to open, mkdir, mknod or chmod.
     pub mode: Option<u32>,
-    /// What was given to mknod, chown, truncate or utime beside that.
+    /// What the call was given beside that.
     pub given: Option<Given>,
     /// Connect: where to.
     pub peer: Option<Endpoint>,

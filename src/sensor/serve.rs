@@ -41,18 +41,13 @@ impl Sensor {
         say::debug(format_args!("process {} asks: {:?}", asked.pid, asked.request));
         let reply = match &asked.request {
             Request::Health {} => Reply::Health(Box::new(self.health())),
-            Request::Provider { value } => match self.claim()? {
-                Some(refused) => refused,
-                None => self.set_provider(&asked, *value)?,
-            },
-            Request::ExclusionAdd { kind, path, children } => match self.claim()? {
-                Some(refused) => refused,
-                None => self.add_exclusion(&asked, *kind, path, *children)?,
-            },
-            Request::ExclusionRemove { kind, path } => match self.claim()? {
-                Some(refused) => refused,
-                None => self.remove_exclusion(&asked, *kind, path)?,
-            },
+            Request::Provider { value } => self.set_provider(&asked, *value)?,
+            Request::ExclusionAdd { kind, path, children } => {
+                self.add_exclusion(&asked, *kind, path, *children)?
+            }
+            Request::ExclusionRemove { kind, path } => {
+                self.remove_exclusion(&asked, *kind, path)?
+            }
             Request::ExclusionList {} => Reply::Exclusions(self.exclusions()),
             Request::ExclusionTest { path, process } => self.explain_exclusion(path, *process),
             Request::Diagnostic {} => Reply::Diagnostic(Box::new(self.diagnostic())),
@@ -101,6 +96,9 @@ impl Sensor {
                 self.settings.managed_path().display()
             );
             return Ok(Reply::refused(message, exit::CONFIG));
+        }
+        if let Some(refused) = self.claim()? {
+            return Ok(refused);
         }
         let before = self.settings.local.clone();
         if let Err(reply) = self.keep(Local { provider: Some(wanted), ..before.clone() }) {
@@ -165,6 +163,12 @@ impl Sensor {
         path: &str,
         children: bool,
     ) -> Result<Reply, SensorError> {
+        if let Some(refused) = self.only_managed() {
+            return Ok(refused);
+        }
+        if let Some(refused) = self.claim()? {
+            return Ok(refused);
+        }
         let added = match self.keep_exclusion(kind, path, children) {
             Ok(added) => added,
             Err(reply) => return Ok(reply),
@@ -189,9 +193,6 @@ impl Sensor {
         path: &str,
         children: bool,
     ) -> Result<Added, Reply> {
-        if let Some(reply) = self.only_managed() {
-            return Err(reply);
-        }
         let mut local = self.settings.local.clone();
         let added = local
             .add_rule(kind, path, children)
@@ -212,6 +213,9 @@ impl Sensor {
         kind: RuleKind,
         path: &str,
     ) -> Result<Reply, SensorError> {
+        if let Some(refused) = self.claim()? {
+            return Ok(refused);
+        }
         let mut local = self.settings.local.clone();
         if let Err(error) = local.remove_rule(kind, path) {
             return Ok(self.not_removed(kind, path, &error));

@@ -110,8 +110,8 @@ pub(super) fn call(
             event.given = Some(node(mode, value));
         }
         Action::Chown => {
-            let known = |id: u32| (id != NO_ID).then_some(id);
-            event.given = Some(Given::Owner(known(value as u32), known((value >> 32) as u32)));
+            let [user, group] = two_ids(value);
+            event.given = Some(Given::Owner(user, group));
         }
         Action::Truncate => event.given = Some(Given::Size(value as i64)),
         Action::Utime if flags & MOTE_FLAGS_UNREAD == 0 => {
@@ -119,9 +119,8 @@ pub(super) fn call(
         }
         Action::Utime => {}
         Action::Setuid | Action::Setgid if call.name != "setgroups" => {
-            let known = |id: u32| (id != NO_ID).then_some(id);
-            let ids = [value as u32, (value >> 32) as u32, mode];
-            event.given = Some(Given::Ids(ids.map(known)));
+            let [real, effective] = two_ids(value);
+            event.given = Some(Given::Ids([real, effective, known(mode)]));
         }
         Action::Ptrace if call.name != "pidfd_getfd" => {
             event.call_flags = (call.name == "ptrace").then_some(call_flags);
@@ -190,6 +189,15 @@ pub(super) fn call(
         }
     }
     Ok(relocated.map_or(Decoded::Event, Decoded::Both))
+}
+
+fn known(id: u32) -> Option<u32> {
+    (id != NO_ID).then_some(id)
+}
+
+/// As `two_ids` of `bpf/names.h` has them.
+fn two_ids(value: u64) -> [Option<u32>; 2] {
+    [known(value as u32), known((value >> 32) as u32)]
 }
 
 fn flags_read(flags: u32, call_flags: u32) -> Option<u32> {
