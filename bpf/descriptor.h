@@ -22,26 +22,38 @@ struct fdtable {
 	const u8 *files;
 };
 
-/* Finds what a descriptor of the current task is open on. Not if other threads can change it
- * at any time: then it need not be what the call uses, even if it is the same before and
- * after. `count` is the first of struct files_struct (include/linux/fdtable.h). */
-INLINE void find_place(const struct mote_settings *set, s32 fd, struct place *place)
+/* The struct file of a descriptor of the current task, or null; and by how many tasks its
+ * descriptors can be changed: `count` is the first of struct files_struct
+ * (include/linux/fdtable.h). */
+INLINE const u8 *find_file(const struct mote_settings *set, s32 fd, u32 *users)
 {
 	struct fdtable table = {};
 	const u8 *next = 0;
+
+	if (fd < 0 || !set->task_files_offset)
+		return 0;
+	if (probe_read(&next, sizeof(next), (void *)get_current_task() + set->task_files_offset) ||
+	    probe_read(users, sizeof(*users), next) ||
+	    probe_read(&next, sizeof(next), next + set->files_fdt_offset) ||
+	    probe_read(&table, sizeof(table), next) || (u32)fd >= table.max_fds ||
+	    probe_read(&next, sizeof(next), table.files + (u64)(u32)fd * sizeof(next)))
+		return 0;
+	return next;
+}
+
+/* Finds what a descriptor of the current task is open on. Not if other threads can change it
+ * at any time: then it need not be what the call uses, even if it is the same before and
+ * after. */
+INLINE void find_place(const struct mote_settings *set, s32 fd, struct place *place)
+{
 	u32 users = 0;
+	const u8 *file = find_file(set, fd, &users);
 
 	place->mount = 0;
 	place->dentry = 0;
-	if (fd < 0 || !set->task_files_offset)
+	if (!file || users != 1)
 		return;
-	if (probe_read(&next, sizeof(next), (void *)get_current_task() + set->task_files_offset) ||
-	    probe_read(&users, sizeof(users), next) || users != 1 ||
-	    probe_read(&next, sizeof(next), next + set->files_fdt_offset) ||
-	    probe_read(&table, sizeof(table), next) || (u32)fd >= table.max_fds ||
-	    probe_read(&next, sizeof(next), table.files + (u64)(u32)fd * sizeof(next)) || !next)
-		return;
-	if (probe_read(place, sizeof(*place), next + set->file_path_offset))
+	if (probe_read(place, sizeof(*place), file + set->file_path_offset))
 		place->dentry = 0;
 }
 

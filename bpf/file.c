@@ -224,8 +224,6 @@ INLINE void read_places(struct call_slot *slot, int pairs, const struct mote_set
 	struct mote_call *call = &slot->call;
 	u16 kind = call->header.kind;
 
-	if (kind == MOTE_KIND_CONNECT)
-		return;
 	slot->way.used = (u64)call->from_bytes + call->path_bytes;
 	call->opened_bytes = read_place(&slot->way, &slot->place, call->dirfd, call->data,
 					&call->opened_tree, set);
@@ -235,8 +233,8 @@ INLINE void read_places(struct call_slot *slot, int pairs, const struct mote_set
 				   &call->from_opened_tree, set);
 }
 
-/* The slot of the call that returns, complete but for its time. */
-INLINE struct call_slot *find_returning(void *ctx, const struct mote_settings *set)
+/* The slot of the call that returns. */
+INLINE struct call_slot *find_entered(void *ctx, const struct mote_settings *set)
 {
 	u64 id = get_current_pid_tgid();
 	struct call_slot *slot;
@@ -253,10 +251,20 @@ INLINE struct call_slot *find_returning(void *ctx, const struct mote_settings *s
 		release(&slot->claim);
 		return 0;
 	}
+	slot->call.header.ret = call_result(ctx);
+	return slot;
+}
+
+/* The same with its names, complete but for its time. */
+INLINE struct call_slot *find_returning(void *ctx, const struct mote_settings *set)
+{
+	struct call_slot *slot = find_entered(ctx, set);
+
+	if (!slot)
+		return 0;
 	read_late(slot);
 	if (slot->entered_ns)
 		slot->call.duration_us = duration_us(slot->entered_ns, ktime_get_ns());
-	slot->call.header.ret = call_result(ctx);
 	return slot;
 }
 

@@ -26,6 +26,7 @@ _Static_assert(sizeof(struct mote_header) == 56, "mote_header");
 _Static_assert(sizeof(struct mote_exec) == 56 + 16 + 2048, "mote_exec");
 _Static_assert(sizeof(struct mote_fork) == 56 + 16, "mote_fork");
 _Static_assert(sizeof(struct mote_exit) == 56 + 8, "mote_exit");
+_Static_assert(sizeof(struct mote_socket) == 44, "mote_socket");
 _Static_assert(sizeof(struct mote_call) == 56 + 40 + 1024 + 256, "mote_call");
 _Static_assert(sizeof(struct mote_losses) == 64, "mote_losses");
 _Static_assert(sizeof(struct mote_unsent) == 32, "mote_unsent");
@@ -315,24 +316,24 @@ INLINE void *find_slot(void *map, u32 slots, u32 id, u64 owner)
  */
 MAP(sent, MAP_ARRAY, u64, MOTE_SENT_MARKS);
 
-INLINE volatile u64 *sent_mark(u64 task)
+INLINE volatile u64 *task_mark(void *map, u64 task)
 {
 	/* A task_struct takes kilobytes: its low bits say nothing. */
 	u32 place = ((u32)(task >> 6) * 0x9e3779b1u) >> 16 & (MOTE_SENT_MARKS - 1);
 
-	return map_lookup(&sent, &place);
+	return map_lookup(map, &place);
 }
 
 INLINE int is_sent(u64 task)
 {
-	volatile u64 *mark = sent_mark(task);
+	volatile u64 *mark = task_mark(&sent, task);
 
 	return mark && *mark == task;
 }
 
 INLINE void mark_sent(u64 task)
 {
-	volatile u64 *mark = sent_mark(task);
+	volatile u64 *mark = task_mark(&sent, task);
 
 	if (mark)
 		*mark = task;
@@ -343,7 +344,7 @@ INLINE void unmark_returning(void)
 {
 	const struct mote_settings *set = get_settings();
 	u64 task = get_current_task();
-	volatile u64 *mark = set && set->calls_run_twice ? sent_mark(task) : 0;
+	volatile u64 *mark = set && set->calls_run_twice ? task_mark(&sent, task) : 0;
 
 	if (mark && *mark == task)
 		*mark = 0;

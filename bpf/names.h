@@ -11,6 +11,7 @@ struct call_slot {
 	struct claim claim;
 	const void *path; /* the caller's pointers, for a second reading */
 	const void *from;
+	const u8 *file; /* of the socket, when the call began */
 	u64 entered_ns; /* 0: where the process works does not matter */
 	struct place place; /* of the descriptors, when the call began */
 	struct place from_place;
@@ -129,7 +130,7 @@ struct request {
 	s32 dirfd;
 	s32 from_dirfd;
 	u32 call_flags;
-	u32 mode; /* of a connect: the size of the address */
+	u32 mode; /* of a call on a socket: the size of the address */
 	u64 value;
 	u16 kind;
 	u16 flags;
@@ -166,20 +167,33 @@ INLINE void fill_call(struct call_slot *slot, void *ctx, u64 id,
 	set_identity(&call->header, id);
 }
 
+/* Reads the address of a call on a socket, which stands behind the socket. */
+INLINE void read_address(struct call_slot *slot)
+{
+	struct mote_call *call = &slot->call;
+	u64 bytes = call->mode; /* as the caller says */
+
+	KEEP_IN_REGISTER(bytes);
+	if (bytes > MOTE_ADDRESS_BYTES)
+		bytes = MOTE_ADDRESS_BYTES;
+	call->path_bytes = bytes;
+	if (bytes == 0 || !is_user(slot->path) ||
+	    probe_read(call->data + sizeof(struct mote_socket), bytes, slot->path)) {
+		call->header.flags |= MOTE_PATH_UNREAD;
+		call->path_bytes = 0;
+	}
+}
+
 /* Reads what the request points at. `kind` and `named` are constants where it is used. */
 INLINE void read_request(struct call_slot *slot, u16 kind, int named)
 {
 	struct mote_call *call = &slot->call;
-	u32 bytes = call->mode; /* of a connect: the address's size, as the caller says */
 
-	if (kind == MOTE_KIND_CONNECT) {
-		if (bytes > MOTE_ADDRESS_BYTES)
-			bytes = MOTE_ADDRESS_BYTES;
-		call->path_bytes = bytes;
-		if (bytes == 0 || !is_user(slot->path) || probe_read(call->data, bytes, slot->path)) {
-			call->header.flags |= MOTE_PATH_UNREAD;
-			call->path_bytes = 0;
-		}
+	if (kind == MOTE_KIND_SOCKET) {
+		call->from_bytes = sizeof(struct mote_socket);
+		__builtin_memset(call->data, 0, sizeof(struct mote_socket));
+		if (!(call->header.flags & MOTE_UNNAMED))
+			read_address(slot);
 	} else if (named) {
 		read_names(slot, kind);
 	}
@@ -256,6 +270,7 @@ INLINE void enter(void *ctx, const struct request *request, int named, int can_d
 	const struct mote_settings *set = get_settings();
 	u64 id = get_current_pid_tgid();
 	struct call_slot *slot;
+	u32 users;
 
 	if (!set || is_ignored(set, id))
 		return;
@@ -277,7 +292,9 @@ INLINE void enter(void *ctx, const struct request *request, int named, int can_d
 	read_request(slot, request->kind, named);
 	/* Another thread may change the directory before the call returns. */
 	slot->entered_ns = is_relative(&slot->call) ? ktime_get_ns() : 0;
-	if (request->kind != MOTE_KIND_CONNECT)
+	if (request->kind == MOTE_KIND_SOCKET)
+		slot->file = find_file(set, request->dirfd, &users);
+	else
 		find_place(set, request->dirfd, &slot->place);
 	if (request->kind == MOTE_KIND_PAIR)
 		find_place(set, request->from_dirfd, &slot->from_place);
@@ -308,8 +325,6 @@ INLINE void read_late(struct call_slot *slot)
 	header->flags |= MOTE_READ_LATE;
 	if (kind == MOTE_KIND_PAIR)
 		read_request(slot, MOTE_KIND_PAIR, 1);
-	else if (kind == MOTE_KIND_CONNECT)
-		read_request(slot, MOTE_KIND_CONNECT, 1);
 	else
 		read_request(slot, MOTE_KIND_NAME, 1);
 }

@@ -33,7 +33,7 @@ enum mote_kind {
 	MOTE_KIND_EXIT = 3,
 	MOTE_KIND_NAME = 4,    /* a call on one name, or on a descriptor */
 	MOTE_KIND_PAIR = 5,    /* a call with two strings, the old name first */
-	MOTE_KIND_CONNECT = 6, /* a call on a socket address */
+	MOTE_KIND_SOCKET = 6,  /* a call on a socket: with an address, or none */
 };
 
 /* Whose mounts a descriptor leads to. */
@@ -54,12 +54,11 @@ enum mote_flag {
 	MOTE_READ_LATE = 1 << 6,     /* read when the call returned */
 	MOTE_RESULT_UNKNOWN = 1 << 7, /* sent when the call was entered */
 	MOTE_FLAGS_UNREAD = 1 << 8,  /* what the call points at beside names: struct open_how, times */
-	MOTE_TCP = 1 << 9,
+	MOTE_WORD_CUT = 1 << 9,
 	MOTE_STATUS_UNKNOWN = 1 << 10, /* exit: status not read */
 	MOTE_ROOTED = 1 << 11, /* openat2: an absolute name starts at dirfd, RESOLVE_IN_ROOT */
 	MOTE_UNNAMED = 1 << 12, /* the call is on dirfd itself, and has no name */
 	MOTE_FROM_ABSENT = 1 << 13, /* nor has it the other string */
-	MOTE_WORD_CUT = 1 << 14,
 };
 
 struct mote_header {
@@ -102,20 +101,33 @@ struct mote_exit {
 	mote_u32 reserved;
 };
 
+/* A socket as the kernel has it; zeros: not known, or it has none. Ports and addresses are those
+ * of IPv4, in the first bytes, and of IPv6. */
+struct mote_socket {
+	mote_u16 family;     /* AF_* */
+	mote_u16 protocol;   /* IPPROTO_* */
+	mote_u16 peer_port;  /* network byte order */
+	mote_u16 local_port; /* the host's */
+	mote_u16 socket_type; /* SOCK_* */
+	mote_u16 reserved;
+	mote_u8 peer[16];
+	mote_u8 local[16];
+};
+
 struct mote_call {
 	struct mote_header header;
-	mote_s32 dirfd; /* of the (new) name; the socket of a connect */
+	mote_s32 dirfd; /* of the (new) name; the socket; of accept the new one */
 	mote_s32 from_dirfd;
 	mote_u32 call_flags;
-	/* Of connect the size of the address; of utime and a clock nanoseconds, of which a second has
+	/* The size of an address; of utime and a clock nanoseconds, of which a second has
 	 * less if there is no time; of setresuid the saved id. */
 	mote_u32 mode;
 	/* Of mknod the device; of chown the user, with the group above it; of truncate the size in
 	 * bytes; of utime and a clock the second; of setuid and the like the real id, with the
-	 * effective one above it; of ptrace the other process. Of mount the bytes of mode and value
-	 * are the type, MOTE_WORD_BYTES. */
+	 * effective one above it; of ptrace the other process; of sendmmsg the
+	 * number of messages. Of mount the bytes of mode and value are the type, MOTE_WORD_BYTES. */
 	mote_u64 value;
-	mote_u16 from_bytes; /* with NUL; 0: none */
+	mote_u16 from_bytes; /* with NUL, or of struct mote_socket; 0: none */
 	mote_u16 path_bytes; /* with NUL; of an address: its size, without */
 	mote_u32 duration_us; /* since the call was entered, of one with a relative name */
 	mote_u16 opened_bytes; /* components of what dirfd is open on, from it to the root */
@@ -123,8 +135,9 @@ struct mote_call {
 	mote_u8 opened_tree; /* enum mote_tree */
 	mote_u8 from_opened_tree;
 	mote_u16 reserved;
-	/* Old name, then name; or the address. Then the components of dirfd, those of
-	 * from_dirfd, each with NUL: the last one begins within MOTE_NAME_BYTES. */
+	/* Old name, then name; or struct mote_socket, then the address. Then the components of
+	 * dirfd, those of from_dirfd, each with NUL: the last one begins within
+	 * MOTE_NAME_BYTES. */
 	mote_u8 data[MOTE_NAME_BYTES + MOTE_COMPONENT_BYTES];
 };
 
@@ -143,9 +156,6 @@ struct mote_settings {
 	mote_u32 newtask_pid_offset;
 	mote_u32 newtask_clone_flags_offset;
 	mote_u32 exit_group_dead_offset;
-	mote_u32 sock_newstate_offset;
-	mote_u32 sock_protocol_offset;
-	mote_u32 sock_protocol_bytes;
 	/* In struct task_struct, measured at start; 0: not known. */
 	mote_u32 task_exit_code_offset;
 	mote_u32 task_signal_offset;
@@ -166,10 +176,17 @@ struct mote_settings {
 	mote_u32 file_path_offset;
 	mote_u32 dentry_parent_offset;
 	mote_u32 mount_offset; /* of the vfsmount in struct mount */
+	/* Measured at start, to read sockets (bpf/socket.h); 0: not known. */
+	mote_u32 file_private_data_offset;
+	mote_u32 socket_file_offset; /* in struct socket; sk follows */
+	mote_u32 sock_protocol_offset;
+	mote_u32 sock_protocol_bytes;
+	mote_u32 sock_v6_offset; /* of skc_v6_daddr; skc_v6_rcv_saddr follows */
 	mote_u32 off; /* no program does anything any more: they are being detached */
-	mote_u32 budget_key; /* odd, and known to nobody else: see bpf/system.c */
+	mote_u32 secret_key; /* odd, and known to nobody else, for hashes */
 	mote_u32 reserved;
 	mote_u64 host_mount; /* the vfsmount that all the host's paths begin at */
+	mote_u64 peer_window_ns; /* in which a process's datagrams to a peer are told once */
 };
 
 /* Calls that are replaced before a program is loaded (bpf/kernel.h). */

@@ -278,7 +278,7 @@ MAP(budgets, MAP_ARRAY, struct budget, 1 << BUDGET_SLOTS_LOG2);
  */
 INLINE int has_budget(const struct mote_header *header, const struct mote_settings *set)
 {
-	u32 place = header->pid * set->budget_key >> (32 - BUDGET_SLOTS_LOG2);
+	u32 place = header->pid * set->secret_key >> (32 - BUDGET_SLOTS_LOG2);
 	u64 window = header->time_ns >> BUDGET_WINDOW_LOG2_NS;
 	struct budget *budget = map_lookup(&budgets, &place);
 

@@ -45,7 +45,6 @@ fn tracepoint(action: Action) -> Option<&'static str> {
         Action::Exec => Some("sched:sched_process_exec"),
         Action::Fork => Some("task:task_newtask"),
         Action::Exit => Some("sched:sched_process_exit"),
-        Action::Connect => Some("sock:inet_sock_set_state"),
         _ => None,
     }
 }

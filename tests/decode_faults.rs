@@ -66,7 +66,7 @@ fn a_fault_is_named_and_placed() {
         (
             b"\x00\x00\x01\x09\x40\x00\x00\x00\x00\x00\x00\x00\x09",
             Reason::Value,
-            "a connect",
+            "a call on a socket",
             at + 13,
         ),
     ];

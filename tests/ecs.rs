@@ -42,6 +42,12 @@ const FIELDS: &[(&str, &str)] = &[
     ("file.gid", "keyword"),
     ("file.size", "long"),
     ("file.mtime", "date"),
+    ("source.ip", "ip"),
+    ("source.port", "long"),
+    ("source.address", "keyword"),
+    ("server.ip", "ip"),
+    ("server.port", "long"),
+    ("server.address", "keyword"),
     ("destination.ip", "ip"),
     ("destination.port", "long"),
     ("destination.address", "keyword"),
@@ -72,6 +78,10 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.name", "keyword"),
     ("mote.parameters", "keyword"),
     ("mote.new_time", "date"),
+    ("mote.asked.ip", "ip"),
+    ("mote.asked.port", "long"),
+    ("mote.backlog", "long"),
+    ("mote.messages", "long"),
     ("mote.address_family", "long"),
     ("mote.exit_signal", "long"),
     ("mote.core_dumped", "boolean"),
@@ -99,6 +109,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.bytes.mote.name", "keyword"),
     ("mote.bytes.mote.parameters", "keyword"),
     ("mote.bytes.destination.address", "keyword"),
+    ("mote.bytes.server.address", "keyword"),
 ];
 
 fn write(event: &Event) -> Value {
@@ -131,7 +142,7 @@ fn flatten(value: &Value, name: String, into: &mut BTreeMap<String, &'static str
         {
             "date"
         }
-        Value::String(_) if name == "destination.ip" => "ip",
+        Value::String(_) if name.ends_with(".ip") => "ip",
         Value::String(_) => "keyword",
     };
     into.insert(name, kind);
@@ -253,7 +264,7 @@ fn a_connect_to_every_kind_of_address() {
     };
     let v4 = Some(Endpoint::V4([192, 0, 2, 1].into(), 443));
     assert_eq!(
-        parts(v4, Transport::Tcp, b""),
+        parts(v4, Some(Transport::Tcp), b""),
         (
             json!({"ip": "192.0.2.1", "port": 443, "address": "192.0.2.1"}),
             json!({"transport": "tcp", "type": "ipv4", "direction": "egress"}),
@@ -262,7 +273,7 @@ fn a_connect_to_every_kind_of_address() {
     );
     let v6 = Some(Endpoint::V6(core::net::Ipv6Addr::LOCALHOST, 53));
     assert_eq!(
-        parts(v6, Transport::Unknown, b""),
+        parts(v6, None, b""),
         (
             json!({"ip": "::1", "port": 53, "address": "::1"}),
             json!({"type": "ipv6", "direction": "egress"}),
@@ -270,7 +281,7 @@ fn a_connect_to_every_kind_of_address() {
         )
     );
     assert_eq!(
-        parts(Some(Endpoint::Unix), Transport::Unknown, b"\0bus"),
+        parts(Some(Endpoint::Unix), None, b"\0bus"),
         (
             json!({"address": "@bus"}),
             json!({"type": "unix", "direction": "egress"}),
@@ -278,7 +289,7 @@ fn a_connect_to_every_kind_of_address() {
         )
     );
     assert_eq!(
-        parts(Some(Endpoint::Other(16)), Transport::Unknown, b""),
+        parts(Some(Endpoint::Other(16)), None, b""),
         (Value::Null, json!({"direction": "egress"}), json!({"address_family": 16}))
     );
 }

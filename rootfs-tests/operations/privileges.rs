@@ -136,6 +136,9 @@ pub const CASES: &[Case] = &[
     case!("mount and umount", directory, |p, m| {
         let d = p.path("d");
         let root = std::path::PathBuf::from("/");
+        // In memory that the child has: a page of the program may not be there yet, and the type is
+        // read when the call is entered.
+        let tmpfs = c("tmpfs");
         // What its path means in these mounts is not known for certain afterwards.
         let moved = |row: Row| row.with("mote.flags", json!(["other_mounts"]));
         m.by_a_child(|pid| vec![
@@ -154,7 +157,7 @@ pub const CASES: &[Case] = &[
             // Without a source.
             sys!(SYS_mount, null::<c_char>(), c"/".as_ptr(), null::<c_char>(), libc::MS_SLAVE, 0usize).check(0);
             let flags = MS_NOSUID | MS_NODEV;
-            sys!(SYS_mount, c"some".as_ptr(), c(&d).as_ptr(), c"tmpfs".as_ptr(), flags, 0usize).check(0);
+            sys!(SYS_mount, c"some".as_ptr(), c(&d).as_ptr(), tmpfs.as_ptr(), flags, 0usize).check(0);
             sys!(SYS_mount, c"/proc".as_ptr(), c(&d).as_ptr(), null::<c_char>(), MS_BIND, 0usize).check(0);
             sys!(SYS_umount2, c(&d).as_ptr(), MNT_DETACH).check(0);
             sys!(SYS_umount2, c(&d).as_ptr(), 0).check(0);

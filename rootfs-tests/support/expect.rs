@@ -53,6 +53,10 @@ fn fields(action: &str) -> &'static [&'static str] {
         "clock_set" => &["mote.new_time", "mote.call_flags", "mote.return"],
         "open" | "mkdir" | "chmod" => &["file.path", "file.mode", "mote.return"],
         "connect" => &["destination.ip", "destination.port", "destination.address", "mote.return"],
+        "bind" => &["server.ip", "server.port", "server.address", "mote.return"],
+        "listen" => &["server.ip", "server.port", "mote.backlog", "mote.return"],
+        "accept" => &["source.ip", "destination.ip", "destination.port", "mote.return"],
+        "send" => &["destination.ip", "destination.port", "mote.messages", "mote.return"],
         _ => &["file.path", "mote.return"],
     }
 }
@@ -165,6 +169,10 @@ fn reduce(event: &Value, with_call: bool) -> String {
         keep("mote.syscall_name");
     }
     if with_call {
+        keep("source.ip");
+        keep("source.port");
+        keep("mote.asked.ip");
+        keep("mote.asked.port");
         keep("network.type");
         keep("network.transport");
         keep("mote.address_family");

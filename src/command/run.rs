@@ -4,10 +4,12 @@ mod announce;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use argh::FromArgs;
 
 use super::configuration;
+use super::number::UpTo;
 use crate::control::{RUNTIME_DIR, STATE_DIR};
 use crate::explain::explain;
 use crate::say::{Level, keep_log};
@@ -37,6 +39,11 @@ pub struct RunCommand {
     #[argh(option, default = "PathBuf::from(RUNTIME_DIR)")]
     runtime_dir: PathBuf,
 
+    /// seconds in which what a process sends to the same address and port is told once
+    /// (default 60)
+    #[argh(option, default = "UpTo(60)")]
+    send_window: UpTo<86_400>,
+
     /// what the sensor says of itself, on standard error and to syslog: error, warning, info
     /// (default) or debug
     #[argh(option, default = "Level::Info")]
@@ -51,7 +58,8 @@ impl RunCommand {
             Ok(settings) => settings,
             Err(code) => return code,
         };
-        let sensor = match Sensor::start(settings, &self.syslog, &self.runtime_dir) {
+        let send_window = Duration::from_secs(self.send_window.0.into());
+        let sensor = match Sensor::start(settings, &self.syslog, &self.runtime_dir, send_window) {
             Ok(sensor) => sensor,
             Err(error) => return explain(&error, &self.syslog),
         };

@@ -71,6 +71,14 @@ numbered! {
         Setxattr = 44, "setxattr";
         /// A socket was connected, or the attempt failed.
         Connect = 64, "connect";
+        /// A socket got an address of its own.
+        Bind = 65, "bind";
+        /// A socket waits for connections.
+        Listen = 66, "listen";
+        /// A connection was accepted.
+        Accept = 67, "accept";
+        /// Something was sent to an address, for the first time in a while.
+        Send = 68, "send";
         /// Events are missing from here on: how many, and where they were lost.
         Loss = 96, "loss";
         /// The sensor lives, and what it has counted.
@@ -107,6 +115,11 @@ impl Action {
         self as u8 >= Action::Loss as u8
     }
 
+    /// Whether it acts on sockets.
+    pub fn is_on_socket(self) -> bool {
+        matches!(self as u8, 64..=95)
+    }
+
     /// Whether it acts on files.
     pub fn is_on_file(self) -> bool {
         matches!(self as u8, 32..=63)
@@ -125,7 +138,7 @@ pub enum Relocation {
     Namespaces,
 }
 
-/// The other end of a connection.
+/// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// IPv4 address and port.
@@ -138,12 +151,33 @@ pub enum Endpoint {
     Other(u16),
 }
 
-/// The transport below a connection, where the kernel told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Transport {
-    /// Not told.
-    Unknown = 0,
-    /// TCP.
-    Tcp = 6,
+numbered! {
+    /// What a socket speaks. The numbers, which are part of the record format, are those of the
+    /// protocol (linux `include/uapi/linux/in.h`).
+    Transport {
+        /// ICMP, as ping(8) uses it.
+        Icmp = 1, "icmp";
+        /// TCP, over several paths too (MPTCP).
+        Tcp = 6, "tcp";
+        /// UDP.
+        Udp = 17, "udp";
+        /// DCCP.
+        Dccp = 33, "dccp";
+        /// ICMP of IPv6.
+        Icmpv6 = 58, "ipv6-icmp";
+        /// SCTP.
+        Sctp = 132, "sctp";
+        /// UDP-Lite.
+        UdpLite = 136, "udplite";
+    }
+}
+
+impl Transport {
+    /// From a socket's protocol, which is 0 where it is not known.
+    pub fn from_protocol(protocol: u16) -> Option<Transport> {
+        match i32::from(protocol) {
+            libc::IPPROTO_MPTCP => Some(Transport::Tcp),
+            _ => Transport::from_number(u8::try_from(protocol).ok()?),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! What a call was given beside names, flags and permission bits.
 
-use super::Bytes;
 use super::numbered::numbered;
+use super::{Bytes, Endpoint};
 use crate::limits::WORD_BYTES;
 
 numbered! {
@@ -42,6 +42,12 @@ pub enum Given {
     /// Utime: when the file is said to have been modified, in Unix nanoseconds; `None`: now, it
     /// stays, or it is out of range.
     Modified(Option<i64>),
+    /// Connect: the address that the caller asked for, if it was connected to another one.
+    Asked(Endpoint),
+    /// Listen: how many connections may wait.
+    Backlog(u32),
+    /// Send: of how many messages this peer is the first one that is new.
+    Messages(u32),
 }
 
 /// The numbers of a device.

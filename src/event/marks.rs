@@ -105,7 +105,7 @@ bit_set! {
         ARGS = 2, "process.args";
         /// `executable`.
         EXECUTABLE = 3, "process.executable";
-        /// `peer`: a unix address.
+        /// A unix socket's address.
         ADDRESS = 4, "destination.address";
         /// The type of a file system that is mounted.
         MOUNT_TYPE = 5, "mote.mount_type";

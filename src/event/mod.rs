@@ -83,7 +83,7 @@ pub struct Event {
     pub args_count: Option<u32>,
     /// Exit: the status as wait(2) gives it.
     pub exit_status: Option<u32>,
-    /// The file acted on; of a rename the new name; of a unix connect the socket's name;
+    /// The file acted on; of a rename the new name; of a unix socket its name, the peer's or its own;
     /// of an exec the path that was executed.
     pub path: Bytes<PATH_BYTES>,
     /// Rename and link: the old name. Symlink: what it leads to, as it was given. Setxattr: the
@@ -112,10 +112,12 @@ pub struct Event {
     pub mode: Option<u32>,
     /// What the call was given beside that.
     pub given: Option<Given>,
-    /// Connect: where to.
+    /// Connect and send: where to. Accept: where from.
     pub peer: Option<Endpoint>,
-    /// Connect: over what.
-    pub transport: Transport,
+    /// Of a socket: its own end.
+    pub local: Option<Endpoint>,
+    /// Of a socket: what it speaks.
+    pub transport: Option<Transport>,
     /// Loss: what is missing.
     pub loss: Option<Loss>,
     /// Heartbeat: what was counted.
@@ -162,7 +164,8 @@ impl Event {
             mode: None,
             given: None,
             peer: None,
-            transport: Transport::Unknown,
+            local: None,
+            transport: None,
             loss: None,
             heartbeat: None,
             pause: None,
@@ -175,6 +178,11 @@ impl Event {
     /// of all that it counts.
     pub fn if_lost(&self) -> u64 {
         self.loss.map_or(1, |loss| loss.events().max(1))
+    }
+
+    /// A socket's own name or its peer's, if it is a unix socket's: this is what `path` is then.
+    pub fn is_on_unix_socket(&self) -> bool {
+        [self.peer, self.local].contains(&Some(Endpoint::Unix))
     }
 
     /// Empties every field, in place: an `Event` is too large to be copied per event.
@@ -209,6 +217,7 @@ impl Event {
             mode,
             given,
             peer,
+            local,
             transport,
             loss,
             heartbeat,
@@ -221,7 +230,7 @@ impl Event {
         (*syscall, *ret, *flags, *truncated) = (None, None, Flags(0), Truncated(0));
         (*args_count, *exit_status, *call_flags, *mode, *given) = (None, None, None, None, None);
         (*dirfd, *from_dirfd, *by_descriptor) = (AT_FDCWD, AT_FDCWD, false);
-        (*peer, *transport, *loss) = (None, Transport::Unknown, None);
+        (*peer, *local, *transport, *loss) = (None, None, None, None);
         (*heartbeat, *pause, *resumption) = (None, None, None);
         *excluded_ancestor = None;
         comm.clear();
@@ -283,6 +292,10 @@ mod tests {
                 (43, "utime"),
                 (44, "setxattr"),
                 (64, "connect"),
+                (65, "bind"),
+                (66, "listen"),
+                (67, "accept"),
+                (68, "send"),
                 (96, "loss"),
                 (97, "heartbeat"),
                 (98, "pause"),

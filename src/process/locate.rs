@@ -4,7 +4,7 @@ use super::place::{Look, Place, Sharing, Spelling, View};
 use super::strings::StringId;
 use super::{Process, Processes, proc};
 use crate::event::{
-    AT_EMPTY_PATH, AT_FDCWD, Action, Bytes, Endpoint, Event, Flags, Opened, Tree, Truncated, append,
+    AT_EMPTY_PATH, AT_FDCWD, Action, Bytes, Event, Flags, Opened, Tree, Truncated, append,
 };
 use crate::limits::PATH_BYTES;
 use crate::path::{self, Base};
@@ -36,8 +36,8 @@ impl Processes {
     pub(super) fn locate(&mut self, process: Option<Process>, event: &mut Event) {
         let by_name = match event.action {
             // Only a unix socket's name is a path, and only if it is not abstract.
-            Action::Connect => {
-                event.peer == Some(Endpoint::Unix) && event.path.first().is_some_and(|c| *c != 0)
+            action if action.is_on_socket() => {
+                event.is_on_unix_socket() && event.path.first().is_some_and(|c| *c != 0)
             }
             _ => !event.path.is_empty() || event.by_descriptor,
         };
@@ -70,12 +70,10 @@ impl Processes {
             place.view.mark(event);
         }
         if by_name {
-            let dirfd = if event.action == Action::Connect { AT_FDCWD } else { event.dirfd };
+            let is_socket = event.action.is_on_socket();
+            let dirfd = if is_socket { AT_FDCWD } else { event.dirfd };
             let found = self.absolute(giver, dirfd, &event.opened, &mut event.path);
-            let cut = match event.action {
-                Action::Connect => Truncated::ADDRESS,
-                _ => Truncated::PATH,
-            };
+            let cut = if is_socket { Truncated::ADDRESS } else { Truncated::PATH };
             mark(event, found, Flags::PATH_RELATIVE, cut);
         }
         if by_from {

@@ -4,9 +4,9 @@
 use super::error::{DecodeError, Reason};
 use super::reader::Reader;
 use super::wire::{
-    Actor, Alive, Asked, Attribute, Blob, Clock, Common, Connect, Exec, Exit, File, Head, Header,
-    Ids, Joined, Loaded, Lost, Mount, Node, Owner, Paused, Peer, Ptrace, Rename, Resumed, Size,
-    Times,
+    Actor, Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, Exit, File, Head, Header, Ids,
+    Joined, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Size, Socket,
+    SocketMore, Times,
 };
 use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
@@ -316,21 +316,28 @@ impl<'s> Batch<'s> {
                     cut.insert(Truncated::FROM);
                 }
             }
-            Action::Connect => {
-                let body = record.take::<Connect>("a connect")?;
+            Action::Connect | Action::Bind | Action::Listen | Action::Accept | Action::Send => {
+                let body = record.take::<Socket>("a call on a socket")?;
+                let more = match record.is_empty() {
+                    true => SocketMore::default(),
+                    false => record.take("a socket's own address")?,
+                };
                 if self.join(&mut event.path, &body.path, record)? {
                     cut.insert(Truncated::ADDRESS);
                 }
-                event.peer = body.peer.map(|peer| match peer {
-                    Peer::V4(ip, port) => Endpoint::V4(ip.into(), port),
-                    Peer::V6(ip, port) => Endpoint::V6(ip.into(), port),
-                    Peer::Unix => Endpoint::Unix,
-                    Peer::Other(family) => Endpoint::Other(family),
-                });
+                event.peer = body.peer.map(endpoint);
+                event.local = more.local.map(endpoint);
                 // A transport this version does not know is one it was not told.
-                if body.transport == Transport::Tcp as u8 {
-                    event.transport = Transport::Tcp;
-                }
+                event.transport = Transport::from_number(body.transport);
+                event.given = match event.action {
+                    Action::Connect => more.asked.map(|asked| Given::Asked(endpoint(asked))),
+                    Action::Listen => more.count.map(Given::Backlog),
+                    Action::Send => more
+                        .count
+                        .map(Given::Messages)
+                        .or_else(|| more.asked.map(|asked| Given::Asked(endpoint(asked)))),
+                    _ => None,
+                };
             }
             Action::Loss => {
                 let body = record.take::<Lost>("a loss")?;
@@ -381,6 +388,15 @@ impl<'s> Batch<'s> {
         };
         let rest = joined.rest.0;
         Ok(append(out, start) | append(out, rest))
+    }
+}
+
+fn endpoint(end: End) -> Endpoint {
+    match end {
+        End::V4(ip, port) => Endpoint::V4(ip.into(), port),
+        End::V6(ip, port) => Endpoint::V6(ip.into(), port),
+        End::Unix => Endpoint::Unix,
+        End::Other(family) => Endpoint::Other(family),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::dictionary::{Dictionary, Mark};
 use super::wire::{
-    Actor, Alive, Asked, Attribute, Blob, Clock, Common, Connect, Exec, Exit, File, HEADER_BYTES,
-    Head, Header, Ids, Joined, Loaded, Lost, Mount, Node, Owner, Paused, Peer, Ptrace, Rename,
-    Resumed, Size, Times,
+    Actor, Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, Exit, File, HEADER_BYTES, Head,
+    Header, Ids, Joined, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Size,
+    Socket, SocketMore, Times,
 };
 use super::{Context, PREFIX, Provider, VERSION};
 use crate::event::{Action, Bytes, Class, Endpoint, Event, Given, Heartbeat};
@@ -252,14 +252,15 @@ impl Encoder {
                 append(out, &Times { path, modified_ns })?;
             }
             Action::Setxattr => append(out, &Attribute { path, name: Blob(&event.from) })?,
-            Action::Connect => {
-                let peer = event.peer.map(|peer| match peer {
-                    Endpoint::V4(ip, port) => Peer::V4(ip.octets(), port),
-                    Endpoint::V6(ip, port) => Peer::V6(ip.octets(), port),
-                    Endpoint::Unix => Peer::Unix,
-                    Endpoint::Other(family) => Peer::Other(family),
-                });
-                append(out, &Connect { peer, transport: event.transport as u8, path })?;
+            Action::Connect | Action::Bind | Action::Listen | Action::Accept | Action::Send => {
+                let transport = event.transport.map_or(0, |transport| transport as u8);
+                append(out, &Socket { peer: event.peer.map(end), transport, path })?;
+                let (asked, count) = match event.given {
+                    Some(Given::Asked(asked)) => (Some(end(asked)), None),
+                    Some(Given::Backlog(count) | Given::Messages(count)) => (None, Some(count)),
+                    _ => (None, None),
+                };
+                append(out, &SocketMore { local: event.local.map(end), asked, count })?;
             }
             // A loss record without a loss has nothing to say; place 0 is none.
             Action::Loss => append(
@@ -385,6 +386,15 @@ impl<const N: usize> Flavor for Tail<'_, N> {
 
     fn finalize(self) -> postcard::Result<()> {
         Ok(())
+    }
+}
+
+fn end(endpoint: Endpoint) -> End {
+    match endpoint {
+        Endpoint::V4(ip, port) => End::V4(ip.octets(), port),
+        Endpoint::V6(ip, port) => End::V6(ip.octets(), port),
+        Endpoint::Unix => End::Unix,
+        Endpoint::Other(family) => End::Other(family),
     }
 }
 

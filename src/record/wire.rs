@@ -228,21 +228,34 @@ pub(super) struct Clock {
     pub call_flags: Option<u32>,
 }
 
+/// One end of a connection.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Peer {
+pub(super) enum End {
     V4([u8; 4], u16),
     V6([u8; 16], u16),
     Unix,
     Other(u16),
 }
 
+/// connect, bind, listen, accept, send.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Connect<'a> {
-    pub peer: Option<Peer>,
+pub(super) struct Socket<'a> {
+    pub peer: Option<End>,
+    /// 0: not told.
     pub transport: u8,
     /// A unix socket's name.
     #[serde(borrow)]
     pub path: Joined<'a>,
+}
+
+/// What follows it; records of version 0.1's first sensors end before.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct SocketMore {
+    pub local: Option<End>,
+    /// connect: where to it was asked for, if that is another address.
+    pub asked: Option<End>,
+    /// listen: the backlog. send: the messages.
+    pub count: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

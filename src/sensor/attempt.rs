@@ -1,5 +1,7 @@
 //! eBPF is tried where it is wanted and known to be safe.
 
+use std::time::Duration;
+
 use super::{Fallback, SensorError};
 use crate::host::provider::{self, Choice, Facts, Failure, Reason, Wanted, choose};
 use crate::host::support::refusal_here;
@@ -14,13 +16,13 @@ pub enum Started {
 }
 
 /// Starts it, if it may be. An error: it fails for a reason that can be changed.
-pub fn start_ebpf(wanted: Wanted) -> Result<Started, SensorError> {
+pub fn start_ebpf(wanted: Wanted, send_window: Duration) -> Result<Started, SensorError> {
     let refusal = refusal_here();
     let facts = |ebpf| Facts { wanted, supported: refusal.is_none(), ebpf };
     let fallback = match (choose(facts(provider::Ebpf::Untried)), refusal.clone()) {
         (Choice::Netlink(Reason::Unsupported), Some(refusal)) => Fallback::Unsupported(refusal),
         (Choice::Netlink(_) | Choice::Nothing, _) => Fallback::Disabled,
-        (Choice::Ebpf, _) => match Ebpf::start() {
+        (Choice::Ebpf, _) => match started(send_window) {
             Ok(ebpf) => return Ok(Started::Ebpf(Box::new(ebpf))),
             Err(error) => match choose(facts(provider::Ebpf::Failed(failure(&error)))) {
                 Choice::Netlink(_) => Fallback::Failed(error),
@@ -29,6 +31,12 @@ pub fn start_ebpf(wanted: Wanted) -> Result<Started, SensorError> {
         },
     };
     Ok(Started::Not(fallback))
+}
+
+fn started(send_window: Duration) -> Result<Ebpf, ebpf::StartError> {
+    let mut ebpf = Ebpf::start()?;
+    ebpf.set_send_window(send_window)?;
+    Ok(ebpf)
 }
 
 fn failure(error: &ebpf::StartError) -> Failure {

@@ -101,6 +101,7 @@ impl Sensor {
         mut settings: Settings,
         target: &Target,
         runtime_dir: &Path,
+        send_window: Duration,
     ) -> Result<Sensor, SensorError> {
         if settings.claim() {
             settings.read_local_again();
@@ -127,7 +128,7 @@ impl Sensor {
             return Err(SensorError::NoReceiver(error));
         }
         let boot_id = boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?;
-        let providers = Providers::start(settings.wanted())?;
+        let providers = Providers::start(settings.wanted(), send_window)?;
         let context = Context {
             boot_id,
             start_ns: monotonic_ns(),

@@ -4,7 +4,7 @@
 mod takeover;
 
 use std::io;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -40,6 +40,7 @@ pub struct Providers {
     /// Until then it is known what that one told.
     told_until: Option<Instant>,
     since: SystemTime,
+    send_window: Duration,
 }
 
 /// Why it is not eBPF.
@@ -67,8 +68,9 @@ pub enum Turn {
 }
 
 impl Providers {
-    /// Starts the provider that is to be started.
-    pub fn start(wanted: Wanted) -> Result<Providers, SensorError> {
+    /// Starts the provider that is to be started. `send_window`: see
+    /// [`Ebpf::set_send_window`].
+    pub fn start(wanted: Wanted, send_window: Duration) -> Result<Providers, SensorError> {
         let mut providers = Providers {
             ebpf: None,
             netlink: None,
@@ -77,8 +79,9 @@ impl Providers {
             overlap_until: None,
             told_until: None,
             since: SystemTime::now(),
+            send_window,
         };
-        match start_ebpf(wanted)? {
+        match start_ebpf(wanted, send_window)? {
             Started::Ebpf(ebpf) => providers.ebpf = Some(ebpf),
             Started::Not(fallback) => match Netlink::start(monotonic_ns()) {
                 Ok(netlink) => {

@@ -162,22 +162,34 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             event.from = path(rng);
             event.call_flags = some(rng, |r| r.u32(..8));
         }
-        Action::Connect => {
-            event.peer = some(rng, |r| match r.u8(..4) {
-                0 => Endpoint::V4(r.u32(..).into(), r.u16(..)),
-                1 => Endpoint::V6(r.u128(..).into(), r.u16(..)),
-                2 => Endpoint::Unix,
-                _ => Endpoint::Other(r.u16(..)),
-            });
-            if event.peer == Some(Endpoint::Unix) {
+        Action::Connect | Action::Bind | Action::Listen | Action::Accept | Action::Send => {
+            event.local = some(rng, endpoint);
+            if !matches!(action, Action::Bind | Action::Listen) {
+                event.peer = some(rng, endpoint);
+            }
+            if matches!(action, Action::Connect | Action::Bind) && event.is_on_unix_socket() {
                 event.path = path(rng);
             }
-            if rng.bool() {
-                event.transport = Transport::Tcp;
-            }
+            event.transport = some(rng, |r| Transport::ALL[r.usize(..Transport::ALL.len())]);
+            event.given = match action {
+                Action::Connect => some(rng, |r| Given::Asked(endpoint(r))),
+                Action::Listen => some(rng, |r| Given::Backlog(wide(r) as u32)),
+                Action::Send if rng.bool() => Some(Given::Asked(endpoint(rng))),
+                Action::Send => some(rng, |r| Given::Messages(wide(r) as u32)),
+                _ => None,
+            };
         }
     }
     event
+}
+
+fn endpoint(rng: &mut Rng) -> Endpoint {
+    match rng.u8(..4) {
+        0 => Endpoint::V4(rng.u32(..).into(), rng.u16(..)),
+        1 => Endpoint::V6(rng.u128(..).into(), rng.u16(..)),
+        2 => Endpoint::Unix,
+        _ => Endpoint::Other(rng.u16(..)),
+    }
 }
 
 fn some<T>(rng: &mut Rng, value: impl FnOnce(&mut Rng) -> T) -> Option<T> {

@@ -89,10 +89,12 @@ pub fn call(syscall: i64, pid: u32, name: &str) -> Vec<u8> {
 
 /// A connect to a `struct sockaddr`.
 pub fn connect(pid: u32, address: &[u8]) -> Vec<u8> {
-    let mut connect = record(MOTE_KIND_CONNECT, libc::SYS_connect, pid);
+    const SOCKET_BYTES: usize = size_of::<mote_socket>();
+    let mut connect = record(MOTE_KIND_SOCKET, libc::SYS_connect, pid);
+    put(&mut connect, offset_of!(mote_call, from_bytes), &(SOCKET_BYTES as u16).to_ne_bytes());
     put(&mut connect, offset_of!(mote_call, dirfd), &3i32.to_ne_bytes());
     put(&mut connect, offset_of!(mote_call, path_bytes), &(address.len() as u16).to_ne_bytes());
-    put(&mut connect, offset_of!(mote_call, data), address);
+    put(&mut connect, offset_of!(mote_call, data) + SOCKET_BYTES, address);
     connect
 }
 

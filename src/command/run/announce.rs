@@ -53,6 +53,12 @@ fn announce_ebpf(ebpf: &Ebpf, target: &Target) {
              are looked up in /proc, late, and marked"
         ));
     }
+    if known.descriptors && !known.sockets {
+        warn(format_args!(
+            "this kernel's sockets could not be measured as a whole: of some or all of them their own \
+             addresses and who connects to them are not told, or the transport is not"
+        ));
+    }
     let missing = match ebpf.missing() {
         [] => String::new(),
         missing => format!(", not on this kernel: {}", missing.join(" ")),

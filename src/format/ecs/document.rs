@@ -4,16 +4,18 @@ use super::flags::open_flags;
 use super::kind::{Outcome, category, types};
 use super::names;
 use super::shape::{
-    Boot, Destination, Document, Ecs, EventSet, Exact, Ext, File, Host, Id, Lost, Mote, Names,
-    Network, NewIds, Original, Parent, Peer, Process, Thread,
+    Asked, Boot, Document, Ecs, EventSet, Exact, Ext, File, Host, Id, Lost, Mote, Names, Network,
+    NewIds, Original, Parent, Process, Side, SideAddress, Thread,
 };
 use super::text::{Args, DeviceNumbers, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid};
 use crate::event::{Action, Class, Endpoint, Event, FileType, Given, NO_ID, Resumption, Transport};
 use crate::record::Origin;
 use crate::syscalls::by_number;
+use core::net::IpAddr;
 
 pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a> {
     let outcome = Outcome::of(event);
+    let sides = Sides::of(event);
     Document {
         timestamp: Some(Timestamp(event.time_ns.into())),
         ecs: Some(Ecs { version: Some(super::VERSION) }),
@@ -32,7 +34,9 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
         }),
         process: has_process(event.action).then(|| process(event)),
         file: file(event),
-        destination: destination(event),
+        source: sides.source,
+        destination: sides.destination,
+        server: sides.server,
         network: network(event),
         mote: mote(origin, event),
     }
@@ -47,14 +51,14 @@ fn has_process(action: Action) -> bool {
 fn file_path(event: &Event) -> &[u8] {
     match event.action {
         Action::Exec if event.path == event.executable => b"",
-        Action::Connect => b"",
+        action if action.is_on_socket() => b"",
         _ => &event.path,
     }
 }
 
-/// The name of the unix socket that was connected to.
+/// The name of a unix socket.
 fn unix_name(event: &Event) -> &[u8] {
-    if event.action == Action::Connect { &event.path } else { b"" }
+    if event.action.is_on_socket() { &event.path } else { b"" }
 }
 
 fn process(event: &Event) -> Process<'_> {
@@ -131,34 +135,68 @@ impl<'a> Second<'a> {
     }
 }
 
-fn destination(event: &Event) -> Option<Destination<'_>> {
-    let (ip, port) = match event.peer? {
-        Endpoint::V4(ip, port) => (ip.into(), port),
-        Endpoint::V6(ip, port) => (ip.into(), port),
-        Endpoint::Unix if event.path.is_empty() => return None,
-        Endpoint::Unix => {
-            let address = Some(Peer::Unix(&event.path));
-            return Some(Destination { address, ..Destination::default() });
+/// The ends of a connection, as ECS calls them: it begins at the source.
+#[derive(Default)]
+struct Sides<'a> {
+    source: Option<Side<'a>>,
+    destination: Option<Side<'a>>,
+    server: Option<Side<'a>>,
+}
+
+impl<'a> Sides<'a> {
+    fn of(event: &'a Event) -> Sides<'a> {
+        let (local, peer) = (side(event.local), side(event.peer));
+        let named = || (!event.path.is_empty()).then(|| named(&event.path));
+        let none = Sides::default();
+        match event.action {
+            Action::Connect | Action::Send => {
+                Sides { source: local, destination: peer.or_else(named), ..none }
+            }
+            Action::Accept => Sides { source: peer, destination: local, ..none },
+            Action::Bind | Action::Listen => Sides { server: local.or_else(named), ..none },
+            _ => none,
         }
-        Endpoint::Other(_) => return None,
-    };
-    Some(Destination { ip: Some(ip), port: Some(port), address: Some(Peer::Ip(ip)) })
+    }
+}
+
+/// An end with an internet address.
+fn side(endpoint: Option<Endpoint>) -> Option<Side<'static>> {
+    let (ip, port) = internet(endpoint?)?;
+    Some(Side { ip: Some(ip), port: Some(port), address: Some(SideAddress::Ip(ip)) })
+}
+
+fn internet(endpoint: Endpoint) -> Option<(IpAddr, u16)> {
+    match endpoint {
+        Endpoint::V4(ip, port) => Some((ip.into(), port)),
+        Endpoint::V6(ip, port) => Some((ip.into(), port)),
+        Endpoint::Unix | Endpoint::Other(_) => None,
+    }
+}
+
+/// A unix socket's.
+fn named(name: &[u8]) -> Side<'_> {
+    Side { address: Some(SideAddress::Unix(name)), ..Side::default() }
 }
 
 fn network(event: &Event) -> Option<Network> {
-    (event.action == Action::Connect).then_some(Network {
-        transport: match event.transport {
-            Transport::Tcp => Some("tcp"),
-            Transport::Unknown => None,
-        },
-        kind: match event.peer {
+    if !event.action.is_on_socket() {
+        return None;
+    }
+    let network = Network {
+        transport: event.transport.map(Transport::name),
+        kind: match event.peer.or(event.local) {
             Some(Endpoint::V4(..)) => Some("ipv4"),
             Some(Endpoint::V6(..)) => Some("ipv6"),
             Some(Endpoint::Unix) => Some("unix"),
             Some(Endpoint::Other(_)) | None => None,
         },
-        direction: Some("egress"),
-    })
+        direction: match event.action {
+            Action::Connect | Action::Send => Some("egress"),
+            Action::Accept => Some("ingress"),
+            _ => None,
+        },
+    };
+    network.some()
 }
 
 fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
@@ -171,7 +209,7 @@ fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
         flags: Names::some(event.flags.names()),
         truncated: Names::some(event.truncated.names()),
         call_flags: event.call_flags,
-        address_family: match event.peer {
+        address_family: match event.peer.or(event.local) {
             Some(Endpoint::Other(family)) => Some(family),
             _ => None,
         },
@@ -238,6 +276,12 @@ fn given<'a>(event: &'a Event, mote: &mut Mote<'a>) {
         }
         Some(Given::Process(pid)) => mote.target_pid = Some(*pid),
         Some(Given::Type(kind)) => mote.mount_type = text(kind),
+        Some(Given::Asked(asked)) => {
+            mote.asked =
+                internet(*asked).map(|(ip, port)| Asked { ip: Some(ip), port: Some(port) });
+        }
+        Some(Given::Backlog(backlog)) => mote.backlog = Some(*backlog),
+        Some(Given::Messages(messages)) => mote.messages = Some(*messages),
         Some(Given::Clock(time_ns)) => mote.new_time = Some(Timestamp((*time_ns).into())),
         _ => {}
     }
@@ -246,7 +290,11 @@ fn given<'a>(event: &'a Event, mote: &mut Mote<'a>) {
 fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
     let hex = |bytes: &'a [u8]| core::str::from_utf8(bytes).is_err().then_some(Hex(bytes));
     let name = unix_name(event);
-    let abstract_name = name.first() == Some(&0);
+    let name_bytes = if name.first() == Some(&0) { Some(Hex(name)) } else { hex(name) };
+    let (server, destination) = match event.action {
+        Action::Bind => (name_bytes, None),
+        _ => (None, name_bytes),
+    };
     let second = Second::of(event);
     let exact = Exact {
         hostname: hex(origin.hostname),
@@ -264,7 +312,8 @@ fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
         },
         name: hex(second.name),
         parameters: hex(second.parameters),
-        address: if abstract_name { Some(Hex(name)) } else { hex(name) },
+        destination,
+        server,
     };
     exact.some()
 }

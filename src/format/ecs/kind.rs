@@ -6,6 +6,7 @@ use crate::event::{Action, Event, Flags};
 /// linux `include/uapi/asm-generic/errno-base.h` and `errno.h`.
 const EPERM: i64 = 1;
 const EACCES: i64 = 13;
+const EINTR: i64 = 4;
 const EINPROGRESS: i64 = 115;
 
 /// What came of an attempt.
@@ -21,7 +22,13 @@ impl Outcome {
     pub fn of(event: &Event) -> Outcome {
         match event.ret {
             _ if event.flags.contains(Flags::RESULT_UNKNOWN) => Outcome::Unknown,
-            Some(ret) if event.action == Action::Connect && ret == -EINPROGRESS => Outcome::Unknown,
+            // Of a send it is TCP Fast Open.
+            Some(ret)
+                if matches!(event.action, Action::Connect | Action::Send)
+                    && [-EINPROGRESS, -EINTR].contains(&ret) =>
+            {
+                Outcome::Unknown
+            }
             Some(0..) => Outcome::Success,
             Some(_) => Outcome::Failure,
             None => Outcome::Unknown,
@@ -68,7 +75,9 @@ pub(super) fn category(action: Action) -> &'static str {
         | Action::Truncate
         | Action::Utime
         | Action::Setxattr => "file",
-        Action::Connect => "network",
+        Action::Connect | Action::Bind | Action::Listen | Action::Accept | Action::Send => {
+            "network"
+        }
         Action::Loss | Action::Heartbeat | Action::Pause | Action::Resume => "host",
     }
 }
@@ -79,11 +88,13 @@ pub(super) fn types(event: &Event, outcome: Outcome) -> &'static [&'static str] 
         Action::Exit => &["end"],
         Action::Loss | Action::Heartbeat => &["info"],
         Action::Pause | Action::Resume => &["change"],
-        Action::Connect if failed => match event.ret.map(i64::wrapping_neg) {
-            Some(EPERM | EACCES) => &["connection", "denied"],
-            _ => &["connection"],
-        },
-        Action::Connect => &["connection", "start"],
+        Action::Connect | Action::Send | Action::Accept if failed => {
+            match event.ret.map(i64::wrapping_neg) {
+                Some(EPERM | EACCES) => &["connection", "denied"],
+                _ => &["connection"],
+            }
+        }
+        Action::Connect | Action::Send | Action::Accept => &["connection", "start"],
         _ if failed => &["info"],
         Action::Exec | Action::Fork | Action::ModuleLoad | Action::BpfLoad => &["start"],
         Action::ModuleUnload => &["end"],
@@ -97,7 +108,8 @@ pub(super) fn types(event: &Event, outcome: Outcome) -> &'static [&'static str] 
         | Action::Umount
         | Action::KexecLoad
         | Action::ClockSet => &["change"],
-        Action::IoUring => &["info"],
+        Action::Listen => &["start"],
+        Action::IoUring | Action::Bind => &["info"],
         Action::MemfdCreate => &["creation"],
         // Whether it wrote or created is not known.
         Action::Open if event.call_flags.is_none() => &["info"],

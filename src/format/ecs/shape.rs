@@ -43,7 +43,9 @@ objects! {
         host: Host<'a>,
         process: Process<'a>,
         file: File<'a>,
-        destination: Destination<'a>,
+        source: Side<'a>,
+        destination: Side<'a>,
+        server: Side<'a>,
         network: Network,
         mote: Mote<'a>,
     }
@@ -108,10 +110,11 @@ objects! {
     Original<'a> {
         path: Text<'a>,
     }
-    Destination<'a> {
+    /// One end of a connection, or where connections can come to.
+    Side<'a> {
         ip: IpAddr,
         port: u16,
-        address: Peer<'a>,
+        address: SideAddress<'a>,
     }
     Network {
         transport: &'static str,
@@ -141,6 +144,9 @@ objects! {
         name: Text<'a>,
         parameters: Text<'a>,
         new_time: Timestamp,
+        asked: Asked,
+        backlog: u32,
+        messages: u32,
         address_family: u16,
         exit_signal: u32,
         core_dumped: bool,
@@ -155,6 +161,10 @@ objects! {
         pause_limit_seconds: u32,
         resumed_because: &'static str,
         bytes: Exact<'a>,
+    }
+    Asked {
+        ip: IpAddr,
+        port: u16,
     }
     NewIds {
         real: u32,
@@ -195,21 +205,23 @@ objects! {
         #[serde(rename = "mote.parameters")]
         parameters: Hex<'a>,
         #[serde(rename = "destination.address")]
-        address: Hex<'a>,
+        destination: Hex<'a>,
+        #[serde(rename = "server.address")]
+        server: Hex<'a>,
     }
 }
 
-/// The other end of a connection, as text.
-pub(super) enum Peer<'a> {
+/// An address, as text.
+pub(super) enum SideAddress<'a> {
     Ip(IpAddr),
     Unix(&'a [u8]),
 }
 
-impl Serialize for Peer<'_> {
+impl Serialize for SideAddress<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Peer::Ip(ip) => serializer.collect_str(ip),
-            Peer::Unix(name) => Address(name).serialize(serializer),
+            SideAddress::Ip(ip) => serializer.collect_str(ip),
+            SideAddress::Unix(name) => Address(name).serialize(serializer),
         }
     }
 }

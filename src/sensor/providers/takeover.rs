@@ -33,7 +33,7 @@ impl Providers {
         self.end_overlap(pipeline, output)?;
         self.told_until = None;
         pipeline.begin_overlap();
-        match start_ebpf(Wanted::Ebpf) {
+        match start_ebpf(Wanted::Ebpf, self.send_window) {
             Ok(Started::Ebpf(ebpf)) => {
                 self.ebpf = Some(ebpf);
                 self.fallback = None;

@@ -2,13 +2,13 @@
 //! not of the agreed shape is an error, never a guess.
 
 mod call;
+mod socket;
 
 use core::fmt;
 use core::mem::offset_of;
-use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::abi::record::*;
-use crate::event::{Action, Endpoint, Event, Flags, Relocation, Transport, Truncated, append};
+use crate::event::{Action, Event, Flags, Relocation, Truncated, append};
 use crate::limits;
 
 /// `-ERESTARTSYS`, `-ERESTARTNOINTR`, `-ERESTARTNOHAND`, `-ERESTART_RESTARTBLOCK` (linux
@@ -18,10 +18,6 @@ const RESTARTS: [i64; 4] = [-512, -513, -514, -516];
 /// `CLONE_*` (linux `include/uapi/linux/sched.h`).
 const CLONE_FS: u32 = 0x200;
 const CLONE_THREAD: u32 = 0x1_0000;
-/// Address families (linux `include/linux/socket.h`).
-const AF_UNIX: u16 = 1;
-const AF_INET: u16 = 2;
-const AF_INET6: u16 = 10;
 
 /// What crosses the ring fits into an event.
 const _: () = assert!(
@@ -106,7 +102,7 @@ pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
         MOTE_KIND_FORK => return fork(&record, event),
         MOTE_KIND_EXIT => exit(&record, flags, event)?,
         MOTE_KIND_NAME | MOTE_KIND_PAIR => return call::call(&record, flags, syscall, event),
-        MOTE_KIND_CONNECT => connect(&record, flags, event)?,
+        MOTE_KIND_SOCKET => socket::socket(&record, flags, syscall, event)?,
         _ => return Err(Malformed::Kind(kind)),
     }
     Ok(Decoded::Event)
@@ -181,45 +177,6 @@ fn exit(record: &Record, flags: u32, event: &mut Event) -> Result<(), Malformed>
     if flags & MOTE_STATUS_UNKNOWN == 0 {
         event.exit_status = Some(record.u32(offset_of!(mote_exit, status))?);
     }
-    Ok(())
-}
-
-fn connect(record: &Record, flags: u32, event: &mut Event) -> Result<(), Malformed> {
-    event.action = Action::Connect;
-    event.dirfd = record.u32(offset_of!(mote_call, dirfd))? as i32;
-    if flags & MOTE_PATH_UNREAD != 0 {
-        event.flags.remove(Flags::PATH_UNREAD);
-        event.flags.insert(Flags::ADDRESS_UNREAD);
-        return Ok(());
-    }
-    if flags & MOTE_TCP != 0 {
-        event.transport = Transport::Tcp;
-    }
-    let bytes = record.u16(offset_of!(mote_call, path_bytes))?;
-    let address = Record(record.bytes(offset_of!(mote_call, data), bytes.into())?);
-    // A caller may pass less than a whole address; the kernel then refuses it (EINVAL).
-    let Ok(family) = address.u16(0) else {
-        return Ok(());
-    };
-    let port = address.bytes(2, 2).map(|port| u16::from_be_bytes([port[0], port[1]]));
-    event.peer = match family {
-        AF_INET => match (address.array::<4>(4), port) {
-            (Ok(ip), Ok(port)) => Some(Endpoint::V4(Ipv4Addr::from(ip), port)),
-            _ => Some(Endpoint::Other(family)),
-        },
-        // flowinfo lies between port and address (linux include/uapi/linux/in6.h).
-        AF_INET6 => match (address.array::<16>(8), port) {
-            (Ok(ip), Ok(port)) => Some(Endpoint::V6(Ipv6Addr::from(ip), port)),
-            _ => Some(Endpoint::Other(family)),
-        },
-        AF_UNIX => {
-            let name = &address.0[2..];
-            // An abstract name begins with NUL and has no end but the address's.
-            put(&mut event.path, if name.first() == Some(&0) { name } else { until_nul(name) })?;
-            Some(Endpoint::Unix)
-        }
-        _ => Some(Endpoint::Other(family)),
-    };
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "decode_tests/given.rs"]
 mod given;
+#[path = "decode_tests/socket.rs"]
+mod socket;
 
 use super::*;
 use crate::event::{AT_FDCWD, Event, Opened, Tree};
@@ -64,10 +66,6 @@ fn call(kind: u32, flags: u32, number: i64, from: &[u8], path: &[u8]) -> Bytes {
         .u16(offset_of!(mote_call, path_bytes), path.len() as u16)
         .put(offset_of!(mote_call, data), &[from, path].concat());
     bytes
-}
-
-fn connect_to(address: &[u8]) -> Bytes {
-    call(MOTE_KIND_CONNECT, MOTE_TCP, libc::SYS_connect, b"", address)
 }
 
 #[test]
@@ -154,27 +152,6 @@ fn a_fork_is_about_the_child_and_an_exit_has_a_status_if_it_was_read() {
     assert_eq!(bytes.event().exit_status, Some(0x300));
     bytes.u16(offset_of!(mote_header, flags), MOTE_STATUS_UNKNOWN as u16);
     assert_eq!(bytes.event().exit_status, None);
-}
-
-#[test]
-fn addresses_of_every_family_and_of_too_few_bytes() {
-    let v4 = [2, 0, 0x1f, 0x90, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
-    let event = connect_to(&v4).event();
-    assert_eq!(event.peer, Some(Endpoint::V4(Ipv4Addr::LOCALHOST, 8080)));
-    assert_eq!(event.transport, Transport::Tcp);
-    let mut v6 = [0; 28];
-    (v6[0], v6[3], v6[23]) = (10, 80, 1);
-    assert_eq!(connect_to(&v6).event().peer, Some(Endpoint::V6(Ipv6Addr::LOCALHOST, 80)));
-    let event = connect_to(b"\x01\0/run/s\0rest").event();
-    assert_eq!((event.peer, &event.path[..]), (Some(Endpoint::Unix), &b"/run/s"[..]));
-    let event = connect_to(b"\x01\0\0name\0x").event();
-    assert_eq!(&event.path[..], b"\0name\0x");
-    assert_eq!(connect_to(&[16, 0, 1]).event().peer, Some(Endpoint::Other(16)));
-    assert_eq!(connect_to(&v4[..5]).event().peer, Some(Endpoint::Other(2)));
-    assert_eq!(connect_to(&[2]).event().peer, None);
-    let event = call(MOTE_KIND_CONNECT, MOTE_PATH_UNREAD, libc::SYS_connect, b"", b"").event();
-    assert!(event.flags.contains(Flags::ADDRESS_UNREAD));
-    assert!(!event.flags.contains(Flags::PATH_UNREAD));
 }
 
 #[test]
@@ -269,7 +246,7 @@ fn what_is_not_of_the_agreed_shape_is_an_error() {
 fn cut_records_are_survived() {
     let whole = [
         call(MOTE_KIND_PAIR, 0, libc::SYS_renameat2, b"a\0", b"b\0"),
-        connect_to(&[2, 0, 0, 80, 127, 0, 0, 1]),
+        socket::connect_to(&[2, 0, 0, 80, 127, 0, 0, 1]),
         from_descriptors((b"d\0", 1), (b"e\0", 2)),
         Bytes::new(MOTE_KIND_EXEC, 0, 59, 0),
         Bytes::new(MOTE_KIND_FORK, 0, -1, 0),

@@ -124,8 +124,19 @@ fn find(memory: &mut impl Memory, task: u64, signal: u32, known: &[Known]) -> Op
 
 /// The same steps as in `bpf/descriptor.h`.
 impl Offsets {
+    /// What was measured before.
+    pub(super) fn from_settings(settings: &mote_settings) -> Offsets {
+        Offsets {
+            task_files: settings.task_files_offset,
+            files_fdt: settings.files_fdt_offset,
+            file_path: settings.file_path_offset,
+            dentry_parent: settings.dentry_parent_offset,
+            mount: settings.mount_offset,
+        }
+    }
+
     /// The `struct file` of a descriptor.
-    fn file(self, memory: &mut impl Memory, task: u64, fd: RawFd) -> Option<u64> {
+    pub(super) fn file(self, memory: &mut impl Memory, task: u64, fd: RawFd) -> Option<u64> {
         let [files] = memory.pointers(task + u64::from(self.task_files))?;
         let [fdt] = memory.pointers(files + u64::from(self.files_fdt))?;
         let max_fds = memory.read(fdt)?.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))?;

@@ -1,45 +1,16 @@
-//! Kernel memory made by hand.
+//! Directories in kernel memory made by hand.
 
 use super::*;
-
-/// One object in 4 KiB, from here on.
-const START: u64 = 0xffff_8881_0000_0000;
-const OBJECT_BYTES: u64 = 4096;
-
-struct Made(Vec<u8>);
-
-impl Memory for Made {
-    fn read(&mut self, address: u64) -> Option<[u8; PEEK_BYTES]> {
-        let mut bytes = [0; PEEK_BYTES];
-        if let Some(from) = address.checked_sub(START)
-            && let Some(found) = self.0.get(from as usize..from as usize + PEEK_BYTES)
-        {
-            bytes.copy_from_slice(found);
-        }
-        Some(bytes)
-    }
-}
+use crate::source::ebpf::peek::made::Made;
 
 impl Made {
-    fn object(&mut self) -> u64 {
-        let address = START + self.0.len() as u64;
-        self.0.resize(self.0.len() + OBJECT_BYTES as usize, 0);
-        address
-    }
-
-    fn put(&mut self, address: u64, value: u64) {
-        let at = (address - START) as usize;
-        self.0[at..at + 8].copy_from_slice(&value.to_ne_bytes());
-    }
-
     fn dentry(&mut self, offsets: Offsets, parent: Option<u64>, name: &[u8]) -> u64 {
         let (dentry, text) = (self.object(), self.object());
         let at = dentry + u64::from(offsets.dentry_parent);
         self.put(at, parent.unwrap_or(dentry));
         self.put(at + 8, (name.len() as u64) << 32 | 0x5eed);
         self.put(at + 16, text);
-        let from = (text - START) as usize;
-        self.0[from..from + name.len()].copy_from_slice(name);
+        self.put_bytes(text, name);
         dentry
     }
 
@@ -64,7 +35,7 @@ impl Made {
 /// A task with `/proc/sys/kernel` at 3 and `/proc/7/fd` at 4: its memory, its address, and
 /// the first mount.
 fn task(offsets: Offsets) -> (Made, u64, u64) {
-    let mut made = Made(Vec::new());
+    let mut made = Made::default();
     let root = made.dentry(offsets, None, b"/");
     let first = made.mount(offsets, root, None);
     // As after switch_root: a second one on the first one's root.

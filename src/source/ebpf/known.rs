@@ -6,7 +6,7 @@ use super::abi::record::mote_settings;
 use super::hooks::{self, FormatError, Hook};
 use super::object::CallContext;
 use super::tracefs::Tracefs;
-use super::{Ebpf, StartError, exits, files, measure, mm};
+use super::{Ebpf, StartError, exits, files, measure, mm, sockets};
 
 /// What could be measured of this kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Known {
     pub group_status: bool,
     /// Where a descriptor leads, in the kernel part.
     pub descriptors: bool,
+    /// What a socket is, and its addresses, in the kernel part.
+    pub sockets: bool,
 }
 
 /// A measurement needs dozens of children and calls to be seen, each of them. On 6.18, two of
@@ -80,7 +82,8 @@ impl Ebpf {
         Ok(())
     }
 
-    /// Finds out how processes end, for which the memory is needed. What is not known is said at the start.
+    /// Finds out how processes end, for which the memory is needed. What is not known is said at
+    /// the start.
     pub(super) fn measure_exits(
         &mut self,
         tracefs: &Tracefs,
@@ -120,7 +123,8 @@ impl Ebpf {
         Ok(())
     }
 
-    /// Finds out how a descriptor is followed. What is not known is said at the start.
+    /// Finds out how a descriptor is followed, to a path or to a socket. What is not known is said
+    /// at the start.
     pub(super) fn measure_files(
         &mut self,
         tracefs: &Tracefs,
@@ -141,6 +145,23 @@ impl Ebpf {
             settings.mount_offset = files.offsets.mount;
             settings.host_mount = files.host_mount;
             self.known.descriptors = true;
+        }
+        if !self.known.descriptors {
+            return Ok(());
+        }
+        let found = attempt(
+            || sockets::sockets(&self.object, settings),
+            |found| found.as_ref().is_some_and(sockets::Offsets::is_complete),
+        );
+        if let Some(sockets) = found {
+            settings.file_private_data_offset = sockets.private_data;
+            settings.socket_file_offset = sockets.file;
+            settings.sock_v6_offset = sockets.v6.unwrap_or(0);
+            if let Some(protocol) = sockets.protocol {
+                settings.sock_protocol_offset = protocol.offset;
+                settings.sock_protocol_bytes = protocol.bytes;
+            }
+            self.known.sockets = sockets.is_complete();
         }
         Ok(())
     }

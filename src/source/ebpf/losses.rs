@@ -43,10 +43,6 @@ pub struct Losses {
     skipped: Vec<(String, u64)>,
 }
 
-/// It runs in interrupts too, in the middle of other programs, and is skipped then. That
-/// loses no event: TCP begins a connection in the caller's own context.
-const IN_INTERRUPTS: &str = "socket_state";
-
 /// The counters of a class: full, other output errors, no scratch slot.
 const CLASSES: [(Class, [u32; 3]); 2] = [
     (
@@ -64,7 +60,7 @@ impl Losses {
         let programs = programs.filter(|name| object.program(name).is_some());
         Losses {
             rings: vec![Default::default(); possible_cpus],
-            skipped: programs.filter(|name| name != IN_INTERRUPTS).map(|name| (name, 0)).collect(),
+            skipped: programs.map(|name| (name, 0)).collect(),
         }
     }
 

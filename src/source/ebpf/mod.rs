@@ -28,6 +28,7 @@ pub mod ring;
 mod ring_file;
 pub mod rings;
 pub mod shared;
+pub mod sockets;
 pub mod tracefs;
 pub mod unsent;
 pub mod version_code;
@@ -35,6 +36,7 @@ pub mod version_code;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use super::namespace;
 use crate::event::{Class, Loss, LossPlace};
@@ -107,7 +109,7 @@ impl Ebpf {
         let tracefs = Tracefs::find_or_mount().map_err(StartError::Tracefs)?;
         let mut settings = hooks::settings(&tracefs).map_err(StartError::Format)?;
         settings.own_pid = std::process::id();
-        settings.budget_key = secret() | 1;
+        settings.secret_key = secret() | 1;
 
         let possible_cpus = cpus::possible().map_err(StartError::CpuList)?;
         if possible_cpus > limits::CPUS {
@@ -142,6 +144,12 @@ impl Ebpf {
         provider.settings = settings;
         provider.attach_all(&tracefs)?;
         Ok(provider)
+    }
+
+    /// What a process sends to the same peer is told once in this time; without this, each time.
+    pub fn set_send_window(&mut self, window: Duration) -> Result<(), StartError> {
+        self.settings.peer_window_ns = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX);
+        self.object.set_settings(&self.settings).map_err(StartError::Settings)
     }
 
     /// The hooks that are attached.

@@ -62,3 +62,7 @@ impl Memory for Kernel<'_> {
 pub(super) fn word(bytes: &[u8], offset: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(bytes.get(offset..offset + 8)?.try_into().ok()?))
 }
+
+#[cfg(test)]
+#[path = "peek_made.rs"]
+pub(super) mod made;

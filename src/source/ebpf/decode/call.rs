@@ -32,10 +32,7 @@ pub(super) fn call(
     syscall: i32,
     event: &mut Event,
 ) -> Result<Decoded, Malformed> {
-    let call = u32::try_from(syscall)
-        .ok()
-        .and_then(|number| syscalls::by_number(Arch::HOST, number))
-        .ok_or(Malformed::Syscall(syscall))?;
+    let call = by_number(syscall)?;
     let call_flags = record.u32(offset_of!(mote_call, call_flags))?;
     let mode = record.u32(offset_of!(mote_call, mode))?;
     let value = record.u64(offset_of!(mote_call, value))?;
@@ -181,6 +178,10 @@ pub(super) fn call(
         | Action::Fork
         | Action::Exit
         | Action::Connect
+        | Action::Bind
+        | Action::Listen
+        | Action::Accept
+        | Action::Send
         | Action::Loss
         | Action::Heartbeat
         | Action::Pause
@@ -189,6 +190,13 @@ pub(super) fn call(
         }
     }
     Ok(relocated.map_or(Decoded::Event, Decoded::Both))
+}
+
+/// The system call of this number.
+pub(super) fn by_number(syscall: i32) -> Result<&'static Syscall, Malformed> {
+    let number = u32::try_from(syscall).ok();
+    let call = number.and_then(|number| syscalls::by_number(Arch::HOST, number));
+    call.ok_or(Malformed::Syscall(syscall))
 }
 
 fn known(id: u32) -> Option<u32> {
