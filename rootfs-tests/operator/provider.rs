@@ -1,19 +1,21 @@
 //! Which provider runs, and who decides it.
 
+use crate::storm::held_ids;
 use crate::support::command::{ask, health, healthy, json};
 use crate::support::expect::at;
-use crate::support::runner::Test;
+use crate::support::runner::{Test, skip};
 use crate::support::sensor::managed_file;
 use crate::support::{Sensor, child, require_connector, require_live, scratch, wait_for};
 use crate::{finish, folder, made, make, of, so_far};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub const TESTS: &[Test] = &[
     ("r5_ebpf_is_the_default", r5_ebpf_is_the_default),
     ("r6_a_command_switches_the_provider_for_good", r6_a_command_switches_for_good),
+    ("r6_a_change_that_is_taken_back", r6_a_change_that_is_taken_back),
     ("r7_the_managed_file_wins", r7_the_managed_file_wins),
     ("r8_without_ebpf_processes_are_seen", r8_without_ebpf_processes_are_seen),
     ("r9_inventories_find_the_status", r9_inventories_find_the_status),
@@ -111,6 +113,29 @@ fn r6_a_command_switches_for_good() {
     make(&at_work, "5");
     assert_eq!(health(&dir, "ebpf_supplementary_event_provider"), "enabled");
     assert_eq!(made(&finish(sensor, &dir), &at_work), ["5"]);
+}
+
+/// Before the other one has ended, whoever ran before goes on: nothing is loaded again, and what
+/// is under way in the kernel is told.
+fn r6_a_change_that_is_taken_back() {
+    require_live();
+    require_connector();
+    let (_guard, dir) = scratch();
+    let at_work = folder(&dir, "work");
+    let sensor = Sensor::start_to_file(&dir);
+    let before = held_ids(&sensor);
+    let begin = Instant::now();
+    switch(&dir, "disabled");
+    assert_eq!(switch(&dir, "enabled"), "");
+    if begin.elapsed() > OVERLAP / 10 {
+        skip("this machine is too slow to take a change back before it is done");
+    }
+    sleep(2 * OVERLAP);
+    assert_eq!(held_ids(&sensor), before);
+    assert_eq!(health(&dir, "programs_detaching"), 0);
+    assert_eq!(health(&dir, SUBSYSTEM), "ebpf");
+    make(&at_work, "1");
+    assert_eq!(made(&finish(sensor, &dir), &at_work), ["1"]);
 }
 
 fn r7_the_managed_file_wins() {

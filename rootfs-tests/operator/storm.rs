@@ -52,6 +52,7 @@ fn time_ns(event: &Value) -> i128 {
 }
 
 /// A program that was run.
+#[derive(Debug)]
 struct Run {
     /// From before its fork to after its end.
     time_ns: RangeInclusive<i128>,
@@ -100,6 +101,16 @@ fn storm(dir: &Path, number: u32) -> u32 {
     })
 }
 
+/// All that is told of a process around a run of it, and of the sensor.
+fn all_of(dir: &Path, pid: u64, run: &Run) -> Vec<Value> {
+    const AROUND_NS: i128 = 2_000_000_000;
+    let around = run.time_ns.start() - AROUND_NS..=run.time_ns.end() + AROUND_NS;
+    decode_where(&Sensor::records(dir), |event| {
+        let is_its = at(event, "process.pid") == pid || at(event, "event.action") == "loss";
+        is_its && around.contains(&time_ns(event))
+    })
+}
+
 /// What of a sensor is in the kernel.
 #[derive(Debug, PartialEq, Eq)]
 struct Held {
@@ -122,7 +133,7 @@ impl Held {
 }
 
 /// The numbers of the programs and maps that a sensor holds.
-fn held_ids(sensor: &Sensor) -> BTreeSet<(&'static str, u64)> {
+pub fn held_ids(sensor: &Sensor) -> BTreeSet<(&'static str, u64)> {
     let infos = fs::read_dir(format!("/proc/{}/fdinfo", sensor.pid())).unwrap();
     let texts = infos.filter_map(|info| fs::read_to_string(info.ok()?.path()).ok());
     let number = |text: &str, kind: &'static str, field: &str| {
@@ -219,9 +230,9 @@ fn r6_switching_in_a_storm() {
         without_args += usize::from(is_unread && at(exec, "event.provider") == "ebpf");
     }
     let count: usize = runs.values().map(Vec::len).sum();
-    let told = |wanted: fn(usize) -> bool| -> Vec<&str> {
-        let all = runs.values().flatten().filter(|run| wanted(run.told));
-        all.map(|run| run.name.as_str()).collect()
+    let told = |wanted: fn(usize) -> bool| -> Vec<(u64, &Run)> {
+        let all = runs.iter().flat_map(|(pid, runs)| runs.iter().map(|run| (*pid, run)));
+        all.filter(|(_, run)| wanted(run.told)).collect()
     };
     let (missing, twice) = (told(|times| times == 0), told(|times| times > 1));
     println!(
@@ -233,7 +244,9 @@ fn r6_switching_in_a_storm() {
         ids.len()
     );
     assert!(losses.is_empty(), "{losses:?}");
-    assert!(missing.is_empty(), "missing: {:?}", &missing[..missing.len().min(10)]);
+    if let Some((pid, run)) = missing.first() {
+        panic!("missing: {run:?}; told of process {pid}: {:#?}", all_of(&dir, *pid, run));
+    }
     assert!(twice.is_empty(), "twice: {:?}", &twice[..twice.len().min(10)]);
     assert!(without_args * 10 < count, "{without_args} of {count} without arguments");
     assert!(by_netlink > 0 && by_netlink < count, "both providers have run");

@@ -33,7 +33,7 @@ impl Pipeline {
 
     /// Two providers run from now on.
     pub fn begin_overlap(&mut self) {
-        self.overlap = Some(Overlap::new());
+        self.overlap.get_or_insert_with(Overlap::new);
     }
 
     /// One does again.

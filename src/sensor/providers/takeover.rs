@@ -19,8 +19,9 @@ use crate::source::netlink::Netlink;
 const OVERLAP: Duration = Duration::from_millis(2 * APART_NS / 1_000_000);
 
 impl Providers {
-    /// Lets eBPF take over, if it runs; why not otherwise. A change that is under way is
-    /// finished before.
+    /// Lets eBPF take over, if it runs; why not otherwise. In the middle of a change from it, it
+    /// still runs, and so does the process connector: what is under way in the kernel is told by
+    /// either of them for as long as after any other change.
     pub fn enable_ebpf(
         &mut self,
         registry: &Registry,
@@ -30,27 +31,26 @@ impl Providers {
         if self.fallback.is_none() {
             return Ok(());
         }
-        self.end_overlap(pipeline, output)?;
-        self.told_until = None;
-        pipeline.begin_overlap();
-        match start_ebpf(Wanted::Ebpf, self.send_window) {
-            Ok(Started::Ebpf(ebpf)) => {
-                self.ebpf = Some(ebpf);
-                self.fallback = None;
-            }
-            Ok(Started::Not(fallback)) => {
-                self.fallback = Some(fallback);
+        if self.overlap_until.is_none() {
+            self.told_until = None;
+            pipeline.begin_overlap();
+            let fallback = match start_ebpf(Wanted::Ebpf, self.send_window) {
+                Ok(Started::Ebpf(ebpf)) => {
+                    self.ebpf = Some(ebpf);
+                    None
+                }
+                Ok(Started::Not(fallback)) => Some(fallback),
+                // What it lacks now it may have later.
+                Err(SensorError::Ebpf(error)) => Some(Fallback::Failed(error)),
+                Err(error) => return Err(error),
+            };
+            if fallback.is_some() {
+                self.fallback = fallback;
                 pipeline.end_overlap();
                 return Ok(());
             }
-            // What it lacks now it may have later.
-            Err(SensorError::Ebpf(error)) => {
-                self.fallback = Some(Fallback::Failed(error));
-                pipeline.end_overlap();
-                return Ok(());
-            }
-            Err(error) => return Err(error),
         }
+        self.fallback = None;
         self.overlap_until = Some(Instant::now() + OVERLAP);
         self.since = SystemTime::now();
         pipeline.set_provider(Provider::Ebpf, output);
@@ -59,7 +59,8 @@ impl Providers {
         self.register(registry)
     }
 
-    /// Lets the process connector take over, for this reason. If it does not run, eBPF goes on.
+    /// Lets the process connector take over, for this reason. If it does not run, eBPF goes on. In
+    /// the middle of a change from it, it still runs.
     pub fn disable_ebpf(
         &mut self,
         why: Fallback,
@@ -71,17 +72,18 @@ impl Providers {
             self.fallback = Some(why);
             return Ok(());
         }
-        self.end_overlap(pipeline, output)?;
-        self.told_until = None;
-        pipeline.begin_overlap();
-        let netlink = match Netlink::start(monotonic_ns()) {
-            Ok(netlink) => netlink,
-            Err(error) => {
-                pipeline.end_overlap();
-                return Err(SensorError::NoProvider(why, error));
-            }
-        };
-        self.netlink = Some(Box::new(netlink));
+        if self.overlap_until.is_none() {
+            self.told_until = None;
+            pipeline.begin_overlap();
+            let netlink = match Netlink::start(monotonic_ns()) {
+                Ok(netlink) => netlink,
+                Err(error) => {
+                    pipeline.end_overlap();
+                    return Err(SensorError::NoProvider(why, error));
+                }
+            };
+            self.netlink = Some(Box::new(netlink));
+        }
         self.fallback = Some(why);
         self.overlap_until = Some(Instant::now() + OVERLAP);
         self.since = SystemTime::now();
