@@ -13,6 +13,7 @@ use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs::{self, File};
 use std::io::Write;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ struct Loops {
     rename: Vec<f64>,
     open: Vec<f64>,
     getppid: Vec<f64>,
+    send: Vec<f64>,
+    sendto: Vec<f64>,
 }
 
 fn main() -> ExitCode {
@@ -71,6 +74,8 @@ fn bench() {
         cpu_ns.push((on_cpu_ns(sensor.pid()) - before) as f64 / f64::from(RENAMES));
         on.open.push(opens(&dir));
         on.getppid.push(calls());
+        on.send.push(sends(false));
+        on.sendto.push(sends(true));
         sensor.stop();
         let (round_seen, round_lost) = count(&receiver.stop());
         seen += round_seen;
@@ -93,6 +98,8 @@ impl Loops {
         self.rename.push(renames(dir));
         self.open.push(opens(dir));
         self.getppid.push(calls());
+        self.send.push(sends(false));
+        self.sendto.push(sends(true));
     }
 }
 
@@ -128,6 +135,20 @@ fn opens(dir: &Path) -> f64 {
 fn calls() -> f64 {
     timed(CALLS, || {
         std::hint::black_box(rustix::process::getppid());
+    })
+}
+
+/// A datagram a turn, on a socket that is connected, or to an address that was told before.
+fn sends(to_address: bool) -> f64 {
+    let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = receiver.local_addr().unwrap();
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    if !to_address {
+        socket.connect(address).unwrap();
+    }
+    timed(OPENS, || {
+        let sent = if to_address { socket.send_to(b"x", address) } else { socket.send(b"x") };
+        assert_eq!(sent.unwrap(), 1);
     })
 }
 
@@ -230,6 +251,8 @@ fn report(off: &Loops, on: &Loops, audited: Result<Vec<f64>, String>) {
     row("rename, reported", &off.rename, &on.rename);
     row("open for reading and close", &off.open, &on.open);
     row("getppid, not hooked", &off.getppid, &on.getppid);
+    row("send on a connected socket", &off.send, &on.send);
+    row("send to an address, again", &off.sendto, &on.sendto);
     match audited {
         Ok(numbers) => row("rename under auditd", &off.rename, &numbers),
         Err(reason) => println!("\nskipped: auditd {reason}"),
