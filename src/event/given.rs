@@ -42,11 +42,11 @@ pub enum Given {
     /// Utime: when the file is said to have been modified, in Unix nanoseconds; `None`: now, it
     /// stays, or it is out of range.
     Modified(Option<i64>),
-    /// Connect: the address that the caller asked for, if it was connected to another one.
+    /// Connect, send: the address that the caller asked for, if it went to another one.
     Asked(Endpoint),
     /// Listen: how many connections may wait.
     Backlog(u32),
-    /// Send: of how many messages this peer is the first one that is new.
+    /// Send: how many messages the call was given.
     Messages(u32),
 }
 

@@ -4,7 +4,7 @@
 use super::error::{DecodeError, Reason};
 use super::reader::Reader;
 use super::wire::{
-    Actor, Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, Exit, File, Head, Header, Ids,
+    Actor, Alive, Asked, Attribute, Blob, Clock, Common, Exec, Exit, File, Head, Header, Ids,
     Joined, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Size, Socket,
     SocketMore, Times,
 };
@@ -325,17 +325,17 @@ impl<'s> Batch<'s> {
                 if self.join(&mut event.path, &body.path, record)? {
                     cut.insert(Truncated::ADDRESS);
                 }
-                event.peer = body.peer.map(endpoint);
-                event.local = more.local.map(endpoint);
+                event.peer = body.peer.map(Endpoint::from);
+                event.local = more.local.map(Endpoint::from);
                 // A transport this version does not know is one it was not told.
                 event.transport = Transport::from_number(body.transport);
                 event.given = match event.action {
-                    Action::Connect => more.asked.map(|asked| Given::Asked(endpoint(asked))),
+                    Action::Connect => more.asked.map(|asked| Given::Asked(asked.into())),
                     Action::Listen => more.count.map(Given::Backlog),
                     Action::Send => more
                         .count
                         .map(Given::Messages)
-                        .or_else(|| more.asked.map(|asked| Given::Asked(endpoint(asked)))),
+                        .or_else(|| more.asked.map(|asked| Given::Asked(asked.into()))),
                     _ => None,
                 };
             }
@@ -388,15 +388,6 @@ impl<'s> Batch<'s> {
         };
         let rest = joined.rest.0;
         Ok(append(out, start) | append(out, rest))
-    }
-}
-
-fn endpoint(end: End) -> Endpoint {
-    match end {
-        End::V4(ip, port) => Endpoint::V4(ip.into(), port),
-        End::V6(ip, port) => Endpoint::V6(ip.into(), port),
-        End::Unix => Endpoint::Unix,
-        End::Other(family) => Endpoint::Other(family),
     }
 }
 

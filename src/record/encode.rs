@@ -7,7 +7,7 @@ use super::wire::{
     Socket, SocketMore, Times,
 };
 use super::{Context, PREFIX, Provider, VERSION};
-use crate::event::{Action, Bytes, Class, Endpoint, Event, Given, Heartbeat};
+use crate::event::{Action, Bytes, Class, Event, Given, Heartbeat};
 use crate::limits::{BATCH_ACTORS, BATCH_BYTES, BATCH_STRINGS, LINE_BYTES};
 use base64ct::{Base64UrlUnpadded, Encoder as Base64};
 use postcard::ser_flavors::Flavor;
@@ -254,13 +254,13 @@ impl Encoder {
             Action::Setxattr => append(out, &Attribute { path, name: Blob(&event.from) })?,
             Action::Connect | Action::Bind | Action::Listen | Action::Accept | Action::Send => {
                 let transport = event.transport.map_or(0, |transport| transport as u8);
-                append(out, &Socket { peer: event.peer.map(end), transport, path })?;
+                append(out, &Socket { peer: event.peer.map(End::from), transport, path })?;
                 let (asked, count) = match event.given {
-                    Some(Given::Asked(asked)) => (Some(end(asked)), None),
+                    Some(Given::Asked(asked)) => (Some(asked.into()), None),
                     Some(Given::Backlog(count) | Given::Messages(count)) => (None, Some(count)),
                     _ => (None, None),
                 };
-                append(out, &SocketMore { local: event.local.map(end), asked, count })?;
+                append(out, &SocketMore { local: event.local.map(End::from), asked, count })?;
             }
             // A loss record without a loss has nothing to say; place 0 is none.
             Action::Loss => append(
@@ -386,15 +386,6 @@ impl<const N: usize> Flavor for Tail<'_, N> {
 
     fn finalize(self) -> postcard::Result<()> {
         Ok(())
-    }
-}
-
-fn end(endpoint: Endpoint) -> End {
-    match endpoint {
-        Endpoint::V4(ip, port) => End::V4(ip.octets(), port),
-        Endpoint::V6(ip, port) => End::V6(ip.octets(), port),
-        Endpoint::Unix => End::Unix,
-        Endpoint::Other(family) => End::Other(family),
     }
 }
 

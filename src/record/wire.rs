@@ -4,6 +4,7 @@
 //! The fields of an event record are `Head`, `Common` and those of its action; fork and setsid
 //! have none.
 
+use crate::event::Endpoint;
 use core::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -237,6 +238,28 @@ pub(super) enum End {
     Other(u16),
 }
 
+impl From<Endpoint> for End {
+    fn from(endpoint: Endpoint) -> End {
+        match endpoint {
+            Endpoint::V4(ip, port) => End::V4(ip.octets(), port),
+            Endpoint::V6(ip, port) => End::V6(ip.octets(), port),
+            Endpoint::Unix => End::Unix,
+            Endpoint::Other(family) => End::Other(family),
+        }
+    }
+}
+
+impl From<End> for Endpoint {
+    fn from(end: End) -> Endpoint {
+        match end {
+            End::V4(ip, port) => Endpoint::V4(ip.into(), port),
+            End::V6(ip, port) => Endpoint::V6(ip.into(), port),
+            End::Unix => Endpoint::Unix,
+            End::Other(family) => Endpoint::Other(family),
+        }
+    }
+}
+
 /// connect, bind, listen, accept, send.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Socket<'a> {
@@ -248,11 +271,11 @@ pub(super) struct Socket<'a> {
     pub path: Joined<'a>,
 }
 
-/// What follows it; records of version 0.1's first sensors end before.
+/// What follows it. A record of the first sensors, which had connect only, ends before.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct SocketMore {
     pub local: Option<End>,
-    /// connect: where to it was asked for, if that is another address.
+    /// connect, send: where to it was asked for, if that is another address.
     pub asked: Option<End>,
     /// listen: the backlog. send: the messages.
     pub count: Option<u32>,
