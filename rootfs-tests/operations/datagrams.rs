@@ -3,11 +3,12 @@
 use crate::call::{Case, Made, Returned, case, nothing, own, sys};
 use crate::connections::{LOOPBACK, bound, end, internet, name, socket};
 use crate::support::expect::{Row, at};
-use crate::support::{Sensor, decode, require_live, scratch};
+use crate::support::{Sensor, child, decode, require_live, scratch};
 use libc::{AF_INET, AF_UNIX, EBADF, EFAULT, EINVAL, ENOENT, SOCK_DGRAM, SOCK_STREAM};
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -70,6 +71,30 @@ pub const CASES: &[Case] = &[
             m.rows.push(sent(call, 0, &socket, to).with("mote.messages", 3));
         }
         sendmmsg(&socket, &[&internet(third), &internet(fourth)]).check(0);
+    }),
+    // The program behind an exec is another one.
+    case!("of a program after another", nothing, |_, m| {
+        let (_receiver, to) = receiver(m);
+        let socket = socket(AF_INET, SOCK_DGRAM);
+        sys!(SYS_bind, socket.as_raw_fd(), internet(LOOPBACK).as_ptr(), 16).check(0);
+        let from = name(&socket);
+        let row = own("bind").result(0).with("mote.syscall_name", "bind");
+        let row = end(row, "server", from).with("server.address", from.ip().to_string());
+        m.rows.push(row.with("network.transport", "udp"));
+        let args = [SENDER.to_owned(), socket.as_raw_fd().to_string(), to.port().to_string()];
+        let rows = |pid| {
+            let row = Row::new("send", pid).result(1).with("mote.syscall_name", "sendto");
+            let row = end(end(row, "destination", to), "source", from);
+            let row = row.with("network.transport", "udp");
+            let exec = Row::new("exec", pid).result(0).with("mote.syscall_name", "execve");
+            let exec = exec.with("process.args", json!(args)).with("process.args_count", 3);
+            vec![row.clone(), exec, row]
+        };
+        m.by_a_child(rows, || {
+            sendto(&socket, &internet(to)).check(0);
+            let args: Vec<&[u8]> = args.iter().map(|arg| arg.as_bytes()).collect();
+            child::exec(&std::env::current_exe().unwrap(), &args);
+        });
     }),
     // What fails, and what the kernel does not take for an address, hides nothing.
     case!("to an address, after failures", nothing, |_, m| {
@@ -189,6 +214,17 @@ pub const CASES: &[Case] = &[
         m.rows.push(row.with("network.transport", "tcp"));
     }),
 ];
+
+/// What this program is called if it is only to send: to a port, on a socket that it inherits.
+pub const SENDER: &str = "sender";
+
+#[allow(unsafe_code)]
+pub fn send_on(fd: i32, port: u16) -> ExitCode {
+    // SAFETY: who executed this program left it open for this.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    sendto(&socket, &internet((Ipv4Addr::LOCALHOST, port).into())).check(0);
+    ExitCode::SUCCESS
+}
 
 /// What is sent to the same address again is told again after a time that can be chosen, and not
 /// before.

@@ -31,6 +31,11 @@ use support::runner::skip;
 use support::{Sensor, decode, require_live, scratch};
 
 fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().collect();
+    if let [datagrams::SENDER, fd, port] = &args.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    {
+        return datagrams::send_on(fd.parse().unwrap(), port.parse().unwrap());
+    }
     support::runner::run(&[
         ("operations_on_files", || play(files::CASES)),
         ("operations_on_attributes", || play(attributes::CASES)),
