@@ -78,3 +78,30 @@ int probe_memory(void *ctx)
 	copy->done = 1;
 	return 0;
 }
+
+/* Copies what an operation of io_uring that the sensor asks for is in the kernel, and the names
+ * that two of its pointers lead to. */
+SEC("tracepoint/probe_uring")
+int probe_uring(void *ctx)
+{
+	const struct mote_settings *set = get_settings();
+	struct mote_probe *copy = get_target(&probe);
+	const u8 *request = 0;
+
+	if (!copy || !set ||
+	    probe_read(&request, sizeof(request), ctx + set->uring_request_offset))
+		return 0;
+	probe_read(copy->task, MOTE_PROBE_CHUNK_BYTES, request);
+#pragma unroll
+	for (u32 i = 0; i < MOTE_PROBE_NAMES; i++) {
+		const u8 *name = 0;
+
+		if (probe_read(&name, sizeof(name), request + MOTE_PROBE_NAMES_OFFSET + i * 8) ||
+		    probe_read(&name, sizeof(name), name))
+			name = 0;
+		probe_read(copy->targets + i * MOTE_PROBE_TARGET_BYTES, MOTE_PROBE_TARGET_BYTES,
+			   name);
+	}
+	copy->done = 1;
+	return 0;
+}

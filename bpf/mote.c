@@ -6,6 +6,7 @@
 #include "attribute.c"
 #include "system.c"
 #include "network.c"
+#include "uring.c"
 #include "measure.c"
 
 char mote_license[] SEC("license") = "Dual MIT/GPL";

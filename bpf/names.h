@@ -141,14 +141,14 @@ struct request {
 /* What a program does not set keeps its default. */
 #define REQUEST(...) ((struct request){ .dirfd = AT_FDCWD, .from_dirfd = AT_FDCWD, __VA_ARGS__ })
 
-INLINE void fill_call(struct call_slot *slot, void *ctx, u64 id,
+INLINE void fill_call(struct call_slot *slot, s32 number, u64 id,
 		      const struct request *request)
 {
 	struct mote_call *call = &slot->call;
 
 	slot->path = request->path;
 	slot->from = request->from;
-	call->header.syscall = call_number(ctx);
+	call->header.syscall = number;
 	call->header.kind = request->kind;
 	call->header.flags = request->flags;
 	call->dirfd = request->dirfd;
@@ -241,7 +241,7 @@ INLINE void send_without_slot(void *ctx, u64 id, const struct request *request, 
 	}
 	if (set->calls_run_twice)
 		mark_sent(get_current_task());
-	fill_call(slot, ctx, id, request);
+	fill_call(slot, call_number(ctx), id, request);
 	read_request(slot, request->kind, named);
 	slot->call.header.flags |= MOTE_RESULT_UNKNOWN;
 	slot->call.header.ret = 0;
@@ -288,7 +288,7 @@ INLINE void enter(void *ctx, const struct request *request, int named, int can_d
 		send_without_slot(ctx, id, request, named, set);
 		return;
 	}
-	fill_call(slot, ctx, id, request);
+	fill_call(slot, call_number(ctx), id, request);
 	read_request(slot, request->kind, named);
 	/* Another thread may change the directory before the call returns. */
 	slot->entered_ns = is_relative(&slot->call) ? ktime_get_ns() : 0;

@@ -376,7 +376,7 @@ CALL_PROGRAM(leave_accept)
 		count_loss(MOTE_LOSS_BULK_BUSY, id >> 32, call_number(ctx));
 		return;
 	}
-	fill_call(slot, ctx, id, &request);
+	fill_call(slot, call_number(ctx), id, &request);
 	read_request(slot, MOTE_KIND_SOCKET, 1);
 	slot->call.header.ret = call_result(ctx);
 	slot->call.header.time_ns = ktime_get_ns();

@@ -59,6 +59,7 @@ enum mote_flag {
 	MOTE_ROOTED = 1 << 11, /* openat2: an absolute name starts at dirfd, RESOLVE_IN_ROOT */
 	MOTE_UNNAMED = 1 << 12, /* the call is on dirfd itself, and has no name */
 	MOTE_FROM_ABSENT = 1 << 13, /* nor has it the other string */
+	MOTE_URING = 1 << 14, /* an operation of io_uring: as the system call that does the same */
 };
 
 struct mote_header {
@@ -182,6 +183,12 @@ struct mote_settings {
 	mote_u32 sock_protocol_offset;
 	mote_u32 sock_protocol_bytes;
 	mote_u32 sock_v6_offset; /* of skc_v6_daddr; skc_v6_rcv_saddr follows */
+	/* In the record of io_uring's tracepoint; 0: the kernel does not tell, or it was not measured
+	 * what stands in a request. */
+	mote_u32 uring_opcode_offset;
+	mote_u32 uring_request_offset;
+	mote_u32 uring_flags_offset;
+	mote_u32 uring_fd_offset; /* in struct io_kiocb */
 	mote_u32 off; /* no program does anything any more: they are being detached */
 	mote_u32 secret_key; /* odd, and known to nobody else, for hashes */
 	mote_u32 reserved;
@@ -250,6 +257,10 @@ struct mote_unsent {
  * bytes there. */
 #define MOTE_PROBE_POINTERS 64
 #define MOTE_PROBE_TARGET_BYTES 16
+
+/* Of a request of io_uring: where pointers to struct filename may stand, and how many. */
+#define MOTE_PROBE_NAMES_OFFSET 16
+#define MOTE_PROBE_NAMES 2
 
 /* The context of a call has at most this many bytes that matter. */
 #define MOTE_PROBE_CONTEXT_BYTES 64

@@ -18,7 +18,7 @@ fn sendto(socket: &OwnedFd, address: &[u8]) -> Returned {
 }
 
 /// `struct msghdr` without data.
-fn message(address: &[u8]) -> libc::msghdr {
+pub fn message(address: &[u8]) -> libc::msghdr {
     #[allow(unsafe_code)]
     // SAFETY: a C struct of integers and pointers, for which zero means none.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };

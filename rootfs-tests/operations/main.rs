@@ -18,6 +18,7 @@ mod privileges;
 mod processes;
 #[cfg(target_arch = "aarch64")]
 mod tags;
+mod uring;
 
 use call::{Case, Place};
 use mote::source::ebpf::tracefs::Tracefs;
@@ -47,6 +48,12 @@ fn main() -> ExitCode {
         ("operations_on_connections", || play(connections::CASES)),
         ("operations_with_datagrams", || play(datagrams::CASES)),
         ("operations_by_others", || play(actors::CASES)),
+        ("operations_through_io_uring", || {
+            if !uring::is_here() {
+                skip("this kernel has no io_uring, or it is switched off");
+            }
+            play(uring::CASES);
+        }),
         #[cfg(target_arch = "aarch64")]
         ("operations_with_tagged_addresses", || play(tags::CASES)),
         ("every_call_is_made_here", every_call_is_made_here),
@@ -63,7 +70,7 @@ thread_local! {
 /// The rows of docs/coverage.md, as far as this kernel has their calls.
 fn every_call_is_made_here() {
     let (seen, played) = SEEN.take();
-    if played < TABLES {
+    if played < tables() {
         skip("it needs all other tests of this program to have passed");
     }
     let tracefs = Tracefs::find_or_mount().unwrap();
@@ -88,7 +95,9 @@ fn every_call_is_made_here() {
 }
 
 /// How many tables of cases there are.
-const TABLES: usize = if cfg!(target_arch = "aarch64") { 11 } else { 10 };
+fn tables() -> usize {
+    10 + usize::from(cfg!(target_arch = "aarch64")) + usize::from(uring::is_here())
+}
 
 /// Plays the cases under one sensor and compares all that this process and its children
 /// did: an event too many fails as well.

@@ -41,7 +41,8 @@ numbered! {
         KexecLoad = 16, "kexec_load";
         /// The clock was set.
         ClockSet = 17, "clock_set";
-        /// An io_uring was made: what is done through it are no system calls.
+        /// An io_uring was made: what is done through it are no system calls, and is told apart
+        /// (`Flags::IO_URING`).
         IoUring = 18, "io_uring";
         /// A file was opened to be written or created.
         Open = 32, "open";

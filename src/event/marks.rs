@@ -91,6 +91,9 @@ bit_set! {
         OTHER_MOUNTS = 13, "other_mounts";
         /// The flags of the call could not be read from the caller's memory.
         CALL_FLAGS_UNREAD = 14, "call_flags_unread";
+        /// Asked for through io_uring: `syscall` is the one that does the same. The result is not
+        /// waited for.
+        IO_URING = 15, "io_uring";
     }
 }
 

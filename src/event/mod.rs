@@ -69,7 +69,8 @@ pub struct Event {
     /// The path that the process executed, as the kernel was given it, made absolute;
     /// for processes older than the sensor, `/proc/PID/exe`. Empty: unknown.
     pub executable: Bytes<PATH_BYTES>,
-    /// System call number of the host's architecture, where there was one.
+    /// System call number of the host's architecture, where there was one; of an operation of
+    /// io_uring the call that does the same.
     pub syscall: Option<u32>,
     /// What it returned: a result, or a negated errno. Of a fork: the child's pid.
     pub ret: Option<i64>,
@@ -310,10 +311,10 @@ mod tests {
 
     #[test]
     fn bits_have_names_and_unknown_bits_have_none() {
-        let mut flags = Flags::default();
-        flags.insert(Flags::READ_LATE);
-        flags.insert(Flags(1 << 15));
-        assert_eq!(flags.names().collect::<Vec<_>>(), ["read_late"]);
+        let mut truncated = Truncated::default();
+        truncated.insert(Truncated::ARGS);
+        truncated.insert(Truncated(1 << 15));
+        assert_eq!(truncated.names().collect::<Vec<_>>(), ["process.args"]);
     }
 
     #[test]

@@ -59,6 +59,12 @@ fn announce_ebpf(ebpf: &Ebpf, target: &Target) {
              addresses and who connects to them are not told, or the transport is not"
         ));
     }
+    if !known.uring {
+        warn(format_args!(
+            "this kernel's io_uring could not be measured: its operations are told without names and \
+             addresses, and what they send is not told"
+        ));
+    }
     let missing = match ebpf.missing() {
         [] => String::new(),
         missing => format!(", not on this kernel: {}", missing.join(" ")),

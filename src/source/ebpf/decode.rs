@@ -101,11 +101,23 @@ pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
         MOTE_KIND_EXEC => exec(&record, event)?,
         MOTE_KIND_FORK => return fork(&record, event),
         MOTE_KIND_EXIT => exit(&record, flags, event)?,
-        MOTE_KIND_NAME | MOTE_KIND_PAIR => return call::call(&record, flags, syscall, event),
+        MOTE_KIND_NAME | MOTE_KIND_PAIR => {
+            let decoded = call::call(&record, flags, syscall, event)?;
+            forget_unread(flags, event);
+            return Ok(decoded);
+        }
         MOTE_KIND_SOCKET => socket::socket(&record, flags, syscall, event)?,
         _ => return Err(Malformed::Kind(kind)),
     }
+    forget_unread(flags, event);
     Ok(Decoded::Event)
+}
+
+/// What an operation of io_uring was given, if that could not be read.
+fn forget_unread(flags: u32, event: &mut Event) {
+    if flags & MOTE_URING != 0 && flags & MOTE_FLAGS_UNREAD != 0 {
+        (event.call_flags, event.mode, event.given) = (None, None, None);
+    }
 }
 
 fn set_flags(flags: u32, event: &mut Event) {
@@ -115,6 +127,7 @@ fn set_flags(flags: u32, event: &mut Event) {
         (MOTE_ARGS_UNREAD, Flags::ARGS_UNREAD),
         (MOTE_READ_LATE, Flags::READ_LATE),
         (MOTE_FLAGS_UNREAD, Flags::CALL_FLAGS_UNREAD),
+        (MOTE_URING, Flags::IO_URING),
     ] {
         if flags & bit != 0 {
             event.flags.insert(flag);

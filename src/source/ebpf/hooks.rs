@@ -126,6 +126,13 @@ pub const SYSCALLS: [(Hook, Hook); 82] = [
     call!("sendmmsg", "enter_sendmmsg", "leave_sendmmsg"),
 ];
 
+/// Operations of io_uring, told when they begin: the first that this kernel has.
+pub const URING: [Hook; 2] = [
+    Hook { category: "io_uring", event: "io_uring_submit_req", program: "uring_submit" },
+    // Before 6.3.
+    Hook { category: "io_uring", event: "io_uring_submit_sqe", program: "uring_submit" },
+];
+
 /// A tracepoint that cannot be used as the programs need it.
 #[derive(Debug)]
 pub enum FormatError {
@@ -162,7 +169,26 @@ pub fn settings(tracefs: &Tracefs) -> Result<mote_settings, FormatError> {
     let exit = required(tracefs, "sched", "sched_process_exit")?;
     // 6.18 has it, 6.12 does not.
     settings.exit_group_dead_offset = exit.field("group_dead").map_or(0, |f| f.offset_bytes);
+    if let Some((_, format)) = uring(tracefs)? {
+        let offset = |name| format.field(name).map_or(0, |field| field.offset_bytes);
+        settings.uring_opcode_offset = offset("opcode");
+        settings.uring_request_offset = offset("req");
+        settings.uring_flags_offset = offset("flags");
+    }
     Ok(settings)
+}
+
+/// What tells of io_uring's operations. `None`: this kernel has no io_uring, or does not tell which
+/// operation it is (before 5.5).
+pub fn uring(tracefs: &Tracefs) -> Result<Option<(Hook, Format)>, FormatError> {
+    for hook in URING {
+        if let Some(format) = read(tracefs, hook.category, hook.event)?
+            && format.field("opcode").is_some()
+        {
+            return Ok(Some((hook, format)));
+        }
+    }
+    Ok(None)
 }
 
 /// A call that the sensor makes to see its context, and that every kernel and architecture
@@ -287,6 +313,30 @@ mod tests {
             let openat = tracefs.format("syscalls", "sys_enter_openat").unwrap().unwrap();
             assert!(is_usual(&openat), "{kernel}");
             assert_eq!(calls_are_preemptible(&tracefs).unwrap(), kernel.starts_with('7'));
+        }
+    }
+
+    /// The operation, its request and its flags in the record, where the kernel tells them.
+    #[test]
+    fn io_uring_is_found_under_both_names() {
+        let uring = |kernel: &str| {
+            let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tracefs");
+            let found = uring(&Tracefs::at(format!("{dir}/{kernel}").into())).unwrap();
+            found.map(|(hook, format)| {
+                let offset = |name| format.field(name).map(|field| field.offset_bytes);
+                (hook.event, ["opcode", "req", "flags"].map(offset))
+            })
+        };
+        let (new, old) = ("io_uring_submit_req", "io_uring_submit_sqe");
+        for (kernel, expected) in [
+            ("5.4.59", None),
+            ("5.8.1", Some((old, [Some(16), None, None]))),
+            ("5.14.2", Some((old, [Some(24), Some(16), Some(40)]))),
+            ("6.1.192-debian", Some((old, [Some(32), Some(16), Some(36)]))),
+            ("6.18-nokprobes", Some((new, [Some(32), Some(16), Some(40)]))),
+            ("7.2.13-debian", Some((new, [Some(32), Some(16), Some(40)]))),
+        ] {
+            assert_eq!(uring(kernel), expected, "{kernel}");
         }
     }
 

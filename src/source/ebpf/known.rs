@@ -6,7 +6,7 @@ use super::abi::record::mote_settings;
 use super::hooks::{self, FormatError, Hook};
 use super::object::CallContext;
 use super::tracefs::Tracefs;
-use super::{Ebpf, StartError, exits, files, measure, mm, sockets};
+use super::{Ebpf, StartError, exits, files, measure, mm, sockets, uring};
 
 /// What could be measured of this kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Known {
     pub descriptors: bool,
     /// What a socket is, and its addresses, in the kernel part.
     pub sockets: bool,
+    /// What operations of io_uring are asked for, if the kernel tells of them.
+    pub uring: bool,
 }
 
 /// A measurement needs dozens of children and calls to be seen, each of them. On 6.18, two of
@@ -163,6 +165,31 @@ impl Ebpf {
             }
             self.known.sockets = sockets.is_complete();
         }
+        Ok(())
+    }
+
+    /// Finds out whether operations of io_uring look as programs take them to. If not, they are told
+    /// without names and addresses, which is said at the start.
+    pub(super) fn measure_uring(
+        &mut self,
+        tracefs: &Tracefs,
+        settings: &mut mote_settings,
+    ) -> Result<(), StartError> {
+        let Some((hook, _)) = hooks::uring(tracefs).map_err(StartError::Format)? else {
+            self.known.uring = true;
+            return Ok(());
+        };
+        let found = if settings.uring_request_offset == 0 {
+            None
+        } else {
+            let _attached = self.attach(tracefs, Hook { program: "probe_uring", ..hook })?;
+            attempt(|| uring::requests(&self.object, settings), Option::is_some)
+        };
+        match found {
+            Some(offsets) => settings.uring_fd_offset = offsets.fd.unwrap_or(0),
+            None => settings.uring_request_offset = 0,
+        }
+        self.known.uring = found.is_some();
         Ok(())
     }
 }

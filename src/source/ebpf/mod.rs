@@ -31,6 +31,7 @@ pub mod shared;
 pub mod sockets;
 pub mod tracefs;
 pub mod unsent;
+pub mod uring;
 pub mod version_code;
 
 use std::hash::{BuildHasher, RandomState};
@@ -140,6 +141,7 @@ impl Ebpf {
         provider.measure_memory(&tracefs, &mut settings)?;
         provider.measure_exits(&tracefs, &mut settings)?;
         provider.measure_files(&tracefs, &mut settings)?;
+        provider.measure_uring(&tracefs, &mut settings)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.settings = settings;
         provider.attach_all(&tracefs)?;
@@ -223,6 +225,8 @@ impl Ebpf {
                 self.attach_or_note(tracefs, enter)?;
             }
         }
+        let uring = hooks::uring(tracefs).map_err(StartError::Format)?;
+        self.attach_or_note(tracefs, uring.map_or(hooks::URING[0], |(hook, _)| hook))?;
         if self.kernel.exec_kprobes {
             self.attach_kprobes(tracefs);
         }

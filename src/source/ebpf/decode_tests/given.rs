@@ -180,3 +180,22 @@ fn the_second_string_of_a_call() {
         assert_eq!(event.call_flags, (number == libc::SYS_linkat).then_some(0));
     }
 }
+
+/// Operations of io_uring, whose result is not waited for; what was asked for is told if it was
+/// read.
+#[test]
+fn what_is_asked_for_through_io_uring() {
+    let flags = MOTE_URING | MOTE_RESULT_UNKNOWN;
+    let mut bytes = call(MOTE_KIND_NAME, flags, libc::SYS_mkdirat, b"", b"d\0");
+    bytes.i32(offset_of!(mote_call, mode), 0o750);
+    let event = bytes.event();
+    assert_eq!((event.action, &event.path[..], event.ret), (Action::Mkdir, &b"d"[..], None));
+    assert_eq!(event.flags, Flags::IO_URING.union(Flags::RESULT_UNKNOWN));
+    assert_eq!(event.mode, Some(0o750));
+    for number in [libc::SYS_mkdirat, libc::SYS_openat, libc::SYS_linkat, libc::SYS_ftruncate] {
+        let unread = flags | MOTE_FLAGS_UNREAD | MOTE_PATH_UNREAD;
+        let event = call(MOTE_KIND_NAME, unread, number, b"", b"").event();
+        assert!(event.flags.contains(Flags::CALL_FLAGS_UNREAD.union(Flags::PATH_UNREAD)));
+        assert_eq!((event.call_flags, event.mode, event.given), (None, None, None), "{number}");
+    }
+}

@@ -1,0 +1,177 @@
+//! What an operation of io_uring looks like in the kernel when it begins: measured, since no
+//! tracepoint tells its names and addresses.
+//!
+//! `struct io_kiocb` begins with what the operation is asked for, which has had the same layout
+//! since 5.14 (linux `io_uring/openclose.c`, `fs.c`, `net.c`; before 6.0 `fs/io_uring.c`). We ask for
+//! three operations that we choose, and a program copies what they are in the kernel: if that is
+//! what `bpf/uring.c` takes it for, it is known. They hang on one that fails, so none of them is
+//! carried out, and the kernel makes no threads for them.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use io_uring::squeue::{Entry, Flags};
+use io_uring::types::Fd;
+use io_uring::{IoUring, opcode};
+
+use super::abi::record::*;
+use super::object::Object;
+
+/// Where the fields are, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offsets {
+    /// The descriptor in a `struct io_kiocb`. `None`: not there, since the request has the file
+    /// itself (before 6.0).
+    pub fd: Option<u32>,
+}
+
+/// Stands in the request, and is nobody else's.
+const USER_DATA: u64 = 0x6d6f_7465_5eed_7a11;
+/// Names of nothing, which fit into what is copied of each.
+const NAMES: [&std::ffi::CStr; 2] = [c"/proc/mote-old", c"/proc/mote-new"];
+/// No descriptors: with absolute names the kernel does not look at them.
+const DIRFDS: [i32; 2] = [0x5eed, 0x7a11];
+/// `struct sockaddr` that takes a socket's peer away (connect(2)).
+const UNSPECIFIED: [u8; 16] = [0; 16];
+
+/// Measures with the program `probe_uring` attached. `None`: the operations were not seen, or are
+/// otherwise.
+pub fn requests(object: &Object, settings: &mote_settings) -> io::Result<Option<Offsets>> {
+    let mut ring = IoUring::new(2)?;
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    object.set_settings(&mote_settings { probe_pid: std::process::id(), ..*settings })?;
+    let found = measure(object, &mut ring, &socket);
+    object.set_settings(settings)?;
+    found
+}
+
+fn measure(object: &Object, ring: &mut IoUring, socket: &UdpSocket) -> io::Result<Option<Offsets>> {
+    let [old_dirfd, new_dirfd] = DIRFDS;
+    let [old, new] = NAMES.map(|name| name.as_ptr());
+    let rename =
+        opcode::RenameAt::new(Fd(old_dirfd), old, Fd(new_dirfd), new).flags(libc::RENAME_NOREPLACE);
+    if !copy(object, ring, rename.build())?.is_some_and(|probe| is_rename(&probe)) {
+        return Ok(None);
+    }
+    let open = opcode::OpenAt::new(Fd(old_dirfd), old).flags(libc::O_DIRECTORY);
+    if !copy(object, ring, open.build())?.is_some_and(|probe| is_open(&probe)) {
+        return Ok(None);
+    }
+    let fd = socket.as_raw_fd();
+    let address = UNSPECIFIED.as_ptr();
+    let connect = opcode::Connect::new(Fd(fd), address.cast(), UNSPECIFIED.len() as u32);
+    let probe = copy(object, ring, connect.build())?;
+    Ok(probe.and_then(|probe| find_connect(&probe.task, address as u64, fd)))
+}
+
+/// Asks for an operation behind one that fails, and returns what it is in the kernel.
+fn copy(object: &Object, ring: &mut IoUring, asked: Entry) -> io::Result<Option<Box<mote_probe>>> {
+    object.set_probe(&Object::empty_probe())?;
+    // Nothing is polled.
+    let fails = opcode::PollRemove::new(USER_DATA).build().flags(Flags::IO_LINK);
+    let entries = [fails, asked.user_data(USER_DATA)];
+    // SAFETY: what they point at is static, or alive until they are completed, just below.
+    unsafe { ring.submission().push_multiple(&entries) }.map_err(io::Error::other)?;
+    ring.submit_and_wait(entries.len())?;
+    ring.completion().for_each(drop);
+    Ok(Some(object.probe()?).filter(|probe| probe.done != 0))
+}
+
+fn is_rename(probe: &mote_probe) -> bool {
+    let flags = libc::RENAME_NOREPLACE.to_ne_bytes();
+    probe.task[8..16] == DIRFDS.map(i32::to_ne_bytes).concat()
+        && (0..NAMES.len()).all(|nth| has_name(probe, nth))
+        && probe.task[32..36] == flags
+}
+
+fn is_open(probe: &mote_probe) -> bool {
+    let flags = probe.task[24..32].first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes));
+    probe.task[8..12] == DIRFDS[0].to_ne_bytes()
+        && has_name(probe, 0)
+        && flags & !(libc::O_LARGEFILE as u64 | LARGEFILE) == libc::O_DIRECTORY as u64
+}
+
+/// `O_LARGEFILE` of the kernel, which the C library takes for 0 (linux
+/// `include/uapi/asm-generic/fcntl.h`; arm64's is another).
+const LARGEFILE: u64 = if cfg!(target_arch = "aarch64") { 0o400_000 } else { 0o100_000 };
+
+fn has_name(probe: &mote_probe, nth: usize) -> bool {
+    let copied = probe.targets.chunks_exact(MOTE_PROBE_TARGET_BYTES as usize).nth(nth);
+    copied.is_some_and(|name| name.starts_with(NAMES[nth].to_bytes_with_nul()))
+}
+
+/// The address and its size; then the descriptor, behind the result that is behind the word that
+/// we chose (`struct io_cqe` of linux `include/linux/io_uring_types.h`).
+fn find_connect(request: &[u8], address: u64, fd: i32) -> Option<Offsets> {
+    let asked = [&address.to_ne_bytes()[..], &(UNSPECIFIED.len() as u32).to_ne_bytes()].concat();
+    if request.get(8..20)? != asked {
+        return None;
+    }
+    let offset = request.windows(16).step_by(8).zip((0..).step_by(8)).find_map(|(window, at)| {
+        (window[..8] == USER_DATA.to_ne_bytes() && window[12..] == fd.to_ne_bytes())
+            .then_some(at + 12)
+    });
+    // Without the file and the descriptor it is not known which socket it is.
+    let has_file = request[..8] != [0; 8];
+    (has_file || offset.is_some()).then_some(Offsets { fd: offset })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: u64 = 0x7fff_1234_5678;
+
+    /// The beginning of a `struct io_kiocb`: 6.18 has its `io_cqe` at 80.
+    fn connect(file: u64, user_data_at: usize, fd: i32) -> Vec<u8> {
+        let mut request = vec![0; 256];
+        request[..8].copy_from_slice(&file.to_ne_bytes());
+        request[8..16].copy_from_slice(&ADDRESS.to_ne_bytes());
+        request[16] = 16;
+        request[user_data_at..][..8].copy_from_slice(&USER_DATA.to_ne_bytes());
+        request[user_data_at + 12..][..4].copy_from_slice(&fd.to_ne_bytes());
+        request
+    }
+
+    #[test]
+    fn a_descriptor_stands_behind_the_word_that_is_ours() {
+        let found = |request: &[u8]| find_connect(request, ADDRESS, 7);
+        assert_eq!(found(&connect(0, 80, 7)), Some(Offsets { fd: Some(92) }));
+        // Before 6.0.
+        assert_eq!(found(&connect(0xffff_8880_0000_0000, 80, 0)), Some(Offsets { fd: None }));
+        // Neither.
+        assert_eq!(found(&connect(0, 80, 8)), None);
+        // Elsewhere.
+        assert_eq!(find_connect(&connect(0, 80, 7), ADDRESS + 1, 7), None);
+        assert_eq!(find_connect(&[0; 16], ADDRESS, 7), None);
+    }
+
+    fn named(names: [&[u8]; 2]) -> Box<mote_probe> {
+        let mut probe = Object::empty_probe();
+        for (nth, name) in names.into_iter().enumerate() {
+            probe.targets[nth * 16..][..name.len()].copy_from_slice(name);
+        }
+        probe
+    }
+
+    #[test]
+    fn requests_that_are_otherwise_are_not_known() {
+        let names = NAMES.map(std::ffi::CStr::to_bytes_with_nul);
+        let mut rename = named(names);
+        rename.task[8..16].copy_from_slice(&DIRFDS.map(i32::to_ne_bytes).concat());
+        rename.task[32] = libc::RENAME_NOREPLACE as u8;
+        assert!(is_rename(&rename));
+        rename.task[32] = 0;
+        assert!(!is_rename(&rename));
+        let mut open = named(names);
+        open.task[8..12].copy_from_slice(&DIRFDS[0].to_ne_bytes());
+        let flags = libc::O_DIRECTORY as u64 | LARGEFILE;
+        open.task[24..32].copy_from_slice(&flags.to_ne_bytes());
+        assert!(is_open(&open));
+        open.targets[0] = b'x';
+        assert!(!is_open(&open));
+    }
+}
