@@ -59,15 +59,15 @@ int probe_call(void *ctx)
 	return 0;
 }
 
-/* Copies what user space asks for of the kernel's memory, at a call that the sensor makes
- * for it. */
+/* Copies what user space asks for of the kernel's memory, at the first call after that, which the
+ * sensor makes for it. */
 SEC("tracepoint/probe_memory")
 int probe_memory(void *ctx)
 {
 	struct mote_peek *copy = get_target(&peek);
 	const u8 *from;
 
-	if (!copy)
+	if (!copy || copy->done)
 		return 0;
 	from = (void *)copy->address;
 #pragma unroll

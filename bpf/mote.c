@@ -7,6 +7,7 @@
 #include "system.c"
 #include "network.c"
 #include "uring.c"
+#include "compat.c"
 #include "measure.c"
 
 char mote_license[] SEC("license") = "Dual MIT/GPL";

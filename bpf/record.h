@@ -60,6 +60,7 @@ enum mote_flag {
 	MOTE_UNNAMED = 1 << 12, /* the call is on dirfd itself, and has no name */
 	MOTE_FROM_ABSENT = 1 << 13, /* nor has it the other string */
 	MOTE_URING = 1 << 14, /* an operation of io_uring: as the system call that does the same */
+	MOTE_COMPAT = 1 << 15, /* a 32-bit system call: as the 64-bit one */
 };
 
 struct mote_header {
@@ -189,11 +190,56 @@ struct mote_settings {
 	mote_u32 uring_request_offset;
 	mote_u32 uring_flags_offset;
 	mote_u32 uring_fd_offset; /* in struct io_kiocb */
+	mote_u32 task_status_offset; /* of thread_info.status in struct task_struct, x86-64 */
 	mote_u32 off; /* no program does anything any more: they are being detached */
 	mote_u32 secret_key; /* odd, and known to nobody else, for hashes */
-	mote_u32 reserved;
 	mote_u64 host_mount; /* the vfsmount that all the host's paths begin at */
 	mote_u64 peer_window_ns; /* in which a process's datagrams to a peer are told once */
+};
+
+/* The map `compat_calls`: what a 32-bit system call is, by its number; then, by theirs, the calls
+ * of socketcall(2). */
+#define MOTE_COMPAT_SOCKET_CALLS 512
+#define MOTE_COMPAT_CALLS 544
+
+/* Where something that a call is given stands: 0 to 5 is an argument. */
+#define MOTE_GIVEN_NOTHING 6
+#define MOTE_GIVEN_NO_ID 7
+#define MOTE_GIVEN_CWD 8
+#define MOTE_GIVEN_CREAT 9 /* the flags of creat(2) */
+#define MOTE_GIVEN_WORDS 16
+
+enum mote_compat_route {
+	MOTE_COMPAT_BULK = 0,
+	MOTE_COMPAT_SYSTEM = 1,     /* with the process events, as far as there is a budget */
+	MOTE_COMPAT_RELOCATION = 2, /* told of every process */
+};
+
+/* Which of these calls are told. */
+enum mote_compat_filter {
+	MOTE_COMPAT_ALL = 0,
+	MOTE_COMPAT_CHANGES = 1, /* opens that can write or create */
+	MOTE_COMPAT_PTRACE = 2,
+	MOTE_COMPAT_LOADS = 3, /* of bpf(2) */
+	MOTE_COMPAT_SENDS = 4, /* to an address, once */
+};
+
+struct mote_compat_call {
+	mote_s32 syscall; /* the 64-bit call that does the same */
+	mote_u16 kind;    /* enum mote_kind; 0: it is not told */
+	mote_u16 flags;
+	mote_u8 path; /* MOTE_GIVEN_*, as what follows */
+	mote_u8 from;
+	mote_u8 dirfd;
+	mote_u8 from_dirfd;
+	mote_u8 call_flags;
+	mote_u8 mode;
+	mote_u8 value;
+	mote_u8 value_high;
+	mote_u8 named; /* whether it has names */
+	mote_u8 route;
+	mote_u8 filter;
+	mote_u8 reserved;
 };
 
 /* Calls that are replaced before a program is loaded (bpf/kernel.h). */

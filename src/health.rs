@@ -50,6 +50,8 @@ pub struct Health {
     pub programs_detaching: u64,
     /// Those that this kernel does not have.
     pub hooks_missing: Vec<String>,
+    /// What is not seen, though this kernel has it.
+    pub blind_spots: Vec<String>,
     /// How many exclusions, of every origin.
     pub exclusions: u64,
     /// Where records go.
@@ -103,6 +105,7 @@ impl Health {
             ("hooks_attached", self.hooks_attached.into()),
             ("programs_detaching", self.programs_detaching.into()),
             ("hooks_missing", self.hooks_missing.clone().into()),
+            ("blind_spots", self.blind_spots.clone().into()),
             ("exclusions", self.exclusions.into()),
             ("syslog_receiver", self.syslog_receiver.clone().into()),
             ("syslog_status", self.syslog_status.clone().into()),

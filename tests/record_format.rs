@@ -144,7 +144,7 @@ fn the_tables_have_every_number_and_name() {
     let types = pairs(&mut FileType::ALL.iter().map(|kind| (*kind as u8, kind.name())));
     assert_eq!(table("### File types"), types);
     let flags = |bit: u8| Flags(1 << bit).names().next().map(|name| (bit, name));
-    assert_eq!(table("### flags"), pairs(&mut (0..16).filter_map(flags)));
+    assert_eq!(table("### flags"), pairs(&mut (0..32).filter_map(flags)));
     let truncated = |bit: u8| Truncated(1 << bit).names().next().map(|name| (bit, name));
     assert_eq!(table("### truncated"), pairs(&mut (0..16).filter_map(truncated)));
 }

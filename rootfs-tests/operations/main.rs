@@ -7,6 +7,8 @@ mod support;
 mod actors;
 mod attributes;
 mod call;
+#[cfg(target_arch = "x86_64")]
+mod compat;
 mod connections;
 mod datagrams;
 mod descriptors;
@@ -26,6 +28,7 @@ use mote::syscalls::{Effect, SYSCALLS, Syscall};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::ExitCode;
 use support::expect::{assert_complete, assert_same, at};
 use support::runner::skip;
@@ -56,6 +59,8 @@ fn main() -> ExitCode {
         }),
         #[cfg(target_arch = "aarch64")]
         ("operations_with_tagged_addresses", || play(tags::CASES)),
+        #[cfg(target_arch = "x86_64")]
+        ("operations_by_32_bit_calls", by_32_bit_calls),
         ("every_call_is_made_here", every_call_is_made_here),
         ("a_send_is_told_again_after_its_time", datagrams::a_send_is_told_again_after_its_time),
         ("events_of_two_cpus_keep_their_order", order::events_of_two_cpus_keep_their_order),
@@ -99,14 +104,43 @@ fn tables() -> usize {
     10 + usize::from(cfg!(target_arch = "aarch64")) + usize::from(uring::is_here())
 }
 
+#[cfg(target_arch = "x86_64")]
+fn by_32_bit_calls() {
+    require_live();
+    if !mote::source::ebpf::compat::is_here() {
+        skip("this kernel has no 32-bit system calls");
+    }
+    play_under(compat::CASES, |dir| {
+        let sensor = Sensor::start_with(dir, &["--syslog", "stdout", "--watch-compat-calls"]);
+        if sensor.log().contains("32-bit system calls, which") {
+            skip("this kernel has nothing to see 32-bit system calls by");
+        }
+        sensor
+    });
+}
+
+/// Plays the cases, and notes what was seen.
+fn play(cases: &[Case]) {
+    let events = play_under(cases, Sensor::start_to_file);
+    let text = |event: &Value, field| at(event, field).as_str().unwrap_or_default().to_owned();
+    SEEN.with_borrow_mut(|(seen, played)| {
+        *played += 1;
+        seen.extend(
+            events
+                .iter()
+                .map(|event| (text(event, "event.action"), text(event, "mote.syscall_name"))),
+        );
+    });
+}
+
 /// Plays the cases under one sensor and compares all that this process and its children
 /// did: an event too many fails as well.
-fn play(cases: &[Case]) {
+fn play_under(cases: &[Case], start: impl FnOnce(&Path) -> Sensor) -> Vec<Value> {
     require_live();
     let (_guard, dir) = scratch();
     let cases: Vec<&Case> = cases.iter().filter(|case| can_be_played(case)).collect();
     let places: Vec<Place> = cases.iter().map(|case| Place::new(&dir, case)).collect();
-    let sensor = Sensor::start_to_file(&dir);
+    let sensor = start(&dir);
     // Descriptors stay open until the sensor has looked them up.
     let mut made: Vec<call::Made> = Vec::new();
     for (case, place) in cases.iter().zip(&places) {
@@ -128,14 +162,7 @@ fn play(cases: &[Case]) {
     // What was lost explains what is missing.
     assert_complete(&events);
     assert_same(&rows, &ours, true);
-    let text = |event: &Value, field| at(event, field).as_str().unwrap_or_default().to_owned();
-    SEEN.with_borrow_mut(|(seen, played)| {
-        *played += 1;
-        seen.extend(
-            ours.iter()
-                .map(|event| (text(event, "event.action"), text(event, "mote.syscall_name"))),
-        );
-    });
+    ours.into_iter().cloned().collect()
 }
 
 /// Whether this kernel has the system call that a case is named after.

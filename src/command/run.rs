@@ -15,6 +15,7 @@ use crate::explain::explain;
 use crate::say::{Level, keep_log};
 use crate::sensor::Sensor;
 use crate::sink::Target;
+use crate::source::ebpf::Options;
 use announce::announce;
 
 /// Watch this host and write what was seen to syslog, until SIGTERM. SIGHUP reads the
@@ -44,6 +45,11 @@ pub struct RunCommand {
     #[argh(option, default = "UpTo(60)")]
     send_window: UpTo<86_400>,
 
+    /// see 32-bit system calls (int 0x80) also where that takes a program at every system call,
+    /// which costs each of them some 90 ns
+    #[argh(switch)]
+    watch_compat_calls: bool,
+
     /// what the sensor says of itself, on standard error and to syslog: error, warning, info
     /// (default) or debug
     #[argh(option, default = "Level::Info")]
@@ -58,8 +64,11 @@ impl RunCommand {
             Ok(settings) => settings,
             Err(code) => return code,
         };
-        let send_window = Duration::from_secs(self.send_window.0.into());
-        let sensor = match Sensor::start(settings, &self.syslog, &self.runtime_dir, send_window) {
+        let options = Options {
+            send_window: Duration::from_secs(self.send_window.0.into()),
+            watch_compat_calls: self.watch_compat_calls,
+        };
+        let sensor = match Sensor::start(settings, &self.syslog, &self.runtime_dir, options) {
             Ok(sensor) => sensor,
             Err(error) => return explain(&error, &self.syslog),
         };

@@ -2,10 +2,10 @@
 
 /// A set of bits with a name each, as it travels in a record.
 macro_rules! bit_set {
-    ($(#[$doc:meta])* $set:ident { $($(#[$bit_doc:meta])* $bit:ident = $shift:literal, $name:literal;)* }) => {
+    ($(#[$doc:meta])* $set:ident($bits:ty) { $($(#[$bit_doc:meta])* $bit:ident = $shift:literal, $name:literal;)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $set(pub u16);
+        pub struct $set(pub $bits);
 
         impl $set {
             $($(#[$bit_doc])* pub const $bit: $set = $set(1 << $shift);)*
@@ -54,7 +54,7 @@ macro_rules! bit_set {
 
 bit_set! {
     /// What a reader has to know to trust an event as far as it goes and no further.
-    Flags {
+    Flags(u32) {
         /// A relative name whose directory could not be known: `path` is not absolute.
         PATH_RELATIVE = 0, "path_relative";
         /// The same for the old name of a rename.
@@ -94,12 +94,15 @@ bit_set! {
         /// Asked for through io_uring: `syscall` is the one that does the same. The result is not
         /// waited for.
         IO_URING = 15, "io_uring";
+        /// A 32-bit system call: `syscall` is the 64-bit one that does the same. The result is not
+        /// waited for.
+        COMPAT_SYSCALL = 16, "compat_syscall";
     }
 }
 
 bit_set! {
     /// Which fields were cut at their capacity.
-    Truncated {
+    Truncated(u16) {
         /// `path`.
         PATH = 0, "file.path";
         /// `from`.

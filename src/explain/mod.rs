@@ -1,7 +1,10 @@
 //! Why the sensor does not run: what happened, why, and what to do about it.
 
 pub mod audit;
+mod blind_spots;
 pub mod connector;
+
+pub use blind_spots::blind_spots;
 
 use std::process::ExitCode;
 

@@ -99,7 +99,7 @@ pub(super) struct Head {
 pub(super) struct Common {
     pub syscall: Option<u32>,
     pub ret: Option<i64>,
-    pub flags: u16,
+    pub flags: u32,
     pub truncated: u16,
 }
 

@@ -1,11 +1,9 @@
 //! eBPF is tried where it is wanted and known to be safe.
 
-use std::time::Duration;
-
 use super::{Fallback, SensorError};
 use crate::host::provider::{self, Choice, Facts, Failure, Reason, Wanted, choose};
 use crate::host::support::refusal_here;
-use crate::source::ebpf::{self, Ebpf};
+use crate::source::ebpf::{self, Ebpf, Options};
 
 /// eBPF, or why it is not.
 pub enum Started {
@@ -16,13 +14,13 @@ pub enum Started {
 }
 
 /// Starts it, if it may be. An error: it fails for a reason that can be changed.
-pub fn start_ebpf(wanted: Wanted, send_window: Duration) -> Result<Started, SensorError> {
+pub fn start_ebpf(wanted: Wanted, options: Options) -> Result<Started, SensorError> {
     let refusal = refusal_here();
     let facts = |ebpf| Facts { wanted, supported: refusal.is_none(), ebpf };
     let fallback = match (choose(facts(provider::Ebpf::Untried)), refusal.clone()) {
         (Choice::Netlink(Reason::Unsupported), Some(refusal)) => Fallback::Unsupported(refusal),
         (Choice::Netlink(_) | Choice::Nothing, _) => Fallback::Disabled,
-        (Choice::Ebpf, _) => match started(send_window) {
+        (Choice::Ebpf, _) => match started(options) {
             Ok(ebpf) => return Ok(Started::Ebpf(Box::new(ebpf))),
             Err(error) => match choose(facts(provider::Ebpf::Failed(failure(&error)))) {
                 Choice::Netlink(_) => Fallback::Failed(error),
@@ -33,9 +31,9 @@ pub fn start_ebpf(wanted: Wanted, send_window: Duration) -> Result<Started, Sens
     Ok(Started::Not(fallback))
 }
 
-fn started(send_window: Duration) -> Result<Ebpf, ebpf::StartError> {
+fn started(options: Options) -> Result<Ebpf, ebpf::StartError> {
     let mut ebpf = Ebpf::start()?;
-    ebpf.set_send_window(send_window)?;
+    ebpf.set_options(options)?;
     Ok(ebpf)
 }
 

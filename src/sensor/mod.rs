@@ -27,6 +27,7 @@ use crate::host::distribution::Distribution;
 use crate::record::{Context, Provider};
 use crate::say::{self, say, warn};
 use crate::sink::{Sink, State, Target};
+use crate::source::ebpf::Options;
 use crate::stats::Totals;
 use crate::syscalls::Arch;
 use complaint::Complaint;
@@ -101,7 +102,7 @@ impl Sensor {
         mut settings: Settings,
         target: &Target,
         runtime_dir: &Path,
-        send_window: Duration,
+        options: Options,
     ) -> Result<Sensor, SensorError> {
         if settings.claim() {
             settings.read_local_again();
@@ -128,7 +129,7 @@ impl Sensor {
             return Err(SensorError::NoReceiver(error));
         }
         let boot_id = boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?;
-        let providers = Providers::start(settings.wanted(), send_window)?;
+        let providers = Providers::start(settings.wanted(), options)?;
         let context = Context {
             boot_id,
             start_ns: monotonic_ns(),

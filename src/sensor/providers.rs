@@ -4,7 +4,7 @@
 mod takeover;
 
 use std::io;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -17,7 +17,7 @@ use crate::host::support::Refusal;
 use crate::limits::{MESSAGES_PER_TURN, RECORDS_PER_TURN, RETIRING};
 use crate::record::Provider;
 use crate::say::warn;
-use crate::source::ebpf::{self, Ebpf, Retiring, cpus};
+use crate::source::ebpf::{self, Ebpf, Options, Retiring, cpus};
 use crate::source::netlink::{self, Health, Netlink};
 
 /// What there is to wait for, whichever it is: all of it is drained.
@@ -40,7 +40,7 @@ pub struct Providers {
     /// Until then it is known what that one told.
     told_until: Option<Instant>,
     since: SystemTime,
-    send_window: Duration,
+    options: Options,
 }
 
 /// Why it is not eBPF.
@@ -68,9 +68,8 @@ pub enum Turn {
 }
 
 impl Providers {
-    /// Starts the provider that is to be started. `send_window`: see
-    /// [`Ebpf::set_send_window`].
-    pub fn start(wanted: Wanted, send_window: Duration) -> Result<Providers, SensorError> {
+    /// Starts the provider that is to be started.
+    pub fn start(wanted: Wanted, options: Options) -> Result<Providers, SensorError> {
         let mut providers = Providers {
             ebpf: None,
             netlink: None,
@@ -79,9 +78,9 @@ impl Providers {
             overlap_until: None,
             told_until: None,
             since: SystemTime::now(),
-            send_window,
+            options,
         };
-        match start_ebpf(wanted, send_window)? {
+        match start_ebpf(wanted, options)? {
             Started::Ebpf(ebpf) => providers.ebpf = Some(ebpf),
             Started::Not(fallback) => match Netlink::start(monotonic_ns()) {
                 Ok(netlink) => {

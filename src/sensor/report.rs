@@ -62,6 +62,7 @@ impl Sensor {
             hooks_attached: ebpf.map_or(0, |ebpf| ebpf.attached() as u64),
             programs_detaching: self.providers.detaching() as u64,
             hooks_missing: ebpf.map_or(Vec::new(), |ebpf| ebpf.missing().to_vec()),
+            blind_spots: ebpf.map_or(Vec::new(), explain::blind_spots),
             exclusions: self.pipeline.filter().rules().count() as u64,
             syslog_receiver: self.target.to_string(),
             syslog_status: status,

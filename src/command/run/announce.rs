@@ -29,41 +29,8 @@ pub(super) fn announce(providers: &Providers, target: &Target) {
 }
 
 fn announce_ebpf(ebpf: &Ebpf, target: &Target) {
-    let known = ebpf.known();
-    if !known.exit_status {
-        warn(format_args!(
-            "this kernel's task_struct could not be measured: exit events have no status"
-        ));
-    }
-    if !known.last_thread {
-        warn(format_args!(
-            "this kernel's task_struct could not be measured: a process whose first thread ends \
-             before others is reported as ended then"
-        ));
-    }
-    if known.last_thread && !known.group_status {
-        warn(format_args!(
-            "this kernel's signal_struct could not be measured: a process whose threads end with \
-             different statuses may be reported with another one than its parent gets"
-        ));
-    }
-    if !known.descriptors {
-        warn(format_args!(
-            "this kernel's open files could not be measured: names that start at a descriptor \
-             are looked up in /proc, late, and marked"
-        ));
-    }
-    if known.descriptors && !known.sockets {
-        warn(format_args!(
-            "this kernel's sockets could not be measured as a whole: of some or all of them their own \
-             addresses and who connects to them are not told, or the transport is not"
-        ));
-    }
-    if !known.uring {
-        warn(format_args!(
-            "this kernel's io_uring could not be measured: its operations are told without names and \
-             addresses, and what they send is not told"
-        ));
+    for blind_spot in explain::blind_spots(ebpf) {
+        warn(format_args!("{blind_spot}"));
     }
     let missing = match ebpf.missing() {
         [] => String::new(),

@@ -34,7 +34,7 @@ impl Providers {
         if self.overlap_until.is_none() {
             self.told_until = None;
             pipeline.begin_overlap();
-            let fallback = match start_ebpf(Wanted::Ebpf, self.send_window) {
+            let fallback = match start_ebpf(Wanted::Ebpf, self.options) {
                 Ok(Started::Ebpf(ebpf)) => {
                     self.ebpf = Some(ebpf);
                     None

@@ -113,9 +113,9 @@ pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
     Ok(Decoded::Event)
 }
 
-/// What an operation of io_uring was given, if that could not be read.
+/// What an operation of io_uring or a 32-bit call was given, if that was not read.
 fn forget_unread(flags: u32, event: &mut Event) {
-    if flags & MOTE_URING != 0 && flags & MOTE_FLAGS_UNREAD != 0 {
+    if flags & (MOTE_URING | MOTE_COMPAT) != 0 && flags & MOTE_FLAGS_UNREAD != 0 {
         (event.call_flags, event.mode, event.given) = (None, None, None);
     }
 }
@@ -128,6 +128,7 @@ fn set_flags(flags: u32, event: &mut Event) {
         (MOTE_READ_LATE, Flags::READ_LATE),
         (MOTE_FLAGS_UNREAD, Flags::CALL_FLAGS_UNREAD),
         (MOTE_URING, Flags::IO_URING),
+        (MOTE_COMPAT, Flags::COMPAT_SYSCALL),
     ] {
         if flags & bit != 0 {
             event.flags.insert(flag);

@@ -5,8 +5,9 @@ use std::io;
 use super::abi::record::mote_settings;
 use super::hooks::{self, FormatError, Hook};
 use super::object::CallContext;
+use super::peek::{Kernel, Memory};
 use super::tracefs::Tracefs;
-use super::{Ebpf, StartError, exits, files, measure, mm, sockets, uring};
+use super::{Ebpf, StartError, compat, exits, files, measure, mm, sockets, uring};
 
 /// What could be measured of this kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -190,6 +191,30 @@ impl Ebpf {
             None => settings.uring_request_offset = 0,
         }
         self.known.uring = found.is_some();
+        Ok(())
+    }
+}
+
+impl Ebpf {
+    /// Finds out how a 32-bit system call is known, where each of all calls is looked at.
+    pub(super) fn measure_compat(
+        &self,
+        tracefs: &Tracefs,
+        settings: &mut mote_settings,
+    ) -> Result<(), StartError> {
+        let _attached = self.attach(tracefs, Hook { program: "probe_memory", ..compat::RAW })?;
+        let measure = || {
+            let own = mote_settings { probe_pid: std::process::id(), ..*settings };
+            self.object.set_settings(&own)?;
+            let mut memory = Kernel::new(&self.object);
+            let found = memory.task().and_then(|task| {
+                let in_compat = memory.read_in(task, compat::call)?;
+                compat::find_status(&in_compat, &memory.read(task)?)
+            });
+            self.object.set_settings(settings)?;
+            Ok(found)
+        };
+        settings.task_status_offset = attempt(measure, Option::is_some).unwrap_or(0);
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 pub mod abi;
 pub mod btf;
 mod child;
+pub mod compat;
 pub mod cpus;
 pub mod decode;
 mod error;
@@ -42,6 +43,7 @@ use std::time::Duration;
 use super::namespace;
 use crate::event::{Class, Loss, LossPlace};
 use crate::limits;
+pub use compat::Compat;
 pub use error::StartError;
 pub use known::Known;
 pub use retire::{AttachedProgram, Retiring};
@@ -69,6 +71,15 @@ struct Attached {
     program: AttachedProgram,
 }
 
+/// What is chosen when the sensor is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// What a process sends to the same peer is told once in this time.
+    pub send_window: Duration,
+    /// Whether 32-bit system calls are seen at the price of every other one (see [`compat`]).
+    pub watch_compat_calls: bool,
+}
+
 /// The running provider. Dropping it, or the death of the process, detaches everything:
 /// nothing is pinned.
 #[derive(Debug)]
@@ -78,6 +89,7 @@ pub struct Ebpf {
     attached: Vec<Attached>,
     missing: Vec<String>,
     known: Known,
+    compat: Compat,
     rings: Rings,
     /// CPUs whose rings take nothing: the kernel closes them when their CPU goes offline,
     /// and does not open them when it comes back.
@@ -125,6 +137,7 @@ impl Ebpf {
             attached: Vec::new(),
             missing: Vec::new(),
             known: Known::default(),
+            compat: Compat::default(),
             rings: Rings::new(),
             dead_cpus: Vec::with_capacity(limits::CPUS),
             losses: Losses::new(possible_cpus, &object),
@@ -148,10 +161,12 @@ impl Ebpf {
         Ok(provider)
     }
 
-    /// What a process sends to the same peer is told once in this time; without this, each time.
-    pub fn set_send_window(&mut self, window: Duration) -> Result<(), StartError> {
+    /// Follows what was chosen. Before that, what is sent is told each time.
+    pub fn set_options(&mut self, options: Options) -> Result<(), StartError> {
+        let window = options.send_window;
         self.settings.peer_window_ns = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX);
-        self.object.set_settings(&self.settings).map_err(StartError::Settings)
+        self.object.set_settings(&self.settings).map_err(StartError::Settings)?;
+        if options.watch_compat_calls { self.watch_compat_calls() } else { Ok(()) }
     }
 
     /// The hooks that are attached.
@@ -167,6 +182,11 @@ impl Ebpf {
     /// What could be measured of this kernel.
     pub fn known(&self) -> Known {
         self.known
+    }
+
+    /// Whether 32-bit system calls are seen.
+    pub fn compat(&self) -> Compat {
+        self.compat
     }
 
     /// The descriptors to poll.
@@ -227,14 +247,16 @@ impl Ebpf {
         }
         let uring = hooks::uring(tracefs).map_err(StartError::Format)?;
         self.attach_or_note(tracefs, uring.map_or(hooks::URING[0], |(hook, _)| hook))?;
+        if self.kernel.exec_kprobes || self.kernel.compat_kprobes {
+            kprobe::remove_abandoned(tracefs);
+        }
         if self.kernel.exec_kprobes {
             self.attach_kprobes(tracefs);
         }
-        Ok(())
+        self.attach_compat(tracefs)
     }
 
     fn attach_kprobes(&mut self, tracefs: &Tracefs) {
-        kprobe::remove_abandoned(tracefs);
         for kprobe in kprobe::EXEC {
             match self.attach_kprobe(tracefs, kprobe) {
                 Ok(attached) => {
@@ -250,6 +272,46 @@ impl Ebpf {
                 }
             }
         }
+    }
+
+    fn attach_compat(&mut self, tracefs: &Tracefs) -> Result<(), StartError> {
+        if !compat::is_here() {
+            return Ok(());
+        }
+        self.compat = Compat::Unseen;
+        for (place, call) in compat::elements() {
+            self.object.set_compat_call(place, &call).map_err(StartError::Settings)?;
+        }
+        for group in compat::KPROBES.into_iter().filter(|_| self.kernel.compat_kprobes) {
+            let attached: Result<Vec<Attached>, io::Error> =
+                group.iter().map(|kprobe| self.attach_kprobe(tracefs, *kprobe)).collect();
+            // One that the kernel does not have, or lets nobody probe.
+            let Ok(attached) = attached else { continue };
+            self.hooks += attached.len();
+            self.attached.extend(attached);
+            self.compat = Compat::Seen;
+            break;
+        }
+        Ok(())
+    }
+
+    /// Sees 32-bit system calls if nothing cheaper does: with a program at every system call.
+    fn watch_compat_calls(&mut self) -> Result<(), StartError> {
+        if self.compat != Compat::Unseen {
+            return Ok(());
+        }
+        let tracefs = Tracefs::find_or_mount().map_err(StartError::Tracefs)?;
+        let mut settings = self.settings;
+        self.measure_compat(&tracefs, &mut settings)?;
+        if settings.task_status_offset == 0 {
+            return Ok(());
+        }
+        self.settings = settings;
+        self.object.set_settings(&settings).map_err(StartError::Settings)?;
+        if self.attach_or_note(&tracefs, compat::RAW)? {
+            self.compat = Compat::Seen;
+        }
+        Ok(())
     }
 
     fn attach_kprobe(&self, tracefs: &Tracefs, kprobe: Kprobe) -> io::Result<Attached> {

@@ -8,13 +8,15 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
 
-use super::abi::record::{MOTE_UNSENT_SLOTS, mote_peek, mote_probe, mote_settings};
+use super::abi::record::{
+    MOTE_UNSENT_SLOTS, mote_compat_call, mote_peek, mote_probe, mote_settings,
+};
 use super::hooks::FormatError;
 use super::load_error::{Failure, LoadError};
 use super::program_info;
 use super::shared::{self, Array};
 use super::tracefs::Tracefs;
-use super::{hooks, kprobe, libbpf_log, preempt, version_code};
+use super::{compat, hooks, kprobe, libbpf_log, preempt, version_code};
 
 /// Compiled from `bpf/` by `build.rs`.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote.o"));
@@ -36,6 +38,8 @@ pub struct Kernel {
     pub context: CallContext,
     /// Whether execve is seen by kprobes (see `kprobe::EXEC`).
     pub exec_kprobes: bool,
+    /// Whether 32-bit system calls may be seen by kprobes (see `compat::KPROBES`).
+    pub compat_kprobes: bool,
     /// Whether the programs of system calls run twice (`struct claim` in `bpf/kernel.h`).
     pub calls_run_twice: bool,
     /// Whether user space can map arrays.
@@ -49,6 +53,7 @@ impl Kernel {
         Ok(Kernel {
             context: if usual { CallContext::Usual } else { CallContext::Measured },
             exec_kprobes: !hooks::has_execve(tracefs)?,
+            compat_kprobes: compat::is_here() && tracefs.kprobe_events().exists(),
             calls_run_twice: hooks::calls_are_preemptible(tracefs)?,
             maps_arrays: shared::maps_can_be_mapped(),
         })
@@ -139,6 +144,9 @@ impl Object {
             // SAFETY: a program of this object, not loaded yet; null is an error.
             unsafe { bpf_sys::bpf_program__set_autoload(program, kernel.exec_kprobes) };
         }
+        let program = self.find_program(compat::PROGRAM);
+        // SAFETY: as above.
+        unsafe { bpf_sys::bpf_program__set_autoload(program, kernel.compat_kprobes) };
         let runs = if kernel.calls_run_twice { MOST_RUNS } else { 1 };
         preempt::find(kernel.calls_run_twice);
         for hook in hooks::SYSCALLS.into_iter().flat_map(|(enter, leave)| [enter, leave]) {
@@ -243,6 +251,11 @@ impl Object {
     /// Writes the settings that every program reads.
     pub fn set_settings(&self, settings: &mote_settings) -> io::Result<()> {
         self.update(c"settings", 0, settings)
+    }
+
+    /// Says what a 32-bit system call is.
+    pub fn set_compat_call(&self, place: u32, call: &mote_compat_call) -> io::Result<()> {
+        self.update(c"compat_calls", place, call)
     }
 
     /// A probe that asks for nothing.

@@ -41,10 +41,21 @@ impl Kernel<'_> {
     }
 
     fn ask(&self, address: u64) -> Option<mote_peek> {
-        self.0.set_peek(&mote_peek { address, ..mote_peek::default() }).ok()?;
         // SAFETY: takes integers; there is no such descriptor.
-        unsafe { libc::syscall(libc::SYS_fchmod, -1, 0) };
+        self.ask_in(address, || unsafe {
+            libc::syscall(libc::SYS_fchmod, -1, 0);
+        })
+    }
+
+    fn ask_in(&self, address: u64, call: impl FnOnce()) -> Option<mote_peek> {
+        self.0.set_peek(&mote_peek { address, ..mote_peek::default() }).ok()?;
+        call();
         self.0.peek().ok().filter(|peek| peek.done != 0)
+    }
+
+    /// The same in a call of another kind, to which `probe_memory` has to be attached too.
+    pub(super) fn read_in(&self, address: u64, call: impl FnOnce()) -> Option<[u8; PEEK_BYTES]> {
+        Some(self.ask_in(address, call)?.bytes)
     }
 
     /// Where our own task_struct is.

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * 32-bit system calls on x86-64, of 32-bit programs and by `int 0x80` of any other: the
+ * syscalls:* tracepoints leave them out (trace_get_syscall_nr, kernel/trace/trace_syscalls.c). They
+ * are told when they are entered. What each of them is given user space says, in the map
+ * `compat_calls` (src/source/ebpf/compat.rs).
+ */
+#ifndef MOTE_ARM64
+#include "names.h"
+#include "socket.h"
+
+MAP(compat_calls, MAP_ARRAY, struct mote_compat_call, MOTE_COMPAT_CALLS);
+
+/* What a call can be given: its arguments, then constants. */
+struct given {
+	u32 words[MOTE_GIVEN_WORDS];
+};
+
+MAP(given, MAP_PERCPU_ARRAY, struct given, 1);
+
+#define COMPAT_ARGUMENTS 6
+#define SOCKETCALL 102
+#define SOCKETCALL_MASK (MOTE_COMPAT_CALLS - MOTE_COMPAT_SOCKET_CALLS - 1)
+
+INLINE u32 get_given(const struct given *given, u8 which)
+{
+	u64 place = which;
+
+	KEEP_IN_REGISTER(place);
+	place &= MOTE_GIVEN_WORDS - 1;
+	return given->words[place];
+}
+
+INLINE const void *given_address(const struct given *given, u8 which)
+{
+	return (void *)(u64)get_given(given, which);
+}
+
+/* Finds what a call is given, and with it the arguments of socketcall(2), which are in memory. */
+INLINE const struct mote_compat_call *find_compat(u32 number, struct given *given)
+{
+	u32 place = number;
+
+	if (number == SOCKETCALL) {
+		place = MOTE_COMPAT_SOCKET_CALLS + (given->words[0] & SOCKETCALL_MASK);
+		/* What cannot be read is 0. */
+		if (given->words[0] > SOCKETCALL_MASK ||
+		    probe_read(given->words, COMPAT_ARGUMENTS * sizeof(u32),
+			       (void *)(u64)given->words[1]))
+			__builtin_memset(given->words, 0, COMPAT_ARGUMENTS * sizeof(u32));
+	} else if (number >= MOTE_COMPAT_SOCKET_CALLS) {
+		return 0;
+	}
+	return map_lookup(&compat_calls, &place);
+}
+
+/* Whether a call of this kind is told that is given this. */
+INLINE int is_wanted(const struct mote_compat_call *call, const struct request *request)
+{
+	if (call->filter == MOTE_COMPAT_CHANGES)
+		return can_change(request->call_flags);
+	if (call->filter == MOTE_COMPAT_PTRACE)
+		return changes_other(request->call_flags);
+	if (call->filter == MOTE_COMPAT_LOADS)
+		return request->call_flags == BPF_PROG_LOAD;
+	return 1;
+}
+
+/* The address of a message, struct compat_msghdr of include/net/compat.h. Returns 0 if it has
+ * none. */
+INLINE int read_compat_message(struct request *request)
+{
+	struct {
+		u32 address;
+		u32 bytes;
+	} message = {};
+
+	probe_read(&message, sizeof(message), request->from);
+	request->path = (void *)(u64)message.address;
+	request->mode = message.bytes;
+	request->from = 0;
+	return message.address && message.bytes;
+}
+
+/* `kind` is a constant where it is used. */
+INLINE void send_compat(void *ctx, struct call_slot *slot, const struct mote_settings *set, u16 kind,
+			const struct mote_compat_call *call)
+{
+	struct mote_call *record = &slot->call;
+	u32 users = 0;
+
+	record->header.ret = 0;
+	if (kind == MOTE_KIND_SOCKET) {
+		read_request(slot, MOTE_KIND_SOCKET, 1);
+		read_socket(set, find_file(set, record->dirfd, &users), (void *)record->data);
+	} else if (call->named) {
+		read_names(slot, kind);
+	}
+	record->header.time_ns = ktime_get_ns();
+	if (call->filter == MOTE_COMPAT_SENDS)
+		send_new(ctx, slot, set);
+	else if (call->route == MOTE_COMPAT_SYSTEM && has_budget(&record->header, set))
+		send_priority(ctx, record, call_bytes(record));
+	else
+		send_bulk(ctx, record, call_bytes(record));
+}
+
+/* A call of this number that has just been entered, with its arguments in `given`. */
+INLINE void tell_compat(void *ctx, u32 number, struct given *given)
+{
+	const struct mote_settings *set = get_settings();
+	u64 id = get_current_pid_tgid();
+	struct request request = {};
+	const struct mote_compat_call *call;
+	struct call_slot *slot;
+	u32 zero = 0;
+
+	if (!set || is_ignored(set, id))
+		return;
+	call = find_compat(number, given);
+	if (!call || !call->kind)
+		return;
+	given->words[MOTE_GIVEN_NOTHING] = 0;
+	given->words[MOTE_GIVEN_NO_ID] = NO_ID;
+	given->words[MOTE_GIVEN_CWD] = AT_FDCWD;
+	given->words[MOTE_GIVEN_CREAT] = O_CREAT | O_WRONLY | O_TRUNC;
+	request.kind = call->kind;
+	request.flags = call->flags | MOTE_COMPAT | MOTE_RESULT_UNKNOWN;
+	request.path = given_address(given, call->path);
+	request.from = given_address(given, call->from);
+	request.dirfd = get_given(given, call->dirfd);
+	request.from_dirfd = get_given(given, call->from_dirfd);
+	request.call_flags = get_given(given, call->call_flags);
+	request.mode = get_given(given, call->mode);
+	request.value = two_ids(get_given(given, call->value), get_given(given, call->value_high));
+	if (!is_wanted(call, &request))
+		return;
+	if (call->filter == MOTE_COMPAT_SENDS && request.from && !read_compat_message(&request))
+		return;
+	if (call->filter == MOTE_COMPAT_SENDS && !request.path)
+		return;
+	if (call->route != MOTE_COMPAT_RELOCATION && unlikely(is_excluded(id >> 32))) {
+		count_excluded(id >> 32, call->syscall);
+		return;
+	}
+	slot = map_lookup(&call_overflow, &zero);
+	if (!slot)
+		return;
+	if (!try_claim(&slot->claim, id)) {
+		count_loss(MOTE_LOSS_BULK_BUSY, id >> 32, call->syscall);
+		return;
+	}
+	fill_call(slot, call->syscall, id, &request);
+	if (call->kind == MOTE_KIND_SOCKET)
+		send_compat(ctx, slot, set, MOTE_KIND_SOCKET, call);
+	else if (call->kind == MOTE_KIND_PAIR)
+		send_compat(ctx, slot, set, MOTE_KIND_PAIR, call);
+	else
+		send_compat(ctx, slot, set, MOTE_KIND_NAME, call);
+	release(&slot->claim);
+}
+
+/* struct pt_regs from bp on, as far as a 32-bit call is in it. */
+struct compat_registers {
+	u64 bp;
+	u64 bx;
+	u64 not_used[5];
+	u64 cx;
+	u64 dx;
+	u64 si;
+	u64 di;
+	u64 number;
+};
+
+#define COMPAT_REGISTERS_OFFSET 32
+
+INLINE void tell_registers(void *ctx, const u8 *registers)
+{
+	struct compat_registers from = {};
+	u32 zero = 0;
+	struct given *given_here = map_lookup(&given, &zero);
+
+	if (!given_here ||
+	    probe_read(&from, sizeof(from), registers + COMPAT_REGISTERS_OFFSET))
+		return;
+	given_here->words[0] = from.bx;
+	given_here->words[1] = from.cx;
+	given_here->words[2] = from.dx;
+	given_here->words[3] = from.si;
+	given_here->words[4] = from.di;
+	given_here->words[5] = from.bp;
+	tell_compat(ctx, from.number, given_here);
+}
+
+/* ia32_sys_call, do_int80_syscall_32, do_fast_syscall_32: (struct pt_regs *, ...). The first, from
+ * 6.9 and in older stable kernels, is called for each 32-bit call; so are, before 5.8, the two
+ * others, for which of the three instructions it is entered by. */
+SEC("kprobe/probe_compat")
+int probe_compat(struct registers *regs)
+{
+	tell_registers(regs, (void *)regs->di);
+	return 0;
+}
+
+#define TS_COMPAT 2 /* arch/x86/include/asm/thread_info.h */
+
+/* raw_syscalls:sys_enter, of all calls: where no function can be probed. */
+SEC("tracepoint/enter_compat")
+int enter_compat(void *ctx)
+{
+	const struct mote_settings *set = get_settings();
+	struct given *given_here;
+	u32 status = 0;
+	u32 zero = 0;
+
+	if (!set || !set->task_status_offset ||
+	    probe_read(&status, sizeof(status),
+		       (void *)get_current_task() + set->task_status_offset) ||
+	    !(status & TS_COMPAT))
+		return 0;
+	given_here = map_lookup(&given, &zero);
+	if (!given_here)
+		return 0;
+#pragma clang loop unroll(full)
+	for (int i = 0; i < COMPAT_ARGUMENTS; i++)
+		given_here->words[i] = argument(ctx, i);
+	tell_compat(ctx, call_number(ctx), given_here);
+	return 0;
+}
+#endif

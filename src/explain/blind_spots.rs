@@ -1,0 +1,74 @@
+//! What eBPF does not see or tell on this kernel, though it is there.
+
+use crate::source::ebpf::{Compat, Ebpf, Known};
+
+/// A sentence each.
+pub fn blind_spots(ebpf: &Ebpf) -> Vec<String> {
+    sentences(ebpf.known(), ebpf.compat())
+}
+
+fn sentences(known: Known, compat: Compat) -> Vec<String> {
+    let of = [
+        (
+            !known.exit_status,
+            "this kernel's task_struct could not be measured: exit events have no status",
+        ),
+        (
+            !known.last_thread,
+            "this kernel's task_struct could not be measured: a process whose first thread ends \
+             before others is reported as ended then",
+        ),
+        (
+            known.last_thread && !known.group_status,
+            "this kernel's signal_struct could not be measured: a process whose threads end with \
+             different statuses may be reported with another one than its parent gets",
+        ),
+        (
+            !known.descriptors,
+            "this kernel's open files could not be measured: names that start at a descriptor \
+             are looked up in /proc, late, and marked",
+        ),
+        (
+            known.descriptors && !known.sockets,
+            "this kernel's sockets could not be measured as a whole: of some or all of them their own \
+             addresses and who connects to them are not told, or the transport is not",
+        ),
+        (
+            !known.uring,
+            "this kernel's io_uring could not be measured: its operations are told without names and \
+             addresses, and what they send is not told",
+        ),
+        (
+            compat == Compat::Unseen,
+            "32-bit system calls, which any program can make by int 0x80, are not seen, but for the \
+             programs that are started by them: this kernel has no function for a kprobe to see them \
+             by; mote run --watch-compat-calls sees them, and costs every system call of the host \
+             some 90 ns",
+        ),
+    ];
+    of.into_iter().filter(|(is_so, _)| *is_so).map(|(_, sentence)| sentence.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_is_no_blind_spot() {
+        let known = Known {
+            exit_status: true,
+            last_thread: true,
+            group_status: true,
+            descriptors: true,
+            sockets: true,
+            uring: true,
+        };
+        for seen in [Compat::Absent, Compat::Seen] {
+            assert_eq!(sentences(known, seen), [""; 0]);
+        }
+        let [unseen] = &sentences(known, Compat::Unseen)[..] else { panic!("one") };
+        assert!(unseen.contains("--watch-compat-calls"));
+        // What follows from something else is not said too.
+        assert_eq!(sentences(Known::default(), Compat::Absent).len(), 4);
+    }
+}
