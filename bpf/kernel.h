@@ -26,6 +26,7 @@ _Static_assert(sizeof(struct mote_header) == 56, "mote_header");
 _Static_assert(sizeof(struct mote_exec) == 56 + 16 + 2048, "mote_exec");
 _Static_assert(sizeof(struct mote_fork) == 56 + 16, "mote_fork");
 _Static_assert(sizeof(struct mote_exit) == 56 + 8, "mote_exit");
+_Static_assert(sizeof(struct mote_signal) == 56 + 16, "mote_signal");
 _Static_assert(sizeof(struct mote_socket) == 44, "mote_socket");
 _Static_assert(sizeof(struct mote_call) == 56 + 40 + 1024 + 256, "mote_call");
 _Static_assert(sizeof(struct mote_losses) == 64, "mote_losses");

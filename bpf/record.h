@@ -34,6 +34,7 @@ enum mote_kind {
 	MOTE_KIND_NAME = 4,    /* a call on one name, or on a descriptor */
 	MOTE_KIND_PAIR = 5,    /* a call with two strings, the old name first */
 	MOTE_KIND_SOCKET = 6,  /* a call on a socket: with an address, or none */
+	MOTE_KIND_SIGNAL = 7,  /* a signal to the sensor */
 };
 
 /* Whose mounts a descriptor leads to. */
@@ -103,6 +104,14 @@ struct mote_exit {
 	mote_u32 reserved;
 };
 
+struct mote_signal {
+	struct mote_header header; /* of the sender */
+	mote_u32 number;
+	mote_s32 code; /* SI_* */
+	mote_u32 target; /* thread id, initial pid namespace */
+	mote_u32 reserved;
+};
+
 /* A socket as the kernel has it; zeros: not known, or it has none. Ports and addresses are those
  * of IPv4, in the first bytes, and of IPv6. */
 struct mote_socket {
@@ -158,6 +167,10 @@ struct mote_settings {
 	mote_u32 newtask_pid_offset;
 	mote_u32 newtask_clone_flags_offset;
 	mote_u32 exit_group_dead_offset;
+	mote_u32 signal_number_offset;
+	mote_u32 signal_code_offset;
+	mote_u32 signal_pid_offset;
+	mote_u32 reserved;
 	/* In struct task_struct, measured at start; 0: not known. */
 	mote_u32 task_exit_code_offset;
 	mote_u32 task_signal_offset;

@@ -5,7 +5,7 @@
 //! more, and does not come while this runs. In guests it does not run: there the sensor ends as it
 //! does anywhere else.
 
-use mote::source::ebpf::hooks::{PROCESS, SYSCALLS, URING};
+use mote::source::ebpf::hooks::{PROCESS, SIGNAL, SYSCALLS, URING};
 use mote::source::ebpf::perf::hold_tracepoint;
 use mote::source::ebpf::tracefs::Tracefs;
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         .iter()
         .chain(calls)
         .chain(&URING)
+        .chain([&SIGNAL])
         .filter_map(|hook| tracefs.format(hook.category, hook.event).ok()?)
         .filter_map(|format| hold_tracepoint(format.id, 0).ok())
         .collect();

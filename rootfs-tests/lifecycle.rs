@@ -2,7 +2,7 @@
 
 mod support;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,8 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use support::expect::{Row, assert_complete, assert_same, at};
-use support::{Sensor, decode, output_of, require_live, require_program, scratch, wait_for};
+use support::sys::sys;
+use support::{Sensor, child, decode, output_of, require_live, require_program, scratch, wait_for};
 
 fn main() -> ExitCode {
     support::runner::run(&[
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         ("sigterm_delivers_the_last_events", sigterm_delivers_the_last_events),
         ("sigint_ends_like_sigterm", sigint_ends_like_sigterm),
         ("sighup_does_no_harm", sighup_does_no_harm),
+        ("signals_to_the_sensor_are_told", signals_to_the_sensor_are_told),
         ("sensor_has_one_thread", sensor_has_one_thread),
         ("sensor_does_not_report_itself", sensor_does_not_report_itself),
         ("two_sensors_see_the_same", two_sensors_see_the_same),
@@ -43,6 +45,46 @@ fn killed_sensor_leaves_no_program() {
     sensor.wait();
     // The kernel frees them after a grace period.
     wait_for("the end of the programs", || programs(&bpftool).is_disjoint(&ours).then_some(()));
+}
+
+/// Who sends which one, however, and who traces it.
+fn signals_to_the_sensor_are_told() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let sensor = Sensor::start_to_file(&dir);
+    let pid = sensor.pid();
+    let own = std::process::id();
+    let row = |by: u32, action| Row::new(action, by).with("mote.target_pid", pid);
+    sensor.signal(Signal::HUP);
+    let hang_up = row(own, "kill").with("mote.signal", "SIGHUP").result(0);
+    // To another process, and what is only looked at.
+    let mut other = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    rustix::process::test_kill_process(Pid::from_raw(pid as i32).unwrap()).unwrap();
+    let child = child::fork(|| {
+        let signalled =
+            rustix::process::kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::WINCH);
+        let traced = sys!(SYS_ptrace, libc::PTRACE_SEIZE, pid, 0, 0);
+        i32::from(signalled.is_err() || traced.value != 0)
+    });
+    child::ends_with(child, 0);
+    let by_child = [
+        row(child, "kill").with("mote.signal", "SIGWINCH").result(0),
+        row(child, "ptrace").with("mote.ptrace_request", "PTRACE_SEIZE").result(0),
+    ];
+    sensor.stop();
+    let events = decode(&Sensor::records(&dir));
+    assert_complete(&events);
+    let theirs: Vec<&Value> = events
+        .iter()
+        .filter(|event| {
+            at(event, "event.action") == "kill" || at(event, "event.action") == "ptrace"
+        })
+        .filter(|event| [own, child].map(Value::from).contains(at(event, "process.pid")))
+        .collect();
+    let end = row(own, "kill").with("mote.signal", "SIGTERM").result(0);
+    assert_same(&[&[hang_up, end][..], &by_child].concat(), &theirs, false);
 }
 
 /// Renames `from` to `to` in `dir` and says what the event has to be.

@@ -45,6 +45,7 @@ fn tracepoint(action: Action) -> Option<&'static str> {
         Action::Exec => Some("sched:sched_process_exec"),
         Action::Fork => Some("task:task_newtask"),
         Action::Exit => Some("sched:sched_process_exit"),
+        Action::Kill => Some("signal:signal_generate"),
         _ => None,
     }
 }
@@ -67,7 +68,7 @@ fn ring(action: Action) -> &'static str {
     };
     let mut leaves = HOOKS.iter().map(|(_, leave)| leave).filter(|leave| is_its(leave));
     match action {
-        Action::Exec | Action::Fork | Action::Exit => "priority",
+        Action::Exec | Action::Fork | Action::Exit | Action::Kill => "priority",
         _ if leaves.any(|leave| IMPORTANT.contains(&leave.program)) => "priority",
         _ => "bulk",
     }

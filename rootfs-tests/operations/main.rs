@@ -110,9 +110,16 @@ fn by_32_bit_calls() {
     if !mote::source::ebpf::compat::is_here() {
         skip("this kernel has no 32-bit system calls");
     }
+    let are_unseen = |sensor: &Sensor| sensor.log().contains("32-bit system calls");
     play_under(compat::CASES, |dir| {
+        let sensor = Sensor::start_to_file(dir);
+        if !are_unseen(&sensor) {
+            return sensor;
+        }
+        sensor.stop();
+        println!("by a program at every call, as this kernel has no kprobes, or none that is fit");
         let sensor = Sensor::start_with(dir, &["--syslog", "stdout", "--watch-compat-calls"]);
-        if sensor.log().contains("32-bit system calls, which") {
+        if are_unseen(&sensor) {
             skip("this kernel has nothing to see 32-bit system calls by");
         }
         sensor

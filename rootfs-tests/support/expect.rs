@@ -38,6 +38,7 @@ fn fields(action: &str) -> &'static [&'static str] {
             &["mote.new_ids.real", "mote.new_ids.effective", "mote.new_ids.saved", "mote.return"]
         }
         "ptrace" => &["mote.target_pid", "mote.ptrace_request", "mote.return"],
+        "kill" => &["mote.target_pid", "mote.signal", "mote.return"],
         "module_load" | "kexec_load" => &["file.path", "mote.parameters", "mote.return"],
         "module_unload" | "memfd_create" => &["file.path", "mote.name", "mote.return"],
         "bpf_load" => &["mote.name", "mote.bpf_program_type", "mote.return"],
@@ -199,13 +200,16 @@ pub struct Difference {
     pub unexpected: Vec<String>,
 }
 
-/// Compares the events with the rows.
+/// Compares the events with the rows. That this process ended the sensor is expected by those who
+/// have a row for it.
 pub fn compare(rows: &[Row], events: &[&Value], with_call: bool) -> Difference {
     let mut balance: BTreeMap<String, i64> = BTreeMap::new();
     for row in rows {
         *balance.entry(row.line()).or_default() += 1;
     }
-    for event in events {
+    let tells_signals = rows.iter().any(|row| row.action == "kill");
+    let is_signal = |event: &Value| at(event, "event.action") == "kill";
+    for event in events.iter().filter(|event| tells_signals || !is_signal(event)) {
         *balance.entry(reduce(event, with_call)).or_default() -= 1;
     }
     let times = |line: &String, count: i64| format!("{count} x {line}");

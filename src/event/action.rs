@@ -44,6 +44,8 @@ numbered! {
         /// An io_uring was made: what is done through it are no system calls, and is told apart
         /// (`Flags::IO_URING`).
         IoUring = 18, "io_uring";
+        /// A signal was sent to the sensor.
+        Kill = 19, "kill";
         /// A file was opened to be written or created.
         Open = 32, "open";
         /// A name was changed.

@@ -33,7 +33,7 @@ pub enum Given {
     /// Setuid, setgid: the real, the effective and the saved id; `None`: it stays, or follows from
     /// what it was.
     Ids([Option<u32>; 3]),
-    /// Ptrace: the other process, as its caller names it.
+    /// Ptrace: the other process, as its caller names it. Kill: the sensor.
     Process(u32),
     /// Mount: the type of file system.
     Type(Bytes<WORD_BYTES>),

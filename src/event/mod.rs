@@ -105,7 +105,7 @@ pub struct Event {
     /// `CLOCK_MONOTONIC` in nanoseconds, not later than the call was entered; 0 where that
     /// was not seen. Not in records.
     pub entered_ns: u64,
-    /// open: `O_*`; rename: `RENAME_*`; link: `AT_*`; ptrace: `PTRACE_*`; unshare, setns:
+    /// open: `O_*`; rename: `RENAME_*`; link: `AT_*`; ptrace: `PTRACE_*`; kill: the signal; unshare, setns:
     /// `CLONE_*`; mount, move_mount, umount: `MS_*`, `MOVE_MOUNT_*`, `MNT_*`; bpf_load:
     /// `BPF_PROG_TYPE_*`; others as the call has them. Not in records: fork: `CLONE_*`.
     pub call_flags: Option<u32>,
@@ -279,6 +279,7 @@ mod tests {
                 (16, "kexec_load"),
                 (17, "clock_set"),
                 (18, "io_uring"),
+                (19, "kill"),
                 (32, "open"),
                 (33, "rename"),
                 (34, "unlink"),

@@ -40,10 +40,9 @@ fn sentences(known: Known, compat: Compat) -> Vec<String> {
         ),
         (
             compat == Compat::Unseen,
-            "32-bit system calls, which any program can make by int 0x80, are not seen, but for the \
-             programs that are started by them: this kernel has no function for a kprobe to see them \
-             by; mote run --watch-compat-calls sees them, and costs every system call of the host \
-             some 90 ns",
+            "32-bit system calls, which any program can make by int 0x80, are not seen: no kprobe fits \
+             this kernel; mote run --watch-compat-calls sees them, at some 90 ns for every system \
+             call of the host",
         ),
     ];
     of.into_iter().filter(|(is_so, _)| *is_so).map(|(_, sentence)| sentence.to_owned()).collect()

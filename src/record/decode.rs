@@ -229,8 +229,8 @@ impl<'s> Batch<'s> {
                 event.given = record.take::<Ids>("a change of ids")?.ids.map(Given::Ids);
             }
             Action::Setsid => {}
-            Action::Ptrace => {
-                let body = record.take::<Ptrace>("a ptrace")?;
+            Action::Ptrace | Action::Kill => {
+                let body = record.take::<Ptrace>("a ptrace or kill")?;
                 event.given = body.pid.map(Given::Process);
                 event.call_flags = body.call_flags;
             }

@@ -176,7 +176,7 @@ impl Encoder {
                 append(out, &Ids { ids })?;
             }
             Action::Setsid => {}
-            Action::Ptrace => {
+            Action::Ptrace | Action::Kill => {
                 let pid = match event.given {
                     Some(Given::Process(pid)) => Some(pid),
                     _ => None,

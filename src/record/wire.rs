@@ -186,7 +186,7 @@ pub(super) struct Ids {
     pub ids: Option<[Option<u32>; 3]>,
 }
 
-/// ptrace.
+/// ptrace, kill.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Ptrace {
     pub pid: Option<u32>,

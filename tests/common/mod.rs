@@ -82,7 +82,7 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             event.given = some(rng, |r| Given::Ids([(); 3].map(|()| some(r, |r| wide(r) as u32))));
         }
         Action::Setsid => {}
-        Action::Ptrace => {
+        Action::Ptrace | Action::Kill => {
             event.given = some(rng, |r| Given::Process(wide(r) as u32));
             event.call_flags = some(rng, |r| r.u32(..20));
         }

@@ -242,6 +242,7 @@ fn name_flags(origin: &Origin<'_>, event: &Event, mote: &mut Mote<'_>) {
     let Some(flags) = event.call_flags else { return };
     match event.action {
         Action::Open => mote.open_flags = Names::some(open_flags(origin.arch, flags)),
+        Action::Kill => mote.signal = names::signal(flags),
         Action::Ptrace => mote.ptrace_request = names::ptrace_request(flags),
         Action::BpfLoad => mote.bpf_program_type = names::bpf_program_type(flags),
         Action::Unshare | Action::Setns => {

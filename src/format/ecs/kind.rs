@@ -56,6 +56,7 @@ pub(super) fn category(action: Action) -> &'static str {
         | Action::Setgid
         | Action::Setsid
         | Action::Ptrace
+        | Action::Kill
         | Action::Unshare
         | Action::Setns
         | Action::IoUring => "process",
@@ -102,6 +103,7 @@ pub(super) fn types(event: &Event, outcome: Outcome) -> &'static [&'static str] 
         | Action::Setgid
         | Action::Setsid
         | Action::Ptrace
+        | Action::Kill
         | Action::Unshare
         | Action::Setns
         | Action::Mount

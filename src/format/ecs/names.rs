@@ -23,6 +23,47 @@ pub fn ptrace_request(request: u32) -> Option<&'static str> {
     })
 }
 
+/// Signals by number, from 1 (linux `include/uapi/asm-generic/signal.h`; x86-64 and arm64 have the
+/// same).
+const SIGNALS: [&str; 31] = [
+    "SIGHUP",
+    "SIGINT",
+    "SIGQUIT",
+    "SIGILL",
+    "SIGTRAP",
+    "SIGABRT",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGKILL",
+    "SIGUSR1",
+    "SIGSEGV",
+    "SIGUSR2",
+    "SIGPIPE",
+    "SIGALRM",
+    "SIGTERM",
+    "SIGSTKFLT",
+    "SIGCHLD",
+    "SIGCONT",
+    "SIGSTOP",
+    "SIGTSTP",
+    "SIGTTIN",
+    "SIGTTOU",
+    "SIGURG",
+    "SIGXCPU",
+    "SIGXFSZ",
+    "SIGVTALRM",
+    "SIGPROF",
+    "SIGWINCH",
+    "SIGIO",
+    "SIGPWR",
+    "SIGSYS",
+];
+
+/// The name of a signal; a real-time one has none.
+pub fn signal(number: u32) -> Option<&'static str> {
+    SIGNALS.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
+}
+
 /// `CLONE_*` (linux `include/uapi/linux/sched.h`), as unshare(2) and setns(2) take them.
 const CLONE: [(u32, &str); 12] = [
     (0x80, "CLONE_NEWTIME"),
@@ -200,6 +241,16 @@ mod tests {
             assert_eq!(ptrace_request(request), Some(name));
         }
         assert_eq!(ptrace_request(1), None);
+        for (number, name) in [
+            (libc::SIGHUP, "SIGHUP"),
+            (libc::SIGKILL, "SIGKILL"),
+            (libc::SIGTERM, "SIGTERM"),
+            (libc::SIGSTOP, "SIGSTOP"),
+            (libc::SIGSYS, "SIGSYS"),
+        ] {
+            assert_eq!(signal(number as u32), Some(name));
+        }
+        assert_eq!([signal(0), signal(34)], [None; 2]);
     }
 
     #[test]

@@ -136,6 +136,7 @@ objects! {
         new_ids: NewIds,
         target_pid: u32,
         ptrace_request: &'static str,
+        signal: &'static str,
         bpf_program_type: &'static str,
         clone_flags: Names,
         mount_flags: Names,

@@ -8,7 +8,7 @@ use core::fmt;
 use core::mem::offset_of;
 
 use super::abi::record::*;
-use crate::event::{Action, Event, Flags, Relocation, Truncated, append};
+use crate::event::{Action, Event, Flags, Given, Relocation, Truncated, append};
 use crate::limits;
 
 /// `-ERESTARTSYS`, `-ERESTARTNOINTR`, `-ERESTARTNOHAND`, `-ERESTART_RESTARTBLOCK` (linux
@@ -107,6 +107,7 @@ pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
             return Ok(decoded);
         }
         MOTE_KIND_SOCKET => socket::socket(&record, flags, syscall, event)?,
+        MOTE_KIND_SIGNAL => signal(&record, event)?,
         _ => return Err(Malformed::Kind(kind)),
     }
     forget_unread(flags, event);
@@ -191,6 +192,13 @@ fn exit(record: &Record, flags: u32, event: &mut Event) -> Result<(), Malformed>
     if flags & MOTE_STATUS_UNKNOWN == 0 {
         event.exit_status = Some(record.u32(offset_of!(mote_exit, status))?);
     }
+    Ok(())
+}
+
+fn signal(record: &Record, event: &mut Event) -> Result<(), Malformed> {
+    event.action = Action::Kill;
+    event.call_flags = Some(record.u32(offset_of!(mote_signal, number))?);
+    event.given = Some(Given::Process(record.u32(offset_of!(mote_signal, target))?));
     Ok(())
 }
 

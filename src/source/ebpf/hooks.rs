@@ -126,6 +126,10 @@ pub const SYSCALLS: [(Hook, Hook); 82] = [
     call!("sendmmsg", "enter_sendmmsg", "leave_sendmmsg"),
 ];
 
+/// Signals to the sensor.
+pub const SIGNAL: Hook =
+    Hook { category: "signal", event: "signal_generate", program: "signal_sent" };
+
 /// Operations of io_uring, told when they begin: the first that this kernel has.
 pub const URING: [Hook; 2] = [
     Hook { category: "io_uring", event: "io_uring_submit_req", program: "uring_submit" },
@@ -169,6 +173,11 @@ pub fn settings(tracefs: &Tracefs) -> Result<mote_settings, FormatError> {
     let exit = required(tracefs, "sched", "sched_process_exit")?;
     // 6.18 has it, 6.12 does not.
     settings.exit_group_dead_offset = exit.field("group_dead").map_or(0, |f| f.offset_bytes);
+    if let Some(format) = read(tracefs, SIGNAL.category, SIGNAL.event)? {
+        settings.signal_number_offset = offset(&format, SIGNAL.event, "sig")?;
+        settings.signal_code_offset = offset(&format, SIGNAL.event, "code")?;
+        settings.signal_pid_offset = offset(&format, SIGNAL.event, "pid")?;
+    }
     if let Some((_, format)) = uring(tracefs)? {
         let offset = |name| format.field(name).map_or(0, |field| field.offset_bytes);
         settings.uring_opcode_offset = offset("opcode");

@@ -245,6 +245,7 @@ impl Ebpf {
                 self.attach_or_note(tracefs, enter)?;
             }
         }
+        self.attach_or_note(tracefs, hooks::SIGNAL)?;
         let uring = hooks::uring(tracefs).map_err(StartError::Format)?;
         self.attach_or_note(tracefs, uring.map_or(hooks::URING[0], |(hook, _)| hook))?;
         if self.kernel.exec_kprobes || self.kernel.compat_kprobes {

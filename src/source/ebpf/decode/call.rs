@@ -177,6 +177,7 @@ pub(super) fn call(
         Action::Exec
         | Action::Fork
         | Action::Exit
+        | Action::Kill
         | Action::Connect
         | Action::Bind
         | Action::Listen
