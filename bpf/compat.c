@@ -101,6 +101,8 @@ INLINE void send_compat(void *ctx, struct call_slot *slot, const struct mote_set
 		send_new(ctx, slot, set);
 	else if (call->route == MOTE_COMPAT_SYSTEM && has_budget(&record->header, set))
 		send_priority(ctx, record, call_bytes(record));
+	else if (call->route == MOTE_COMPAT_BULK)
+		send_bounded(ctx, record, call_bytes(record), set);
 	else
 		send_bulk(ctx, record, call_bytes(record));
 }

@@ -278,7 +278,7 @@ CALL_PROGRAM(leave_call)
 		return;
 	read_places(slot, 1, set);
 	slot->call.header.time_ns = ktime_get_ns();
-	send_bulk(ctx, &slot->call, call_bytes(&slot->call));
+	send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
 	release(&slot->claim);
 }
 

@@ -30,7 +30,7 @@ _Static_assert(sizeof(struct mote_signal) == 56 + 16, "mote_signal");
 _Static_assert(sizeof(struct mote_socket) == 44, "mote_socket");
 _Static_assert(sizeof(struct mote_call) == 56 + 40 + 1024 + 256, "mote_call");
 _Static_assert(sizeof(struct mote_losses) == 64, "mote_losses");
-_Static_assert(sizeof(struct mote_unsent) == 32, "mote_unsent");
+_Static_assert(sizeof(struct mote_unsent) == 64, "mote_unsent");
 
 static void *(*map_lookup)(void *map, const void *key) = (void *)1;
 static long (*probe_read)(void *to, u32 bytes, const void *from) = (void *)4;

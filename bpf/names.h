@@ -5,7 +5,7 @@
 
 #include "descriptor.h"
 #include "exclude.h"
-#include "send.h"
+#include "flood.h"
 
 struct call_slot {
 	struct claim claim;
@@ -226,9 +226,16 @@ INLINE int is_entered(const struct call_slot *slot, void *ctx, u64 id,
 	       call->value == request->value;
 }
 
+/* Which calls are dropped at their beginning. */
+enum drops {
+	DROPS_NONE,
+	DROPS_EXCLUDED, /* those of excluded processes */
+	DROPS_FLOODS,   /* and those of processes that have had their budget of bulk events */
+};
+
 /* For a call without a slot: it is sent at once. */
 INLINE void send_without_slot(void *ctx, u64 id, const struct request *request, int named,
-			      const struct mote_settings *set)
+			      enum drops drops, const struct mote_settings *set)
 {
 	u32 zero = 0;
 	struct call_slot *slot = map_lookup(&call_overflow, &zero);
@@ -246,12 +253,17 @@ INLINE void send_without_slot(void *ctx, u64 id, const struct request *request, 
 	slot->call.header.flags |= MOTE_RESULT_UNKNOWN;
 	slot->call.header.ret = 0;
 	slot->call.header.time_ns = ktime_get_ns();
-	send_bulk(ctx, &slot->call, call_bytes(&slot->call));
+	/* One on a socket is told here, whatever comes of it. */
+	if (drops == DROPS_FLOODS || request->kind == MOTE_KIND_SOCKET)
+		send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
+	else
+		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	release(&slot->claim);
 }
 
-/* Counts a call that is not reported. */
-INLINE void drop_call(void *ctx, u64 id, const struct mote_settings *set)
+/* Counts a call that is not reported: of an excluded process, or of one that has had its
+ * budget. */
+INLINE void drop_call(void *ctx, u64 id, const struct mote_settings *set, int excluded)
 {
 	struct call_slot *slot = find_call(id);
 
@@ -260,16 +272,19 @@ INLINE void drop_call(void *ctx, u64 id, const struct mote_settings *set)
 		release(&slot->claim);
 	if (set->calls_run_twice)
 		mark_sent(get_current_task());
-	count_excluded(id >> 32, call_number(ctx));
+	if (excluded)
+		count_excluded(id >> 32, call_number(ctx));
+	else
+		count_suppressed(id >> 32, call_number(ctx));
 }
 
-/* The beginning of a call. `can_drop` is a constant where it is used: whether it is dropped if
- * its process is excluded. */
-INLINE void enter(void *ctx, const struct request *request, int named, int can_drop)
+/* The beginning of a call. `drops` is a constant where it is used. */
+INLINE void enter(void *ctx, const struct request *request, int named, enum drops drops)
 {
 	const struct mote_settings *set = get_settings();
 	u64 id = get_current_pid_tgid();
 	struct call_slot *slot;
+	int excluded;
 	u32 users;
 
 	if (!set || is_ignored(set, id))
@@ -279,13 +294,14 @@ INLINE void enter(void *ctx, const struct request *request, int named, int can_d
 		if ((slot && is_entered(slot, ctx, id, request)) || is_sent(get_current_task()))
 			return;
 	}
-	if (can_drop && unlikely(is_excluded(id >> 32))) {
-		drop_call(ctx, id, set);
+	excluded = drops != DROPS_NONE && unlikely(is_excluded(id >> 32));
+	if (excluded || (drops == DROPS_FLOODS && unlikely(is_spent(id >> 32, set)))) {
+		drop_call(ctx, id, set, excluded);
 		return;
 	}
 	slot = claim_call(id);
 	if (unlikely(!slot)) {
-		send_without_slot(ctx, id, request, named, set);
+		send_without_slot(ctx, id, request, named, drops, set);
 		return;
 	}
 	fill_call(slot, call_number(ctx), id, request);
@@ -300,17 +316,24 @@ INLINE void enter(void *ctx, const struct request *request, int named, int can_d
 		find_place(set, request->from_dirfd, &slot->from_place);
 }
 
-/* A call that is reported, which ends in leave_call. */
+/* A call that is reported, which ends in leave_call: it is told, or lost. */
 INLINE void enter_call(void *ctx, const struct request *request, int named)
 {
-	enter(ctx, request, named, 1);
+	enter(ctx, request, named, DROPS_FLOODS);
+}
+
+/* A call that is reported, which ends elsewhere: of which is known only there whether it is told,
+ * or whether it is a bulk event. */
+INLINE void enter_other_call(void *ctx, const struct request *request, int named)
+{
+	enter(ctx, request, named, DROPS_EXCLUDED);
 }
 
 /* A call that changes what names mean, which ends in leave_relocation: it is told of every
  * process, since an exclusion may end before the process does. */
 INLINE void enter_relocation(void *ctx, const struct request *request, int named)
 {
-	enter(ctx, request, named, 0);
+	enter(ctx, request, named, DROPS_NONE);
 }
 
 /* A page that was not resident at enter has been faulted in by the call itself. */

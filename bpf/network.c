@@ -11,7 +11,7 @@ CALL_PROGRAM(enter_address)
 	struct request request = SOCKET(.dirfd = argument(ctx, 0), .path = address(ctx, 1),
 					.mode = argument(ctx, 2));
 
-	enter_call(ctx, &request, 1);
+	enter_other_call(ctx, &request, 1);
 }
 
 /* listen: (fd, backlog) */
@@ -20,7 +20,7 @@ CALL_PROGRAM(enter_listen)
 	struct request request = SOCKET(.dirfd = argument(ctx, 0), .call_flags = argument(ctx, 1),
 					.flags = MOTE_UNNAMED);
 
-	enter_call(ctx, &request, 1);
+	enter_other_call(ctx, &request, 1);
 }
 
 #define PEERS_LOG2 12
@@ -141,7 +141,7 @@ CALL_PROGRAM(enter_sendto)
 					.mode = argument(ctx, 5), .call_flags = argument(ctx, 3));
 
 	if (set && request.path && may_be_new(set, &request))
-		enter_call(ctx, &request, 1);
+		enter_other_call(ctx, &request, 1);
 	else
 		forget_call();
 }
@@ -171,7 +171,7 @@ CALL_PROGRAM(enter_sendmsg)
 		request.from = from;
 	}
 	if (may_have)
-		enter_call(ctx, &request, 1);
+		enter_other_call(ctx, &request, 1);
 	else
 		forget_call();
 }
@@ -183,7 +183,7 @@ CALL_PROGRAM(enter_sendmmsg)
 					.value = argument(ctx, 2), .call_flags = argument(ctx, 3),
 					.flags = MOTE_UNNAMED);
 
-	enter_call(ctx, &request, 1);
+	enter_other_call(ctx, &request, 1);
 }
 
 /* Reads the socket of a call as the kernel has it now, if it is the one of its beginning: another
@@ -210,7 +210,7 @@ INLINE void send_new(void *ctx, struct call_slot *slot, const struct mote_settin
 		    is_told(set, &to, (u64)call->header.ret >> 63, 1))
 			return;
 	}
-	send_bulk(ctx, call, call_bytes(call));
+	send_bounded(ctx, call, call_bytes(call), set);
 }
 
 /* Takes the address of a message when the call returns. Returns 0 if it has none. */
@@ -320,7 +320,7 @@ CALL_PROGRAM(leave_socket)
 	read_ends(slot, set);
 	slot->call.header.time_ns = ktime_get_ns();
 	if (!is_netlink(&slot->call))
-		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
+		send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
 	release(&slot->claim);
 }
 
@@ -382,6 +382,6 @@ CALL_PROGRAM(leave_accept)
 	slot->call.header.time_ns = ktime_get_ns();
 	read_socket(set, find_file(set, request.dirfd, &users), (void *)slot->call.data);
 	if (family_of(&slot->call) != AF_UNIX)
-		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
+		send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
 	release(&slot->claim);
 }

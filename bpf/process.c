@@ -2,6 +2,7 @@
 /* Processes: exec, fork. */
 #include "args.h"
 #include "exclude.h"
+#include "flood.h"
 
 struct exec_slot {
 	struct claim claim;
@@ -70,8 +71,9 @@ INLINE u64 exec_bytes(const struct mote_exec *exec)
 }
 
 /* An attempt changes nothing, and costs its caller next to nothing: a flood of them must
- * not push out what happened. */
-INLINE void send_attempt(void *ctx, struct exec_slot *slot, u64 id)
+ * not push out what happened. `bounded`: it failed, which is one of the process's bulk events. */
+INLINE void send_attempt(void *ctx, struct exec_slot *slot, u64 id,
+			 const struct mote_settings *set, int bounded)
 {
 	struct mote_exec *exec = &slot->exec;
 
@@ -79,7 +81,10 @@ INLINE void send_attempt(void *ctx, struct exec_slot *slot, u64 id)
 	set_identity(&exec->header, id);
 	exec->header.time_ns = ktime_get_ns();
 	exec->duration_us = duration_us(slot->entered_ns, exec->header.time_ns);
-	send_bulk(ctx, exec, exec_bytes(exec));
+	if (bounded && unlikely(!spend(id >> 32, exec->header.time_ns, set)))
+		count_suppressed(id >> 32, exec->header.syscall);
+	else
+		send_bulk(ctx, exec, exec_bytes(exec));
 }
 
 INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const void *argv)
@@ -125,7 +130,7 @@ INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const 
 	if (unlikely(overflow)) {
 		slot->exec.header.flags |= MOTE_RESULT_UNKNOWN;
 		slot->exec.header.ret = 0;
-		send_attempt(ctx, slot, id);
+		send_attempt(ctx, slot, id, set, 0);
 		release(&slot->claim);
 	}
 	return 0;
@@ -161,7 +166,7 @@ INLINE int return_exec(void *ctx, s64 ret)
 		slot->exec.header.flags |= MOTE_READ_LATE;
 	}
 	slot->exec.header.ret = ret;
-	send_attempt(ctx, slot, id);
+	send_attempt(ctx, slot, id, set, ret < 0);
 	/* The kernel skipped exec_done, which else gives the slot back. */
 	if (ret == 0)
 		end_exclusion(id >> 32, slot->exec.header.time_ns);

@@ -170,7 +170,6 @@ struct mote_settings {
 	mote_u32 signal_number_offset;
 	mote_u32 signal_code_offset;
 	mote_u32 signal_pid_offset;
-	mote_u32 reserved;
 	/* In struct task_struct, measured at start; 0: not known. */
 	mote_u32 task_exit_code_offset;
 	mote_u32 task_signal_offset;
@@ -206,6 +205,7 @@ struct mote_settings {
 	mote_u32 task_status_offset; /* of thread_info.status in struct task_struct, x86-64 */
 	mote_u32 off; /* no program does anything any more: they are being detached */
 	mote_u32 secret_key; /* odd, and known to nobody else, for hashes */
+	mote_u32 bulk_budget; /* bulk events that a process may have in a window; 0: any number */
 	mote_u64 host_mount; /* the vfsmount that all the host's paths begin at */
 	mote_u64 peer_window_ns; /* in which a process's datagrams to a peer are told once */
 };
@@ -255,6 +255,9 @@ struct mote_compat_call {
 	mote_u8 reserved;
 };
 
+/* The window of bulk_budget: a second or so. */
+#define MOTE_BULK_WINDOW_LOG2_NS 30
+
 /* Calls that are replaced before a program is loaded (bpf/kernel.h). */
 #define MOTE_PREEMPT_DISABLE 0x7001
 #define MOTE_PREEMPT_ENABLE 0x7002
@@ -289,8 +292,8 @@ struct mote_losses {
  * PID_MAX_LIMIT is 2^22 (linux include/linux/threads.h). */
 #define MOTE_EXCLUSION_SHIFT 54
 
-/* The map `unsent_calls`: events that user space never sees, since they were excluded or
- * lost, by the number of the system call. */
+/* The map `unsent_calls`: events that user space never sees, since they were excluded,
+ * suppressed or lost, by the number of the system call. */
 #define MOTE_UNSENT_CALLS 512
 
 /* The map `unsent`: the same by process, found as calls under way are, but kept until user
@@ -304,6 +307,9 @@ struct mote_unsent {
 	/* These only grow, whoever owns the slot. */
 	mote_u64 excluded;
 	mote_u64 lost;
+	mote_u64 suppressed; /* by the flood guard, bpf/flood.h */
+	/* A cache line each: processes that flood at the same time may be neighbours. */
+	mote_u64 reserved[3];
 };
 
 /* The map `probe`: bytes of a task_struct, read in chunks since its end may lie beyond

@@ -67,6 +67,16 @@ INLINE void count_excluded(u32 pid, s32 number)
 	count_unsent_call(number);
 }
 
+/* An event of a process that has had its budget (bpf/flood.h). */
+INLINE void count_suppressed(u32 pid, s32 number)
+{
+	struct mote_unsent *slot = get_unsent(pid);
+
+	if (slot)
+		__sync_fetch_and_add(&slot->suppressed, 1);
+	count_unsent_call(number);
+}
+
 #define ENOSPC 28
 #define CURRENT_CPU 0xffffffffULL
 

@@ -10,7 +10,7 @@ CALL_PROGRAM(enter_plain)
 {
 	struct request request = PLAIN();
 
-	enter_call(ctx, &request, 0);
+	enter_other_call(ctx, &request, 0);
 }
 
 #define NO_ID 0xffffffff
@@ -20,7 +20,7 @@ CALL_PROGRAM(enter_id)
 {
 	struct request request = PLAIN(.value = two_ids(NO_ID, argument(ctx, 0)), .mode = NO_ID);
 
-	enter_call(ctx, &request, 0);
+	enter_other_call(ctx, &request, 0);
 }
 
 /* setreuid, setregid: (real, effective) */
@@ -29,7 +29,7 @@ CALL_PROGRAM(enter_two_ids)
 	struct request request = PLAIN(.value = two_ids(argument(ctx, 0), argument(ctx, 1)),
 				       .mode = NO_ID);
 
-	enter_call(ctx, &request, 0);
+	enter_other_call(ctx, &request, 0);
 }
 
 /* setresuid, setresgid: (real, effective, saved) */
@@ -38,7 +38,7 @@ CALL_PROGRAM(enter_three_ids)
 	struct request request = PLAIN(.value = two_ids(argument(ctx, 0), argument(ctx, 1)),
 				       .mode = argument(ctx, 2));
 
-	enter_call(ctx, &request, 0);
+	enter_other_call(ctx, &request, 0);
 }
 
 /* PTRACE_* of include/uapi/linux/ptrace.h and of the architectures: those that give power over
@@ -62,7 +62,7 @@ CALL_PROGRAM(enter_ptrace)
 
 	if (!changes_other(argument(ctx, 0)))
 		return;
-	enter_call(ctx, &request, 0);
+	enter_other_call(ctx, &request, 0);
 }
 
 /* process_vm_writev: (pid, ...) */
@@ -70,7 +70,7 @@ CALL_PROGRAM(enter_pid)
 {
 	struct request request = PLAIN(.value = argument(ctx, 0));
 
-	enter_call(ctx, &request, 0);
+	enter_other_call(ctx, &request, 0);
 }
 
 /* init_module: (image, bytes, parameters) */
@@ -79,7 +79,7 @@ CALL_PROGRAM(enter_init_module)
 	struct request request = REQUEST(.kind = MOTE_KIND_PAIR, .from = address(ctx, 2),
 					 .dirfd = -1, .flags = MOTE_UNNAMED);
 
-	enter_call(ctx, &request, 1);
+	enter_other_call(ctx, &request, 1);
 }
 
 /* finit_module: (fd, parameters, flags) */
@@ -89,7 +89,7 @@ CALL_PROGRAM(enter_finit_module)
 					 .from = address(ctx, 1), .call_flags = argument(ctx, 2),
 					 .flags = MOTE_UNNAMED);
 
-	enter_call(ctx, &request, 1);
+	enter_other_call(ctx, &request, 1);
 }
 
 /* kexec_file_load: (kernel's fd, initrd's fd, bytes of the command line, command line, flags) */
@@ -101,7 +101,7 @@ CALL_PROGRAM(enter_kexec_file)
 
 	if (!request.from)
 		request.flags |= MOTE_FROM_ABSENT;
-	enter_call(ctx, &request, 1);
+	enter_other_call(ctx, &request, 1);
 }
 
 /* kexec_load: (entry, segments, segments' addresses, flags) */
@@ -109,7 +109,7 @@ CALL_PROGRAM(enter_kexec)
 {
 	struct request request = PLAIN(.call_flags = argument(ctx, 3));
 
-	enter_call(ctx, &request, 0);
+	enter_other_call(ctx, &request, 0);
 }
 
 /* delete_module, memfd_create, umount: (name, flags) */
@@ -118,7 +118,7 @@ CALL_PROGRAM(enter_name_flags)
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .path = address(ctx, 0),
 					 .call_flags = argument(ctx, 1));
 
-	enter_call(ctx, &request, 1);
+	enter_other_call(ctx, &request, 1);
 }
 
 #define BPF_PROG_LOAD 5
@@ -142,7 +142,7 @@ CALL_PROGRAM(enter_bpf)
 		request.flags |= MOTE_UNNAMED;
 	else
 		request.path = attributes + PROG_NAME_OFFSET;
-	enter_call(ctx, &request, 1);
+	enter_other_call(ctx, &request, 1);
 }
 
 /* mount: (source, target, type, flags, data). The type is in the bytes of mode and value. */
@@ -165,7 +165,7 @@ CALL_PROGRAM(enter_mount)
 	}
 	__builtin_memcpy(&request.mode, word, sizeof(u32));
 	__builtin_memcpy(&request.value, word + sizeof(u32), sizeof(u64));
-	enter_call(ctx, &request, 1);
+	enter_other_call(ctx, &request, 1);
 }
 
 /* move_mount: (dirfd, source, dirfd, target, flags) */
@@ -175,7 +175,7 @@ CALL_PROGRAM(enter_move_mount)
 					 .from = address(ctx, 1), .dirfd = argument(ctx, 2),
 					 .path = address(ctx, 3), .call_flags = argument(ctx, 4));
 
-	enter_call(ctx, &request, 1);
+	enter_other_call(ctx, &request, 1);
 }
 
 /* A time in seconds and a fraction, from where it is to be set. */
@@ -191,7 +191,7 @@ INLINE void enter_clock(void *ctx, u32 clock, const void *from, u32 ns_in_fracti
 		request.flags |= MOTE_FLAGS_UNREAD;
 	request.value = time.second;
 	request.mode = nanoseconds(time.fraction, ns_in_fraction);
-	enter_call(ctx, &request, 0);
+	enter_other_call(ctx, &request, 0);
 }
 
 /* clock_settime: (clock, struct timespec *) */
@@ -211,7 +211,7 @@ CALL_PROGRAM(enter_settimeofday)
 	if (argument(ctx, 0))
 		enter_clock(ctx, CLOCK_REALTIME, address(ctx, 0), 1000);
 	else
-		enter_call(ctx, &request, 0);
+		enter_other_call(ctx, &request, 0);
 }
 
 #define ADJ_SETOFFSET 0x0100
@@ -227,7 +227,7 @@ INLINE void enter_adjust(void *ctx, u32 clock, const void *timex)
 		request.flags |= MOTE_FLAGS_UNREAD;
 	else if (!(modes & ADJ_SETOFFSET))
 		return;
-	enter_call(ctx, &request, 0);
+	enter_other_call(ctx, &request, 0);
 }
 
 /* adjtimex: (struct timex *) */
@@ -255,7 +255,7 @@ CALL_PROGRAM(enter_io_uring)
 					       parameters + URING_FLAGS_OFFSET))
 		request.flags |= MOTE_FLAGS_UNREAD;
 	request.call_flags = flags;
-	enter_call(ctx, &request, 0);
+	enter_other_call(ctx, &request, 0);
 }
 
 #define BUDGET_SLOTS_LOG2 10

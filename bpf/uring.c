@@ -286,7 +286,7 @@ INLINE void send_operation(void *ctx, struct call_slot *slot, const struct mote_
 	} else {
 		read_one_name(slot);
 	}
-	send_bulk(ctx, call, call_bytes(call));
+	send_bounded(ctx, call, call_bytes(call), set);
 }
 
 /* io_uring:io_uring_submit_req, io_uring:io_uring_submit_sqe */

@@ -39,6 +39,8 @@ pub struct Health {
     pub events_excluded: u64,
     /// Events that are missing, at most.
     pub events_lost: u64,
+    /// Of these, kept back by the flood guard.
+    pub events_suppressed: u64,
     /// Events that the receiver took.
     pub records_sent: u64,
     /// Events that found no room while the receiver was away or slow.
@@ -100,6 +102,7 @@ impl Health {
             ("events_received", self.events_received.into()),
             ("events_excluded", self.events_excluded.into()),
             ("events_lost", self.events_lost.into()),
+            ("events_suppressed", self.events_suppressed.into()),
             ("records_sent", self.records_sent.into()),
             ("records_shed", self.records_shed.into()),
             ("hooks_attached", self.hooks_attached.into()),

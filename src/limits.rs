@@ -80,6 +80,19 @@ pub const EXCLUDED_PLACES: usize = 4096;
 /// not sent of more than these is counted without them. Kernel side: `MOTE_UNSENT_SLOTS`.
 pub const UNSENT_PROCESSES: usize = 1024;
 
+/// File and network events that are told of a process, a second, unless `mote run` is given another
+/// number: twice what tar unpacks in memory (`docs/operating.md`), an eighth of what a CPU of the
+/// sensor's own can take.
+pub const BULK_BUDGET: u32 = 100_000;
+
+/// Processes with more events than that, until it is reported four times a second. As many as are
+/// counted apart ([`UNSENT_PROCESSES`]); what more there are is reported without them. A power of
+/// two.
+pub const SUPPRESSED_PROCESSES: usize = 1024;
+
+/// The last of them that are remembered for `mote health`: an administrator looks at a few.
+pub const FLOODS: usize = 8;
+
 /// A CPU's ring of process and system events, in bytes: some 800 execs with their
 /// arguments, between two ticks. A power of two of pages, as every ring.
 pub const PRIORITY_RING_BYTES: usize = 128 << 10;

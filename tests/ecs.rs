@@ -295,6 +295,30 @@ fn a_connect_to_every_kind_of_address() {
 }
 
 #[test]
+fn what_a_flood_guard_kept_back_has_its_process() {
+    let mut event = Event::new();
+    let (place, class) = (LossPlace::FloodGuard, Some(Class::Bulk));
+    event.loss = Some(Loss { place, class, cpu: None, count: 12 });
+    assert_eq!(write(&event).get("process"), None, "of processes that are not known");
+    (event.pid, event.tid, event.ppid) = (42, 42, Some(1));
+    // Not known.
+    (event.uid, event.gid) = (u32::MAX, u32::MAX);
+    event.executable.extend_from_slice(b"/usr/bin/tar").unwrap();
+    let document = write(&event);
+    assert_eq!(
+        document["process"],
+        json!({
+            "pid": 42, "parent": {"pid": 1}, "executable": "/usr/bin/tar", "name": "tar",
+            "thread": {"id": 42}
+        })
+    );
+    assert_eq!(
+        document["mote"]["lost"],
+        json!({"where": "flood_guard", "ring": "bulk", "count": 12})
+    );
+}
+
+#[test]
 fn a_loss_has_no_process() {
     let mut event = Event::new();
     event.loss = Some(Loss {

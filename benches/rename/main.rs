@@ -8,6 +8,7 @@
 mod support;
 
 mod auditd;
+mod guard;
 
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -82,8 +83,9 @@ fn bench() {
         lost += round_lost;
     }
     let audited = auditd::measure(ROUNDS, || renames(&dir));
+    let dropped = guard::measure(&dir, ROUNDS, || renames(&dir));
 
-    report(&off, &on, audited);
+    report(&off, &on, audited, dropped);
     let (median, low, high) = spread(&cpu_ns);
     println!("\nThe sensor's own CPU: {median:.0} ns a rename event ({low:.0} to {high:.0})");
     let made = RENAMES as usize * ROUNDS;
@@ -234,7 +236,12 @@ fn spread(numbers: &[f64]) -> (f64, f64, f64) {
     (sorted[sorted.len() / 2], sorted[0], sorted[sorted.len() - 1])
 }
 
-fn report(off: &Loops, on: &Loops, audited: Result<Vec<f64>, String>) {
+fn report(
+    off: &Loops,
+    on: &Loops,
+    audited: Result<Vec<f64>, String>,
+    [suppressed, excluded]: [Vec<f64>; 2],
+) {
     let system = rustix::system::uname();
     let info = fs::read_to_string("/proc/cpuinfo").unwrap();
     let model = info.lines().find_map(|line| line.strip_prefix("model name\t: ")).unwrap_or("?");
@@ -249,6 +256,8 @@ fn report(off: &Loops, on: &Loops, audited: Result<Vec<f64>, String>) {
         );
     };
     row("rename, reported", &off.rename, &on.rename);
+    row("rename beyond the budget", &off.rename, &suppressed);
+    row("rename, excluded", &off.rename, &excluded);
     row("open for reading and close", &off.open, &on.open);
     row("getppid, not hooked", &off.getppid, &on.getppid);
     row("send on a connected socket", &off.send, &on.send);

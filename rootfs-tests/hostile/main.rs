@@ -4,6 +4,7 @@
 mod support;
 
 mod blind;
+mod flood;
 mod mislead;
 mod places;
 mod rings;
@@ -11,11 +12,17 @@ mod rings;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use support::child;
 use support::expect::at;
+use support::{child, worker};
 
 fn main() -> ExitCode {
-    support::runner::run(&[blind::TESTS, mislead::TESTS, places::TESTS, rings::TESTS].concat())
+    let args: Vec<String> = std::env::args().collect();
+    if args.get(1).is_some_and(|arg| arg == worker::NAME) {
+        return worker::main(&args[2..]);
+    }
+    support::runner::run(
+        &[blind::TESTS, flood::TESTS, mislead::TESTS, places::TESTS, rings::TESTS].concat(),
+    )
 }
 
 /// A configuration with this exclusion.

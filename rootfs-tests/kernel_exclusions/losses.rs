@@ -65,7 +65,7 @@ fn slots_of_dead_processes_are_free_again() {
         watch.look();
         watch.ebpf.include(pid);
         let excluded = watch.unsent.remove(&Some(pid));
-        watch.expect(excluded == Some((2, 0)), &format!("{excluded:?} of process {n}"));
+        watch.expect(excluded == Some([2, 0, 0]), &format!("{excluded:?} of process {n}"));
     }
     watch.expect(!watch.unsent.contains_key(&None), &format!("{:?}", watch.unsent));
 }
@@ -81,9 +81,9 @@ fn slots_that_cannot_be_claimed_are_mended() {
     let Some(map) = unsent_map() else {
         skip("this kernel does not tell what a descriptor of a map is open on");
     };
-    const HOLDERS_AND_REST: [u64; 4] = [u64::MAX, 0, 0, 0];
+    const HOLDERS_AND_REST: [u64; 8] = [u64::MAX, 0, 0, 0, 0, 0, 0, 0];
     for slot in 0..UNSENT_PROCESSES as u32 {
-        // SAFETY: the values of this map have 32 bytes.
+        // SAFETY: the values of this map have 64 bytes.
         unsafe { shared::update(map, slot, HOLDERS_AND_REST.as_ptr().cast()) }.unwrap();
     }
     // Found so the first time, given back the second.
@@ -104,7 +104,7 @@ fn unsent_map() -> Option<RawFd> {
             let line = fdinfo.lines().find_map(|line| line.strip_prefix(field))?;
             line.trim().parse::<usize>().ok()
         };
-        number("value_size:") == Some(32) && number("max_entries:") > Some(UNSENT_PROCESSES)
+        number("value_size:") == Some(64) && number("max_entries:") > Some(UNSENT_PROCESSES)
     };
     let mut descriptors = fs::read_dir("/proc/self/fdinfo").unwrap().map(|fd| fd.unwrap().path());
     let found = descriptors.find(|fd| fs::read_to_string(fd).is_ok_and(|text| is_it(&text)))?;

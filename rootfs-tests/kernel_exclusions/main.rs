@@ -1,10 +1,11 @@
-//! What the kernel part drops of excluded processes, what it counts, and how it ends: the
-//! provider by itself, without the rest of the sensor.
+//! What the kernel part drops of excluded processes, and of those that flood, what it counts, and
+//! how it ends: the provider by itself, without the rest of the sensor.
 
 #[path = "../../tests/no_allocation/allocator.rs"]
 mod allocator;
 mod drops;
 mod end;
+mod floods;
 mod lapses;
 mod losses;
 #[path = "../support/mod.rs"]
@@ -20,7 +21,9 @@ fn main() -> ExitCode {
     if args.get(1).is_some_and(|arg| arg == worker::NAME) {
         return worker::main(&args[2..]);
     }
-    support::runner::run(&[drops::TESTS, lapses::TESTS, losses::TESTS, end::TESTS].concat())
+    support::runner::run(
+        &[drops::TESTS, lapses::TESTS, losses::TESTS, end::TESTS, floods::TESTS].concat(),
+    )
 }
 
 /// A directory for a worker, with the file that it renames.

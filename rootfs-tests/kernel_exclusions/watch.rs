@@ -27,9 +27,9 @@ pub struct Watch {
     pub seen: Vec<Seen>,
     /// Events that rings had no room for.
     pub ring_full: u64,
-    /// Excluded and lost, by process.
-    pub unsent: BTreeMap<Option<u32>, (u64, u64)>,
-    /// Both, by system call.
+    /// Excluded, lost and suppressed, by process.
+    pub unsent: BTreeMap<Option<u32>, [u64; 3]>,
+    /// All of them, by system call.
     pub unsent_calls: BTreeMap<u32, u64>,
     event: Box<Event>,
 }
@@ -85,9 +85,10 @@ impl Watch {
     pub fn look(&mut self) {
         self.ring_full += take(&mut self.ebpf, &mut self.event, &mut self.seen);
         self.ebpf.read_unsent(|unsent| {
-            let (excluded, lost) = self.unsent.entry(unsent.pid).or_default();
+            let [excluded, lost, suppressed] = self.unsent.entry(unsent.pid).or_default();
             *excluded += unsent.excluded;
             *lost += unsent.lost;
+            *suppressed += unsent.suppressed;
         });
         self.ebpf.read_unsent_calls(|number, new| {
             *self.unsent_calls.entry(number).or_default() += new;
@@ -125,17 +126,22 @@ impl Watch {
 
     /// How many calls of a process were dropped.
     pub fn excluded(&self, pid: u32) -> u64 {
-        self.unsent.get(&Some(pid)).map_or(0, |(excluded, _)| *excluded)
+        self.unsent.get(&Some(pid)).map_or(0, |[excluded, ..]| *excluded)
     }
 
     /// The same of all processes.
     pub fn excluded_in_all(&self) -> u64 {
-        self.unsent.values().map(|(excluded, _)| excluded).sum()
+        self.unsent.values().map(|[excluded, ..]| excluded).sum()
     }
 
     /// How many events of a process were lost.
     pub fn lost(&self, pid: u32) -> u64 {
-        self.unsent.get(&Some(pid)).map_or(0, |(_, lost)| *lost)
+        self.unsent.get(&Some(pid)).map_or(0, |[_, lost, _]| *lost)
+    }
+
+    /// How many events of a process were beyond its budget.
+    pub fn suppressed(&self, pid: u32) -> u64 {
+        self.unsent.get(&Some(pid)).map_or(0, |[.., suppressed]| *suppressed)
     }
 
     /// Fails, unless the kernel has skipped programs, which says nothing of what is tested.

@@ -6,7 +6,7 @@ use super::{child, skip};
 use libc::AT_FDCWD;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -47,7 +47,41 @@ pub fn main(args: &[String]) -> ExitCode {
             }
             // A directory of this name.
             "mkdir" => std::fs::create_dir(dir.join(count.to_string())).unwrap(),
-            "chdir" => std::env::set_current_dir(dir).unwrap(),
+            "chdir" => (0..count).for_each(|_| std::env::set_current_dir(dir).unwrap()),
+            "attempts" => {
+                let nothing = dir.join(UNLINKED);
+                (0..count).for_each(|_| assert_eq!(child::exec(&nothing, &[b"nothing"]), 127));
+            }
+            // A file in memory each, which is gone at once.
+            "memfds" => {
+                for _ in 0..count {
+                    let fd = sys!(SYS_memfd_create, c"memory".as_ptr(), 0);
+                    fd.check(0);
+                    sys!(SYS_close, fd.value).check(0);
+                }
+            }
+            // To one address, which is bound.
+            "sends" => {
+                let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+                let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+                let address = receiver.local_addr().unwrap();
+                (0..count).for_each(|_| assert_eq!(sender.send_to(b"x", address).unwrap(), 1));
+            }
+            // Of nobody.
+            "accepts" => {
+                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+                listener.set_nonblocking(true).unwrap();
+                (0..count).for_each(|_| assert!(listener.accept().is_err()));
+            }
+            // What the kernel is asked.
+            "netlinks" => {
+                let kernel = [libc::AF_NETLINK as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+                let socket = sys!(SYS_socket, libc::AF_NETLINK, libc::SOCK_RAW, 0);
+                socket.check(0);
+                for _ in 0..count {
+                    sys!(SYS_connect, socket.value, kernel.as_ptr(), kernel.len()).check(0);
+                }
+            }
             "connect" => {
                 let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
                 // Where it leads does not matter.

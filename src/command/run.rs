@@ -9,9 +9,10 @@ use std::time::Duration;
 use argh::FromArgs;
 
 use super::configuration;
-use super::number::UpTo;
+use super::number::{NoneOrUpTo, UpTo};
 use crate::control::{RUNTIME_DIR, STATE_DIR};
 use crate::explain::explain;
+use crate::limits::BULK_BUDGET;
 use crate::say::{Level, keep_log};
 use crate::sensor::Sensor;
 use crate::sink::Target;
@@ -45,6 +46,11 @@ pub struct RunCommand {
     #[argh(option, default = "UpTo(60)")]
     send_window: UpTo<86_400>,
 
+    /// file and network events that are told of a process, a second; those beyond are counted
+    /// (default 100000; 0: all are told)
+    #[argh(option, default = "NoneOrUpTo(BULK_BUDGET)")]
+    bulk_budget: NoneOrUpTo<10_000_000>,
+
     /// see 32-bit system calls (int 0x80) also where that takes a program at every system call,
     /// which costs each of them some 90 ns
     #[argh(switch)]
@@ -66,6 +72,7 @@ impl RunCommand {
         };
         let options = Options {
             send_window: Duration::from_secs(self.send_window.0.into()),
+            bulk_budget: self.bulk_budget.0,
             watch_compat_calls: self.watch_compat_calls,
         };
         let sensor = match Sensor::start(settings, &self.syslog, &self.runtime_dir, options) {

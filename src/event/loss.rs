@@ -28,6 +28,9 @@ numbered! {
         /// was full, or there was no memory. At most so many events are missing: messages of
         /// threads, names and ids count too.
         Connector = 9, "connector";
+        /// The flood guard of the kernel part did not let them pass: their process had more file
+        /// and network events than its budget (`bpf/flood.h`).
+        FloodGuard = 10, "flood_guard";
     }
 }
 

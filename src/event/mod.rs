@@ -306,7 +306,7 @@ mod tests {
         );
         assert_eq!(Class::ALL.map(|class| class as u8), [0, 1]);
         let places = LossPlace::ALL.map(|p| p as u8);
-        assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
         assert_eq!(Resumption::ALL.map(|why| why as u8), [1, 2, 3]);
     }
 

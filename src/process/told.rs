@@ -30,6 +30,13 @@ impl Processes {
         true
     }
 
+    /// Fills who a process is that a record of the sensor's own is about, as far as it is known; its
+    /// user and its name are those of now.
+    pub fn tell_who(&mut self, event: &mut Event) {
+        self.identify(event);
+        tell(self.proc.identity(event.pid).map(|(identity, _)| identity), event);
+    }
+
     /// Applies what changes a process from `event` on.
     pub fn change(&mut self, change: Change, event: &Event) {
         // What is not in the table is read from /proc when it is needed, as it is then.

@@ -71,7 +71,8 @@ pub struct Sensor {
     delivery: Complaint,
     distribution: Distribution,
     started: Instant,
-    /// When something was last lost, and how much until then.
+    /// When something was last lost, and how much until then, without what the flood guard kept
+    /// back.
     lost_at: Option<Instant>,
     lost: u64,
     next_heartbeat: Instant,
@@ -298,7 +299,9 @@ impl Sensor {
                 "{error}; it is tried again every second, and {missing} are missing until it works"
             ));
         }
-        let lost = self.pipeline.totals().lost;
+        let Totals { lost, suppressed, .. } = self.pipeline.totals();
+        // Who floods is an issue of its own.
+        let lost = lost.saturating_sub(suppressed);
         if lost > self.lost {
             (self.lost, self.lost_at) = (lost, Some(now));
         }
@@ -373,7 +376,7 @@ impl Sensor {
         }
         let shed = self.sink.take_shed();
         let undelivered = self.sink.backlog() as u64 + shed.queue.messages + shed.refused.messages;
-        let Totals { received, excluded, lost } = self.pipeline.totals();
+        let Totals { received, excluded, lost, .. } = self.pipeline.totals();
         let detaching =
             if self.providers.is_detached() { "" } else { "; detaching takes some seconds" };
         say(format_args!(

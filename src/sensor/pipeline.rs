@@ -1,6 +1,7 @@
 //! Record → event → known process → not excluded → batch. No I/O but /proc; no heap.
 
 mod control;
+mod floods;
 
 pub use control::Asker;
 
@@ -27,6 +28,8 @@ pub trait Output {
 /// The stages between the rings and the sink.
 pub struct Pipeline {
     event: Box<Event>,
+    /// For a record of the sensor's own while there is an event.
+    own: Box<Event>,
     processes: Processes,
     filter: Filter,
     /// By [`Class`].
@@ -54,6 +57,7 @@ impl Pipeline {
     pub fn new(context: Context, filter: Filter) -> rustix::io::Result<Pipeline> {
         Ok(Pipeline {
             event: Box::new(Event::new()),
+            own: Box::new(Event::new()),
             processes: Processes::new(monotonic_ns)?,
             filter,
             provider: context.provider,
@@ -107,6 +111,7 @@ impl Pipeline {
                 self.processes.enrich(&mut self.event);
             }
             Ok(Decoded::Event) => {
+                self.report_flood_of_ended(output);
                 self.note_ancestor();
                 self.processes.enrich(&mut self.event);
                 self.pass(output);
@@ -128,6 +133,7 @@ impl Pipeline {
         match message.tell(&mut self.event) {
             // The end of a thread may be that of its process: that is known afterwards.
             Told::Event if self.event.action == Action::Exit => {
+                self.report_flood_of_ended(output);
                 self.note_ancestor();
                 if self.processes.complete(&mut self.event) && !self.is_repeated(Provider::Netlink)
                 {
@@ -229,12 +235,15 @@ impl Pipeline {
             self.stats.reported(loss);
             self.write(output);
         }
+        self.report_floods(output);
         self.finish(Class::Priority, output);
     }
 
     /// Whether a batch has something in it.
     pub fn is_empty(&self) -> bool {
-        self.batches.iter().all(|batch| batch.is_empty()) && self.stats.unreported().is_none()
+        self.batches.iter().all(|batch| batch.is_empty())
+            && self.stats.unreported().is_none()
+            && self.stats.floods.is_empty()
     }
 
     fn write(&mut self, output: &mut impl Output) {

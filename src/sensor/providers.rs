@@ -113,6 +113,11 @@ impl Providers {
         self.ebpf.as_deref_mut()
     }
 
+    /// What was chosen at the start.
+    pub fn options(&self) -> Options {
+        self.options
+    }
+
     /// When it was started.
     pub fn since(&self) -> SystemTime {
         self.since

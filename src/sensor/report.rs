@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::pause::Pausing;
-use super::{Fallback, Sensor};
+use super::{Fallback, Sensor, monotonic_ns};
 use crate::event::Heartbeat;
 use crate::explain::{self, connector};
 use crate::health::{Health, Issue};
@@ -11,6 +11,7 @@ use crate::host::ksplice::{self, Ksplice};
 use crate::record::Provider;
 use crate::say;
 use crate::sink::State;
+use crate::stats::floods::{Flood, NOBODY};
 
 /// For how long a loss is a problem of now.
 const LOSS_MATTERS: Duration = Duration::from_secs(600);
@@ -57,6 +58,7 @@ impl Sensor {
             events_received: totals.received,
             events_excluded: totals.excluded,
             events_lost: totals.lost,
+            events_suppressed: totals.suppressed,
             records_sent: self.sink.sent_events(),
             records_shed: self.pipeline.shed(),
             hooks_attached: ebpf.map_or(0, |ebpf| ebpf.attached() as u64),
@@ -122,6 +124,12 @@ impl Sensor {
                     .to_owned(),
             });
         }
+        let matters_from_ns = monotonic_ns().saturating_sub(LOSS_MATTERS.as_nanos() as u64);
+        let floods = self.pipeline.floods().iter();
+        let budget = self.providers.options().bulk_budget;
+        issues.extend(
+            floods.filter(|flood| flood.at_ns >= matters_from_ns).map(|f| flooding(f, budget)),
+        );
         if ksplice::is_known_to_hang(&self.distribution)
             && let Some(advice) = Ksplice::read().advice(&self.distribution)
         {
@@ -131,6 +139,30 @@ impl Sensor {
             });
         }
         issues
+    }
+}
+
+/// A process that had more events than its budget, of so many a second.
+fn flooding(flood: &Flood, budget: u32) -> Issue {
+    let Flood { pid, executable, events, .. } = flood;
+    let path = String::from_utf8_lossy(executable);
+    let (who, exclusion) = match (*pid, path.is_empty()) {
+        (NOBODY, _) => ("other processes".to_owned(), "exclude the program".to_owned()),
+        (pid, true) => (format!("process {pid}"), "exclude its program".to_owned()),
+        (pid, false) => (
+            format!("process {pid} ({path})"),
+            format!("exclude it (mote exclusion process add --path {path})"),
+        ),
+    };
+    Issue {
+        problem: format!(
+            "{events} file and network events of {who} were not told, in the last ten minutes \
+             too: it made more than {budget} a second"
+        ),
+        remedy: format!(
+            "look at what it does; if that is its work, {exclusion}, or raise the budget (mote run \
+             --bulk-budget)"
+        ),
     }
 }
 

@@ -52,7 +52,7 @@ impl Watch {
         self.excluded += 1;
     }
 
-    /// Events of a program that did not come.
+    /// Events of a program that did not come; `lost`: those that were kept back included.
     pub fn note_unsent(&mut self, executable: Option<&[u8]>, excluded: u64, lost: u64) {
         self.events += excluded + lost;
         self.excluded += excluded;

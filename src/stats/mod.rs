@@ -1,11 +1,13 @@
 //! What the sensor counts, and the losses that are not reported yet.
 
+pub mod floods;
 pub mod heavy;
 
 use heapless::index_map::FnvIndexMap;
 
 use crate::event::{Class, Loss, LossPlace};
 use crate::limits::LOSS_KEYS;
+use floods::Floods;
 
 /// Totals since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Totals {
     pub excluded: u64,
     /// Lost, wherever it was, at most: what a lost loss record counted is in it again.
     pub lost: u64,
+    /// Of these, kept back by the flood guard.
+    pub suppressed: u64,
 }
 
 /// Counters of one run.
@@ -25,6 +29,8 @@ pub struct Stats {
     pub totals: Totals,
     /// Of those lost, on the way to the receiver.
     pub shed: u64,
+    /// Those that the flood guard kept back.
+    pub floods: Box<Floods>,
     unreported: FnvIndexMap<(LossPlace, Option<Class>, Option<u16>), u64, LOSS_KEYS>,
 }
 
@@ -46,6 +52,16 @@ impl Stats {
                 let _ = self.unreported.insert(key, loss.count);
             }
         }
+    }
+
+    /// Counts events of a process that the flood guard kept back, to be reported with others of it.
+    pub fn suppress(&mut self, pid: Option<u32>, events: u64) {
+        if events == 0 {
+            return;
+        }
+        self.totals.lost = self.totals.lost.saturating_add(events);
+        self.totals.suppressed = self.totals.suppressed.saturating_add(events);
+        self.floods.add(pid, events);
     }
 
     /// The next loss to report. It stays until it is [`reported`](Stats::reported).

@@ -4,6 +4,7 @@ use crate::allocator::without_heap;
 use crate::records::{Lines, call, connect, exec, exit, fork, pipeline, record, rename};
 use mote::event::{Class, Loss, LossPlace};
 use mote::limits::{PROCESS_STRINGS, PROCESSES};
+use mote::source::ebpf::Unsent;
 
 /// Larger than the kernel gives.
 const NO_PID: u32 = 5_000_000;
@@ -46,6 +47,47 @@ fn lives_touch_no_heap() {
     assert_eq!(pipeline.totals().received, u64::from(4 * LIVES));
     assert_eq!(pipeline.totals().lost, u64::from(LIVES + 2));
     assert!(lines.lines > 10, "batches were finished in between");
+}
+
+/// Of a process that goes on, of one that ends, and of nobody.
+#[test]
+fn floods_touch_no_heap() {
+    const TURNS: u64 = 100;
+    let own = std::process::id();
+    let suppressed = |pid, suppressed| Unsent { pid, excluded: 0, lost: 0, suppressed };
+    let life = life(NO_PID);
+    let mut pipeline = pipeline();
+    let mut lines = Lines::default();
+    without_heap(|| {
+        for _ in 0..TURNS {
+            let [fork, exec, rename, exit, _] = &life;
+            [fork, exec, rename].iter().for_each(|(class, bytes)| {
+                pipeline.record(*class, 0, bytes, &mut lines);
+            });
+            for pid in [Some(own), Some(NO_PID), None, Some(NO_PID)] {
+                pipeline.count_unsent(suppressed(pid, 10));
+            }
+            pipeline.record(exit.0, 0, &exit.1, &mut lines);
+            pipeline.flush(&mut lines);
+        }
+    });
+    // Four events of the process that ends, and a record of each of the three.
+    assert_eq!(lines.events, TURNS * 7);
+    assert_eq!(pipeline.totals().lost, TURNS * 40);
+    assert_eq!(pipeline.totals().suppressed, TURNS * 40);
+    let floods: Vec<_> = pipeline.floods().iter().map(|flood| (flood.pid, flood.events)).collect();
+    let [mut of_own, mut of_ended] = [0, 0];
+    for flood in pipeline.floods() {
+        match flood.pid {
+            NO_PID => {
+                assert_eq!(*flood.executable, *b"/usr/bin/tool-5000000", "known until its end");
+                of_ended += flood.events;
+            }
+            pid if pid == own => of_own += flood.events,
+            _ => assert_eq!(flood.events, TURNS * 10),
+        }
+    }
+    assert_eq!((of_own, of_ended), (TURNS * 10, TURNS * 20), "{floods:?}");
 }
 
 /// What changes the meaning of names: each is followed by an event with a relative name.

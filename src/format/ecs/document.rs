@@ -8,7 +8,9 @@ use super::shape::{
     NewIds, Original, Parent, Process, Side, SideAddress, Thread,
 };
 use super::text::{Args, DeviceNumbers, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid};
-use crate::event::{Action, Class, Endpoint, Event, FileType, Given, NO_ID, Resumption, Transport};
+use crate::event::{
+    Action, Class, Endpoint, Event, FileType, Given, Loss, LossPlace, NO_ID, Resumption, Transport,
+};
 use crate::record::Origin;
 use crate::syscalls::by_number;
 use core::net::IpAddr;
@@ -32,7 +34,7 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
             hostname: text(origin.hostname),
             boot: Some(Boot { id: Some(Uuid(origin.boot_id)) }),
         }),
-        process: has_process(event.action).then(|| process(event)),
+        process: has_process(event).then(|| process(event)),
         file: file(event),
         source: sides.source,
         destination: sides.destination,
@@ -42,9 +44,12 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
     }
 }
 
-/// Whether a process did it.
-fn has_process(action: Action) -> bool {
-    !action.is_own() || action == Action::Pause
+/// Whether a process did it, or had so many events that they were kept back.
+fn has_process(event: &Event) -> bool {
+    match event.loss {
+        Some(Loss { place: LossPlace::FloodGuard, .. }) => event.pid != 0,
+        _ => !event.action.is_own() || event.action == Action::Pause,
+    }
 }
 
 /// The path that is `file.path`.

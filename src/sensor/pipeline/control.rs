@@ -137,7 +137,7 @@ impl Pipeline {
 
     /// Events of a process that the kernel part did not send.
     pub fn count_unsent(&mut self, unsent: Unsent) {
-        let Unsent { pid, excluded, lost } = unsent;
+        let Unsent { pid, excluded, lost, suppressed } = unsent;
         let executable = pid.and_then(|pid| self.processes.executable(pid));
         let own = executable.and_then(|path| self.filter.process_rule(path)).map(|(id, _)| id);
         let rule = own.or_else(|| self.processes.excluded_with(pid?));
@@ -147,8 +147,9 @@ impl Pipeline {
             self.filter.count(rule, excluded);
         }
         if let Some(watch) = &mut self.watch {
-            watch.note_unsent(executable, excluded, lost);
+            watch.note_unsent(executable, excluded, lost + suppressed);
         }
+        self.stats.suppress(pid, suppressed);
     }
 
     /// The same by system call.
@@ -196,7 +197,7 @@ impl Pipeline {
         self.write(output);
     }
 
-    fn begin_own(&mut self, action: Action) {
+    pub(super) fn begin_own(&mut self, action: Action) {
         self.event.clear();
         self.event.action = action;
         self.event.time_ns = monotonic_ns();

@@ -49,7 +49,7 @@ pub use known::Known;
 pub use retire::{AttachedProgram, Retiring};
 pub use unsent::Unsent;
 
-use abi::record::mote_settings;
+use abi::record::{MOTE_BULK_WINDOW_LOG2_NS, mote_settings};
 use excluded::Excluded;
 use hooks::{FormatError, Hook};
 use kprobe::{Definition, Kprobe};
@@ -72,12 +72,23 @@ struct Attached {
 }
 
 /// What is chosen when the sensor is started.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// What a process sends to the same peer is told once in this time.
     pub send_window: Duration,
+    /// File and network events that are told of a process, a second; 0: all.
+    pub bulk_budget: u32,
     /// Whether 32-bit system calls are seen at the price of every other one (see [`compat`]).
     pub watch_compat_calls: bool,
+}
+
+impl Options {
+    /// The budget as the kernel part has it; 0 for none.
+    fn bulk_budget_a_window(self) -> u32 {
+        const NS_PER_S: u64 = 1_000_000_000;
+        let events = (u64::from(self.bulk_budget) << MOTE_BULK_WINDOW_LOG2_NS) / NS_PER_S;
+        u32::try_from(events).unwrap_or(u32::MAX)
+    }
 }
 
 /// The running provider. Dropping it, or the death of the process, detaches everything:
@@ -161,10 +172,11 @@ impl Ebpf {
         Ok(provider)
     }
 
-    /// Follows what was chosen. Before that, what is sent is told each time.
+    /// Follows what was chosen. Without this everything is told each time.
     pub fn set_options(&mut self, options: Options) -> Result<(), StartError> {
-        let window = options.send_window;
-        self.settings.peer_window_ns = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX);
+        let window_ns = options.send_window.as_nanos();
+        self.settings.peer_window_ns = u64::try_from(window_ns).unwrap_or(u64::MAX);
+        self.settings.bulk_budget = options.bulk_budget_a_window();
         self.object.set_settings(&self.settings).map_err(StartError::Settings)?;
         if options.watch_compat_calls { self.watch_compat_calls() } else { Ok(()) }
     }
@@ -428,4 +440,20 @@ pub enum Taken<'a> {
     },
     /// Records that are missing.
     Loss(Loss),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_of_a_window_that_is_longer_than_a_second() {
+        let of = |bulk_budget| {
+            let send_window = Duration::ZERO;
+            Options { send_window, bulk_budget, watch_compat_calls: false }.bulk_budget_a_window()
+        };
+        // A window has 2^30 ns.
+        assert_eq!([0, 1, 100, 100_000].map(of), [0, 1, 107, 107_374]);
+        assert_eq!(of(u32::MAX), u32::MAX);
+    }
 }

@@ -1,10 +1,11 @@
-//! Events that never come to user space, since their process is excluded, or since they were
-//! lost: by process and by system call (`bpf/send.h`).
+//! Events that never come to user space, since their process is excluded or has had its budget,
+//! or since they were lost: by process and by system call (`bpf/send.h`).
 //!
 //! Before 5.1 a program is not told that a ring was full: such losses are known by CPU only
 //! (`losses`).
 
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use rustix::io::Errno;
@@ -26,28 +27,35 @@ pub struct Unsent {
     pub excluded: u64,
     /// Events that were lost: a ring was full, for one.
     pub lost: u64,
+    /// Events beyond the budget of the process.
+    pub suppressed: u64,
 }
 
 /// `mote_unsent` in words.
-type Slots = Array<{ size_of::<mote_unsent>() / size_of::<u64>() }>;
+const WORDS: usize = size_of::<mote_unsent>() / size_of::<u64>();
+type Slots = Array<WORDS>;
 const HOLDERS: usize = 0;
 const OWNER: usize = 1;
 const EXCLUDED: usize = 2;
 const LOST: usize = 3;
+const SUPPRESSED: usize = 4;
+/// The counts, in a row.
+const COUNTS: Range<usize> = EXCLUDED..SUPPRESSED + 1;
 const _: () = assert!(
     MOTE_UNSENT_SLOTS as usize == limits::UNSENT_PROCESSES
         && MOTE_UNSENT_CALLS as usize == limits::STATISTICS_SYSCALLS
         && std::mem::offset_of!(mote_unsent, owner) == 8 * OWNER
         && std::mem::offset_of!(mote_unsent, excluded) == 8 * EXCLUDED
         && std::mem::offset_of!(mote_unsent, lost) == 8 * LOST
+        && std::mem::offset_of!(mote_unsent, suppressed) == 8 * SUPPRESSED
 );
 
 /// The maps, and how much of them was told.
 #[derive(Debug)]
 pub struct Counts {
     slots: Slots,
-    /// Excluded and lost.
-    told: Vec<[u64; 2]>,
+    /// In the order of [`COUNTS`].
+    told: Vec<[u64; COUNTS.end - COUNTS.start]>,
     /// What looked stuck when it was read last.
     stuck: Vec<bool>,
     calls: Array<1>,
@@ -59,7 +67,8 @@ impl Counts {
     pub fn new(object: &Object) -> io::Result<Counts> {
         let slots: Slots = object.array(c"unsent", true)?;
         let calls: Array<1> = object.array(c"unsent_calls", false)?;
-        let (told, stuck) = (vec![[0; 2]; slots.elements()], vec![false; slots.elements()]);
+        let (told, stuck) =
+            (vec![Default::default(); slots.elements()], vec![false; slots.elements()]);
         let told_calls = vec![0; calls.elements()];
         Ok(Counts { slots, told, stuck, calls, told_calls })
     }
@@ -73,13 +82,14 @@ impl Counts {
             let is_stuck = std::mem::replace(&mut self.stuck[slot], looks_stuck) && looks_stuck;
             // What is gone counts no more.
             let words = if is_gone { self.slots.read(slot)? } else { words };
-            let [excluded, lost] = &mut self.told[slot];
+            let [excluded, lost, suppressed] = &mut self.told[slot];
             let unsent = Unsent {
                 pid: owner.and_then(|owner| u32::try_from(owner).ok()).filter(|pid| *pid != 0),
                 excluded: grown(excluded, words[EXCLUDED]),
                 lost: grown(lost, words[LOST]),
+                suppressed: grown(suppressed, words[SUPPRESSED]),
             };
-            if unsent.excluded != 0 || unsent.lost != 0 {
+            if unsent.excluded != 0 || unsent.lost != 0 || unsent.suppressed != 0 {
                 each(unsent);
             }
             if is_gone || is_stuck {
@@ -92,14 +102,16 @@ impl Counts {
     /// Whether it may be that a free slot cannot be claimed: where the map is not mapped, a claim
     /// that comes while the slot is given back leaves it so. One that is under way looks the
     /// same: only what is found so twice in turn is given back.
-    fn looks_stuck(&self, words: &[u64; 4]) -> bool {
+    fn looks_stuck(&self, words: &[u64; WORDS]) -> bool {
         !self.slots.is_mapped() && words[OWNER] == 0 && words[HOLDERS] != 0
     }
 
     /// Gives back the slot of a process that is gone. Others may be trying to get it.
-    fn free(&self, slot: usize, words: [u64; 4]) -> io::Result<()> {
+    fn free(&self, slot: usize, words: [u64; WORDS]) -> io::Result<()> {
         let Some(shared) = self.slots.changed(slot) else {
-            return self.slots.write(slot, [0, 0, words[EXCLUDED], words[LOST]]);
+            let mut free = [0; WORDS];
+            free[COUNTS].copy_from_slice(&words[COUNTS]);
+            return self.slots.write(slot, free);
         };
         // As `release` in bpf/kernel.h.
         shared[OWNER].fetch_sub(words[OWNER], Ordering::Release);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* The flood guard: how many events a process may have in the bulk rings. */
+#ifndef MOTE_FLOOD_H
+#define MOTE_FLOOD_H
+
+#include "send.h"
+
+#define FLOOD_SLOTS_LOG2 12
+#define PID_BITS 22 /* PID_MAX_LIMIT, linux include/linux/threads.h */
+
+struct flood {
+	u64 owner; /* a window, and the process whose it is (flood_owner); 0: nobody's yet */
+	u64 told;
+};
+
+/*
+ * By a hash that nobody can foresee. A place is the process's that was told there first in a
+ * window; the events of others are not counted there, and so are told: none is silenced by
+ * another one, and with many processes there are many budgets anyway.
+ */
+MAP(floods, MAP_ARRAY, struct flood, 1 << FLOOD_SLOTS_LOG2);
+
+INLINE u32 flood_hash(u32 pid, const struct mote_settings *set)
+{
+	return pid * set->secret_key;
+}
+
+INLINE struct flood *flood_at(u32 hash)
+{
+	u32 place = hash >> (32 - FLOOD_SLOTS_LOG2);
+
+	return map_lookup(&floods, &place);
+}
+
+/* The hash is a number of nanoseconds too, by which the windows of processes begin apart: else
+ * all that flood would have their budgets anew at the same moment. */
+INLINE u64 flood_owner(u32 pid, u32 hash, u64 time_ns)
+{
+	return (time_ns + hash) >> MOTE_BULK_WINDOW_LOG2_NS << PID_BITS | pid;
+}
+
+/* Whether a process has had all of its budget. It asks for the time only if that may be so. */
+INLINE int is_spent(u32 pid, const struct mote_settings *set)
+{
+	u32 hash = flood_hash(pid, set);
+	const volatile struct flood *flood = set->bulk_budget ? flood_at(hash) : 0;
+
+	if (!flood || flood->told < set->bulk_budget)
+		return 0;
+	return flood->owner == flood_owner(pid, hash, ktime_get_ns());
+}
+
+/* Takes one event from the budget of a process. Returns 0 if nothing is left of it. */
+INLINE int spend(u32 pid, u64 time_ns, const struct mote_settings *set)
+{
+	u32 hash = flood_hash(pid, set);
+	u64 owner = flood_owner(pid, hash, time_ns);
+	volatile struct flood *flood = set->bulk_budget ? flood_at(hash) : 0;
+
+	if (!flood)
+		return 1;
+	if (flood->owner != owner) {
+		/* Another one's, or its own of a later window: it may be late. */
+		if (flood->owner >> PID_BITS >= owner >> PID_BITS)
+			return 1;
+		flood->told = 0;
+		flood->owner = owner;
+	}
+	if (flood->told >= set->bulk_budget)
+		return 0;
+	__sync_fetch_and_add(&flood->told, 1);
+	return 1;
+}
+
+/* An event of a process that may have too many of them. */
+INLINE void send_bounded(void *ctx, void *record, u64 bytes, const struct mote_settings *set)
+{
+	const struct mote_header *header = record;
+
+	if (unlikely(!spend(header->pid, header->time_ns, set)))
+		count_suppressed(header->pid, header->syscall);
+	else
+		send_bulk(ctx, record, bytes);
+}
+
+#endif
