@@ -81,8 +81,8 @@ pub const EXCLUDED_PLACES: usize = 4096;
 pub const UNSENT_PROCESSES: usize = 1024;
 
 /// File and network events that are told of a process, a second, unless `mote run` is given another
-/// number: twice what tar unpacks in memory (`docs/operating.md`), an eighth of what a CPU of the
-/// sensor's own can take.
+/// number: twice what tar unpacks into memory (`docs/operating.md`), and less than a tenth of what the
+/// sensor takes with a CPU of its own.
 pub const BULK_BUDGET: u32 = 100_000;
 
 /// Processes with more events than that, until it is reported four times a second. As many as are

@@ -32,7 +32,8 @@ fn r20_costs_the_sensor_nothing() {
     }
     program_as(&excluded);
     program_as(&other);
-    let sensor = Sensor::start_to_file(&dir);
+    // What is told is told in full.
+    let sensor = Sensor::start_with(&dir, &["--syslog", "stdout", "--bulk-budget", "0"]);
     let mut seen = Worker::start_program(&other, &work[0]);
     let mut older = Worker::start_program(&excluded, &work[1]);
     change(&dir, "process", "add", &excluded);
