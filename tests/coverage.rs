@@ -23,6 +23,8 @@ const COMMON: &[&str] = &[
     "event.",
     "host.",
     "process.pid",
+    "process.entity_id",
+    "process.start",
     "process.parent.",
     "process.executable",
     "process.name",

@@ -44,7 +44,32 @@ fn a_fault_is_named_and_placed() {
         (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", Reason::End, "a string", at + 10),
         (b"\x00\x01\x02\x01\x02", Reason::End, "an actor", at + 5),
         (b"\x00\x01\x05\x01\x00\x07\x01\x02", Reason::Value, "an actor", at + 6),
+        (
+            b"\x00\x01\x0a\x07\x00\x00\x01\x02\x01a\x00\x00\x01",
+            Reason::End,
+            "what follows an actor",
+            at + 13,
+        ),
+        (
+            b"\x00\x01\x0c\x07\x00\x00\x01\x02\x01a\x00\x00\x00\x05\x00",
+            Reason::Index,
+            "a lineage",
+            at + 15,
+        ),
+        (
+            b"\x01\x01x\x01\x0d\x07\x00\x00\x01\x02\x01a\x00\x00\x00\x01\x01y",
+            Reason::Value,
+            "a lineage",
+            at + 18,
+        ),
+        (
+            b"\x00\x01\x0d\x07\x00\x00\x01\x02\x01a\x00\x00\x00\x00\x01\x01",
+            Reason::End,
+            "a lineage",
+            at + 16,
+        ),
         (b"\x00\x00\x01\x00", Reason::End, "an event's head", at + 4),
+        (b"\x00\x00\x00\x80", Reason::End, "the end of the batch", at + 4),
         (
             b"\x00\x00\x01\x08\x02\x00\x00\x05\x00\x00\x00\x00",
             Reason::Index,
@@ -104,7 +129,7 @@ fn what_a_later_version_adds_is_skipped_and_counted() {
     let unknown: &[u8] = b"\x07\xc8\x02\x01\x00\xff\xff\xff";
     let longer: &[u8] = b"\x0a\x02\x02\x00\x01\x00\x00\x00\x00\x01\x02";
     let place: &[u8] = b"\x0c\x60\x02\x00\x00\x00\x00\x00\x00\xee\x00\x00\x01";
-    let actors: &[u8] = b"\x01\x0b\x07\x00\x00\x01\x02\x01a\x00\x00\xaa\xbb";
+    let actors: &[u8] = b"\x01\x0f\x07\x00\x00\x01\x02\x01a\x00\x00\x01\x05\x00\x00\xaa\xbb";
     let events = [b"\x04", fork, unknown, place, longer].concat();
     let (documents, errors, counts) = decode(&[HEADER, b"\0", actors, &events, b"more"]);
     assert_eq!(errors, []);

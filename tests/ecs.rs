@@ -6,6 +6,7 @@ use common::{bytes, context, random_event};
 use fastrand::Rng;
 use mote::event::{Action, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated};
 use mote::format::ecs;
+use mote::record::Origin;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -24,7 +25,12 @@ const FIELDS: &[(&str, &str)] = &[
     ("host.hostname", "keyword"),
     ("host.boot.id", "keyword"),
     ("process.pid", "long"),
+    ("process.entity_id", "keyword"),
+    ("process.start", "date"),
     ("process.parent.pid", "long"),
+    ("process.parent.entity_id", "keyword"),
+    ("process.parent.executable", "keyword"),
+    ("process.parent.name", "keyword"),
     ("process.executable", "keyword"),
     ("process.name", "keyword"),
     ("process.args", "keyword[]"),
@@ -98,6 +104,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.resumed_because", "keyword"),
     ("mote.bytes.host.hostname", "keyword"),
     ("mote.bytes.process.executable", "keyword"),
+    ("mote.bytes.process.parent.executable", "keyword"),
     ("mote.bytes.process.thread.name", "keyword"),
     ("mote.bytes.process.args", "keyword[]"),
     ("mote.bytes.file.path", "keyword"),
@@ -111,6 +118,9 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.bytes.destination.address", "keyword"),
     ("mote.bytes.server.address", "keyword"),
 ];
+
+/// 2026-11-01.
+const BOOT_TIME_NS: i64 = 1_793_491_200_000_000_000;
 
 fn write(event: &Event) -> Value {
     let mut out = Vec::new();
@@ -138,7 +148,10 @@ fn flatten(value: &Value, name: String, into: &mut BTreeMap<String, &'static str
         Value::Bool(_) => "boolean",
         Value::Number(_) => "long",
         Value::String(_)
-            if matches!(name.as_str(), "@timestamp" | "file.mtime" | "mote.new_time") =>
+            if matches!(
+                name.as_str(),
+                "@timestamp" | "process.start" | "file.mtime" | "mote.new_time"
+            ) =>
         {
             "date"
         }
@@ -160,7 +173,8 @@ fn only_listed_fields_are_used_and_all_of_them_are() {
         let event = random_event(&mut rng, action);
         let mut out = Vec::new();
         let context = if round < 50 { &strange } else { &usual };
-        ecs::write(&mut out, &context.origin(), &event).unwrap();
+        let origin = Origin { boot_time_ns: Some(BOOT_TIME_NS), ..context.origin() };
+        ecs::write(&mut out, &origin, &event).unwrap();
         flatten(&serde_json::from_slice(&out).unwrap(), String::new(), &mut seen);
     }
     let listed: BTreeMap<String, &str> =
@@ -206,6 +220,36 @@ fn a_rename() {
                 "bytes": {"file.Ext.original.path": "2f746d702fff6f6c64"}}
         })
     );
+}
+
+#[test]
+fn a_process_and_its_parent_are_told_from_all_others() {
+    let mut event = event(Action::Unlink);
+    event.start = Some(8_640_012);
+    event.lineage.parent_start = Some(8_640_011);
+    event.lineage.parent_executable = bytes(b"/usr/sbin/sshd");
+    let context = context();
+    // By a clock that is not at a hundredth.
+    let boot_time_ns = Some(BOOT_TIME_NS + 7_654_321);
+    let mut out = Vec::new();
+    ecs::write(&mut out, &Origin { boot_time_ns, ..context.origin() }, &event).unwrap();
+    let document: Value = serde_json::from_slice(&out).unwrap();
+    let process = &document["process"];
+    assert_eq!(process["entity_id"], "0123456789abcdef-4242-8640012");
+    assert_eq!(process["start"], "2026-11-02T00:00:00.120000000Z");
+    assert_eq!(
+        process["parent"],
+        json!({"pid": 4200, "entity_id": "0123456789abcdef-4200-8640011",
+            "executable": "/usr/sbin/sshd", "name": "sshd"})
+    );
+    // Of an old sensor, or before what can be told.
+    assert_eq!(write(&event)["process"].get("start"), None);
+    event.start = Some(u64::MAX);
+    assert_eq!(write(&event)["process"]["entity_id"], "0123456789abcdef-4242-18446744073709551615");
+    (event.start, event.ppid) = (None, None);
+    let process = write(&event)["process"].take();
+    assert_eq!(process.get("entity_id"), None);
+    assert_eq!(process["parent"], json!({"executable": "/usr/sbin/sshd", "name": "sshd"}));
 }
 
 #[test]

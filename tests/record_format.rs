@@ -39,6 +39,9 @@ fn vector_events() -> [Event; 3] {
     (exec.uid, exec.gid) = (1000, 1000);
     exec.comm = bytes(b"bash");
     exec.executable = bytes(b"/usr/bin/bash");
+    exec.start = Some(312);
+    exec.lineage.parent_start = Some(290);
+    exec.lineage.parent_executable = bytes(b"/usr/sbin/sshd");
     (exec.syscall, exec.ret) = (Some(59), Some(0));
     exec.truncated = Truncated::ARGS;
     exec.path = exec.executable.clone();
@@ -52,6 +55,7 @@ fn vector_events() -> [Event; 3] {
     (rename.uid, rename.gid) = (1000, 1000);
     rename.comm = bytes(b"pool");
     rename.executable = exec.executable.clone();
+    (rename.start, rename.lineage) = (exec.start, exec.lineage.clone());
     (rename.syscall, rename.ret) = (Some(264), Some(-18));
     rename.flags = Flags::FROM_RELATIVE;
     rename.flags.insert(Flags::READ_LATE);
@@ -73,6 +77,7 @@ fn vector_events() -> [Event; 3] {
 fn the_encoder_writes_the_vector() {
     let (line, hex) = vector();
     let mut encoder = Encoder::new(Class::Priority, context());
+    encoder.set_boot_time(1_795_478_394_000_000_000);
     for event in vector_events() {
         encoder.push(&event).unwrap();
     }

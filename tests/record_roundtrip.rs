@@ -4,7 +4,7 @@ mod common;
 
 use common::{bytes, context, random_event};
 use fastrand::Rng;
-use mote::event::{Action, Bytes, Class, Event};
+use mote::event::{Action, Bytes, Class, Event, Truncated};
 use mote::limits::{ARGS_BYTES, BATCH_BYTES, LINE_BYTES, PATH_BYTES};
 use mote::record::{Batch, Encoder, PREFIX, PushError, Scratch};
 
@@ -56,6 +56,27 @@ fn random_events_come_back_equal() {
     assert!(lines > 100, "only {lines} lines were full");
 }
 
+/// As `ps` has it: a clock that is set moves it.
+#[test]
+fn a_batch_tells_when_its_host_booted() {
+    let mut encoder = Encoder::new(Class::Bulk, context());
+    let mut scratch = Scratch::new();
+    let mut line = Bytes::new();
+    for boot_time_ns in [1_790_000_000_000_000_000, -5, i64::MIN] {
+        encoder.set_boot_time(boot_time_ns);
+        let mut fork = shell();
+        fork.action = Action::Fork;
+        encoder.push(&fork).unwrap();
+        encoder.push(&fork).unwrap();
+        encoder.finish(0, &mut line);
+        let mut batch = Batch::parse(&line, &mut scratch).unwrap();
+        assert_eq!(batch.origin().boot_time_ns, Some(boot_time_ns));
+        let mut event = Event::new();
+        assert_eq!(std::iter::from_fn(|| batch.next(&mut event)).count(), 2);
+        assert_eq!(batch.unknown_fields(), 0);
+    }
+}
+
 #[test]
 fn sequence_and_time_may_jump_anywhere() {
     let mut encoder = Encoder::new(Class::Priority, context());
@@ -72,21 +93,23 @@ fn sequence_and_time_may_jump_anywhere() {
     assert_eq!(decode(&line), expected);
 }
 
-/// The largest event with an executable is beyond a batch; without, none is.
+/// The largest event is beyond a batch; without what can be shed, none is.
 #[test]
-fn an_event_beyond_a_batch_is_refused_and_fits_without_its_executable() {
+fn an_event_beyond_a_batch_is_refused_and_fits_without_what_it_sheds() {
     let mut encoder = Encoder::new(Class::Bulk, context());
     let mut event = Event::new();
     event.action = Action::Rename;
     event.sequence = 1;
     event.pid = 1;
     event.executable = bytes(&[b'a'; PATH_BYTES]);
+    event.lineage.parent_executable = bytes(&[b'e'; PATH_BYTES]);
     event.path = bytes(&[b'b'; PATH_BYTES]);
     event.from = bytes(&[b'c'; PATH_BYTES]);
     let before = event.clone();
     assert_eq!(encoder.push(&event), Err(PushError::TooLarge));
     assert_eq!((encoder.len(), &event), (0, &before));
-    event.executable.clear();
+    event.shed();
+    assert_eq!(event.truncated, Truncated::EXECUTABLE.union(Truncated::PARENT_EXECUTABLE));
     encoder.push(&event).unwrap();
     assert_eq!(encoder.push(&event), Err(PushError::Full));
 

@@ -14,6 +14,7 @@ mod datagrams;
 mod descriptors;
 mod exits;
 mod files;
+mod identities;
 mod names;
 mod order;
 mod privileges;
@@ -62,6 +63,9 @@ fn main() -> ExitCode {
         #[cfg(target_arch = "x86_64")]
         ("operations_by_32_bit_calls", by_32_bit_calls),
         ("every_call_is_made_here", every_call_is_made_here),
+        ("parents_are_who_forked", identities::parents_are_who_forked),
+        ("a_start_is_told_as_a_time", identities::a_start_is_told_as_a_time),
+        ("short_lives_are_told_in_full", identities::short_lives_are_told_in_full),
         ("a_send_is_told_again_after_its_time", datagrams::a_send_is_told_again_after_its_time),
         ("events_of_two_cpus_keep_their_order", order::events_of_two_cpus_keep_their_order),
     ])

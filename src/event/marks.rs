@@ -115,5 +115,7 @@ bit_set! {
         ADDRESS = 4, "destination.address";
         /// The type of a file system that is mounted.
         MOUNT_TYPE = 5, "mote.mount_type";
+        /// What the parent executed.
+        PARENT_EXECUTABLE = 6, "process.parent.executable";
     }
 }

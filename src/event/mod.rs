@@ -6,6 +6,7 @@
 mod action;
 mod change;
 mod given;
+mod lineage;
 mod loss;
 mod marks;
 pub(crate) mod numbered;
@@ -16,6 +17,7 @@ mod rule;
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
 pub use change::Change;
 pub use given::{Device, FileType, Given};
+pub use lineage::Lineage;
 pub use loss::{Loss, LossPlace};
 pub use marks::{Flags, Truncated};
 pub use opened::{Opened, Tree};
@@ -58,8 +60,13 @@ pub struct Event {
     pub pid: u32,
     /// Thread id. Of a fork: the child's.
     pub tid: u32,
-    /// Parent's process id, where known.
+    /// When the process began, in hundredths of a second since the host booted, suspended or not
+    /// (`CLOCK_BOOTTIME`), as field 22 of /proc/PID/stat; where known.
+    pub start: Option<u64>,
+    /// Process id of who made the process, where known.
     pub ppid: Option<u32>,
+    /// What else it has from those that it descends from.
+    pub lineage: Lineage,
     /// Real user id in the initial user namespace; [`NO_ID`]: unknown.
     pub uid: u32,
     /// Real group id in the initial user namespace; [`NO_ID`]: unknown.
@@ -141,7 +148,9 @@ impl Event {
             action: Action::Loss,
             pid: 0,
             tid: 0,
+            start: None,
             ppid: None,
+            lineage: Lineage::new(),
             uid: 0,
             gid: 0,
             comm: Bytes::new(),
@@ -186,6 +195,20 @@ impl Event {
         [self.peer, self.local].contains(&Some(Endpoint::Unix))
     }
 
+    /// Takes away what makes it larger than a batch, and says so: names are long only where
+    /// somebody wants them to be, and what was done is worth more than who did it.
+    pub fn shed(&mut self) {
+        for (bytes, mark) in [
+            (&mut self.executable, Truncated::EXECUTABLE),
+            (&mut self.lineage.parent_executable, Truncated::PARENT_EXECUTABLE),
+        ] {
+            if !bytes.is_empty() {
+                bytes.clear();
+                self.truncated.insert(mark);
+            }
+        }
+    }
+
     /// Empties every field, in place: an `Event` is too large to be copied per event.
     pub fn clear(&mut self) {
         let Event {
@@ -194,7 +217,9 @@ impl Event {
             action,
             pid,
             tid,
+            start,
             ppid,
+            lineage,
             uid,
             gid,
             comm,
@@ -228,12 +253,14 @@ impl Event {
         } = self;
         (*sequence, *time_ns, *entered_ns, *action) = (0, 0, 0, Action::Loss);
         (*pid, *tid, *ppid, *uid, *gid) = (0, 0, None, 0, 0);
+        *start = None;
         (*syscall, *ret, *flags, *truncated) = (None, None, Flags(0), Truncated(0));
         (*args_count, *exit_status, *call_flags, *mode, *given) = (None, None, None, None, None);
         (*dirfd, *from_dirfd, *by_descriptor) = (AT_FDCWD, AT_FDCWD, false);
         (*peer, *local, *transport, *loss) = (None, None, None, None);
         (*heartbeat, *pause, *resumption) = (None, None, None);
         *excluded_ancestor = None;
+        lineage.clear();
         comm.clear();
         for bytes in [executable, path, from] {
             bytes.clear();

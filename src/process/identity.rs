@@ -3,8 +3,7 @@
 
 use core::fmt::Write;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io;
+use rustix::fs::AtFlags;
 
 use super::proc::{Name, Proc};
 use crate::event::{Bytes, Event, NO_ID, append};
@@ -111,24 +110,6 @@ impl Proc {
                 AtFlags::empty(),
             )
             .is_ok()
-    }
-
-    /// A file of `/proc/PID`, as far as there is room. `None`: it is gone or we may not.
-    fn read<'a>(&self, pid: u32, file: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-        let mut name = Name::new();
-        write!(name, "{pid}/{file}").ok()?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(self.fd(), name.as_str(), flags, Mode::empty()).ok()?;
-        let mut read = 0;
-        while read < buffer.len() {
-            match rustix::io::read(&file, &mut buffer[read..]) {
-                Ok(0) => break,
-                Ok(bytes) => read += bytes,
-                Err(io::Errno::INTR) => {}
-                Err(_) => return None,
-            }
-        }
-        Some(&buffer[..read])
     }
 }
 

@@ -7,9 +7,12 @@
 //! The table stands for a process, not for its threads. Names are text (see [`path`]): a
 //! working directory that is renamed under a process keeps its old name here.
 
+mod begin;
+mod clock;
 mod ended;
 mod identity;
 mod life;
+mod lineage;
 mod locate;
 mod place;
 mod proc;
@@ -19,13 +22,15 @@ mod told;
 
 use heapless::index_map::FnvIndexMap;
 
-use crate::event::{Action, Bytes, Event, Flags, Relocation, RuleId, Truncated};
+use crate::event::{Action, Bytes, Event, Flags, Relocation, RuleId};
 use crate::limits::{PATH_BYTES, PROCESSES};
+use clock::BootClock;
 use ended::Ended;
 use identity::Identity;
 use life::Life;
+use lineage::Lineage;
 use place::{HostNamespaces, Look, Place, Sharing, View};
-use proc::Proc;
+use proc::{Proc, Stat};
 use strings::{StringId, Strings};
 
 /// `CLONE_*` (linux `include/uapi/linux/sched.h`).
@@ -51,6 +56,9 @@ struct Process {
     excluded_with: Option<RuleId>,
     /// When an event told that it began; 0: it was there before that was known.
     forked_ns: u64,
+    /// Hundredths of a second since boot. `None`: not known.
+    start: Option<u64>,
+    lineage: Lineage,
     place: Place,
     sharing: Sharing,
     /// Where the provider does not tell it.
@@ -74,6 +82,7 @@ pub struct Processes {
     name: Box<Bytes<PATH_BYTES>>,
     link: Box<[u8; PATH_BYTES]>,
     now_ns: fn() -> u64,
+    clock: BootClock,
     /// Whose place in a full table is given away next.
     hand: usize,
 }
@@ -95,6 +104,7 @@ impl Processes {
             name: Box::new(Bytes::new()),
             link,
             now_ns,
+            clock: BootClock::new(clock::readings),
             hand: 0,
         })
     }
@@ -192,98 +202,10 @@ impl Processes {
         }
     }
 
-    fn fork(&mut self, event: &mut Event) {
-        self.ended.remove(event.pid);
-        self.remove(event.pid);
-        let Some(caller) = event.ppid else { return };
-        let Some(parent) = self.known(caller) else { return };
-        self.copy_executable(caller, parent, event);
-        let flags = event.call_flags.unwrap_or(0);
-        if flags & CLONE_PARENT != 0 {
-            event.ppid = parent.ppid;
-        }
-        let shared = flags & CLONE_FS != 0;
-        if shared && let Some(parent) = self.table.get_mut(&caller) {
-            parent.sharing = Sharing::Processes;
-        }
-        // What /proc said of the parent may have become so after the fork. Who shares a
-        // directory stays known even so.
-        let known_too_late = event.time_ns < parent.executable_look.began_ns
-            || event.time_ns < parent.place.look.ended_ns;
-        if known_too_late && !shared {
-            return;
-        }
-        let certain_at = (!known_too_late).then_some(event.time_ns);
-        let mut place = parent.place;
-        // What the child has is the calling thread's, which may not be the process's.
-        let doubtful = known_too_late || (!shared && parent.sharing != Sharing::Own);
-        (place.changed_ns, place.changed_by) = (0, 0);
-        place.directory = if doubtful { None } else { self.strings.hold_again(place.directory) };
-        place.view = place.view.max(view_of(Some(flags & (CLONE_NEWNS | CLONE_NEWUSER))));
-        let child = Process {
-            ppid: event.ppid,
-            executable: self.strings.hold_again(parent.executable),
-            executable_look: if known_too_late { Look::NEVER } else { parent.executable_look },
-            executable_since_ns: parent.executable_since_ns.and(certain_at),
-            excluded_with: parent.excluded_with,
-            forked_ns: event.time_ns,
-            place,
-            sharing: if shared { Sharing::Processes } else { Sharing::Own },
-            identity: None,
-            life: Life::default(),
-        };
-        self.insert(event.pid, child);
-    }
-
-    fn exec(&mut self, event: &mut Event) {
-        let process = self.known(event.pid);
-        event.ppid = process.and_then(|process| process.ppid);
-        self.locate(process, event);
-        if event.ret != Some(0) {
-            // The attempt failed: the process is still what it was.
-            if let Some(process) = process {
-                self.copy_executable(event.pid, process, event);
-            }
-            return;
-        }
-        proc::copy(&event.path, &mut event.executable);
-        if event.truncated.contains(Truncated::PATH) {
-            event.truncated.insert(Truncated::EXECUTABLE);
-        }
-        let doubts = Flags::PATH_UNRESOLVED
-            .union(Flags::PATH_RELATIVE)
-            .union(Flags::PATH_UNREAD)
-            .union(Flags::USER_NAMESPACE);
-        let certain = !event.flags.intersects(doubts)
-            && !event.truncated.contains(Truncated::EXECUTABLE)
-            && !MAGIC_LINKS.iter().any(|link| event.path.starts_with(link));
-        if !certain {
-            event.flags.insert(Flags::EXECUTABLE_UNRESOLVED);
-        }
-        let executable = self.hold(&event.path);
-        let Some(process) = self.table.get_mut(&event.pid) else {
-            self.strings.give_back(executable);
-            return;
-        };
-        // What /proc showed after this event is what came of it, or of a later one.
-        if event.time_ns < process.executable_look.began_ns {
-            self.strings.give_back(executable);
-            return;
-        }
-        self.strings.give_back(process.executable);
-        process.executable = executable;
-        process.executable_look = if certain { Look::default() } else { Look::NEVER };
-        process.executable_since_ns = certain.then_some(event.time_ns);
-        if process.sharing == Sharing::Threads {
-            // One thread is left, and perhaps not the one whose directory this is.
-            self.strings.give_back(process.place.directory.take());
-            process.sharing = Sharing::Own;
-        }
-    }
-
     fn identify(&mut self, event: &mut Event) -> Option<Process> {
         let process = self.known(event.pid)?;
         event.ppid = process.ppid;
+        self.tell(process.start, &process.lineage, event);
         self.copy_executable(event.pid, process, event);
         Some(process)
     }
@@ -308,7 +230,7 @@ impl Processes {
             return Some(*process);
         }
         let began_ns = (self.now_ns)();
-        let ppid = self.proc.ppid(pid)?;
+        let Stat { ppid, start } = self.proc.stat(pid)?;
         let executable = self.read_executable(pid);
         // A zombie has no place any more.
         let place = self.read_place(pid).unwrap_or(Place::unknown(self.epoch));
@@ -320,6 +242,8 @@ impl Processes {
             executable_since_ns: (executable_look != Look::NEVER).then_some(began_ns),
             excluded_with: self.excluded_with(ppid),
             forked_ns: 0,
+            start: Some(start),
+            lineage: self.read_lineage(ppid, start),
             place,
             sharing: Sharing::Own,
             identity: None,
@@ -373,6 +297,7 @@ impl Processes {
     fn give_back(&mut self, process: Process) {
         self.strings.give_back(process.executable);
         self.strings.give_back(process.place.directory);
+        self.give_lineage_back(process.lineage);
     }
 }
 

@@ -91,29 +91,49 @@ impl Proc {
         }
     }
 
-    /// The parent's process id.
-    pub fn ppid(&self, pid: u32) -> Option<u32> {
-        let mut name = Name::new();
-        write!(name, "{pid}/stat").ok()?;
-        let file = rustix::fs::openat(
-            &self.0,
-            name.as_str(),
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .ok()?;
-        let mut buffer = [0; 128];
-        let bytes = rustix::io::read(&file, &mut buffer).ok()?;
-        parse_ppid(&buffer[..bytes])
+    /// `/proc/PID/stat`.
+    pub fn stat(&self, pid: u32) -> Option<Stat> {
+        // 52 numbers, most of them short.
+        let mut buffer = [0; 1024];
+        parse_stat(self.read(pid, "stat", &mut buffer)?)
     }
+
+    /// A file of `/proc/PID`, as far as there is room. `None`: it is gone or we may not.
+    pub(super) fn read<'a>(&self, pid: u32, file: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+        let mut name = Name::new();
+        write!(name, "{pid}/{file}").ok()?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(self.fd(), name.as_str(), flags, Mode::empty()).ok()?;
+        let mut read = 0;
+        while read < buffer.len() {
+            match rustix::io::read(&file, &mut buffer[read..]) {
+                Ok(0) => break,
+                Ok(bytes) => read += bytes,
+                Err(io::Errno::INTR) => {}
+                Err(_) => return None,
+            }
+        }
+        Some(&buffer[..read])
+    }
+}
+
+/// Of `/proc/PID/stat`, proc_pid_stat(5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The parent's process id, as it is now.
+    pub ppid: u32,
+    /// When it began, in hundredths of a second since boot.
+    pub start: u64,
 }
 
 /// `PID (COMM) STATE PPID …`; the name may hold anything, parentheses and spaces too, and
 /// has at most 15 bytes (proc_pid_stat(5)).
-fn parse_ppid(stat: &[u8]) -> Option<u32> {
+fn parse_stat(stat: &[u8]) -> Option<Stat> {
     let behind_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
-    let text = core::str::from_utf8(&stat[behind_name..]).ok()?;
-    text.split_ascii_whitespace().nth(1)?.parse().ok()
+    let mut fields = core::str::from_utf8(&stat[behind_name..]).ok()?.split_ascii_whitespace();
+    // The 4th and the 22nd.
+    let ppid = fields.nth(1)?.parse().ok()?;
+    Some(Stat { ppid, start: fields.nth(17)?.parse().ok()? })
 }
 
 /// The path of a link without the mark of a deleted file. A path may also end like that
@@ -134,10 +154,14 @@ mod tests {
 
     #[test]
     fn the_parent_stands_behind_the_last_parenthesis() {
-        assert_eq!(parse_ppid(b"42 (sh) S 7 42 42 0"), Some(7));
-        assert_eq!(parse_ppid(b"42 (a) S 9 (b) R 7 1"), Some(7));
-        assert_eq!(parse_ppid(b"42 (sh"), None);
-        assert_eq!(parse_ppid(b""), None);
+        let rest = "42 43 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 8640012 5 6";
+        let stat = |name: &str| parse_stat(format!("42 ({name}) S 7 {rest}").as_bytes());
+        let expected = Some(Stat { ppid: 7, start: 8_640_012 });
+        assert_eq!(stat("sh"), expected);
+        assert_eq!(stat("a) S 9 (b"), expected);
+        assert_eq!(parse_stat(b"42 (sh) S 7 42 42 0"), None);
+        assert_eq!(parse_stat(b"42 (sh"), None);
+        assert_eq!(parse_stat(b""), None);
     }
 
     #[test]
@@ -147,7 +171,9 @@ mod tests {
         let own = std::process::id();
         let exe = proc.link(own, format_args!("exe"), &mut buffer).unwrap();
         assert_eq!(exe, std::env::current_exe().unwrap().as_os_str().as_encoded_bytes());
-        assert_eq!(proc.ppid(own), Some(std::os::unix::process::parent_id()));
+        let stat = proc.stat(own).unwrap();
+        assert_eq!(stat.ppid, std::os::unix::process::parent_id());
+        assert!(stat.start > 0);
         assert!(proc.pids().any(|pid| pid == own));
         // No process has this number: pid_max is at most 4194304.
         assert_eq!(proc.link(4_194_305, format_args!("exe"), &mut buffer), None);

@@ -84,6 +84,12 @@ impl Strings {
         }
     }
 
+    /// How many more there is room for.
+    #[cfg(test)]
+    pub fn free(&self) -> usize {
+        self.free.len()
+    }
+
     /// The string at a place.
     pub fn get(&self, id: StringId) -> &[u8] {
         let index = usize::from(id.0);

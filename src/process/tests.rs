@@ -1,4 +1,5 @@
 mod descriptors;
+mod lineages;
 
 use super::place::Spelling;
 use super::*;
@@ -9,7 +10,9 @@ const SHELL: u32 = 5_000_001;
 const CHILD: u32 = 5_000_002;
 
 fn processes() -> Processes {
-    Processes::new(|| 0).unwrap()
+    let mut processes = Processes::new(|| 0).unwrap();
+    processes.clock = BootClock::new(|| [0; 3]);
+    processes
 }
 
 fn event(action: Action, pid: u32, path: &str) -> Event {
@@ -28,6 +31,8 @@ fn shell(processes: &mut Processes, directory: &str) -> Process {
         executable_since_ns: None,
         excluded_with: None,
         forked_ns: 0,
+        start: Some(1_000),
+        lineage: Lineage::default(),
         place: Place {
             directory: processes.strings.hold(directory.as_bytes()),
             spelling: Spelling::Kernel,

@@ -5,6 +5,7 @@
 
 use super::identity::{Arguments, Identity, comm};
 use super::life::{End, Life};
+use super::lineage::Lineage;
 use super::place::{Look, Place, Sharing, View};
 use super::{Process, Processes, proc};
 use crate::event::{Action, Change, Event, Flags, Truncated};
@@ -60,12 +61,15 @@ impl Processes {
     fn told_fork(&mut self, event: &mut Event) {
         self.ended.remove(event.pid);
         self.remove(event.pid);
+        let start = self.start_of(event.pid, event.time_ns);
+        event.start = start;
         let parent = event.ppid.and_then(|ppid| Some((ppid, self.identified(ppid)?)));
         let Some((ppid, parent)) = parent else {
             // The parent is gone. The child may be there.
             match self.identified(event.pid) {
                 Some(child) => {
                     tell(child.identity, event);
+                    self.tell(child.start, &child.lineage, event);
                     self.copy_executable(event.pid, child, event);
                     self.set_life(event.pid, Life::ONE);
                 }
@@ -74,6 +78,8 @@ impl Processes {
             return;
         };
         tell(parent.identity, event);
+        let lineage = Lineage::of_child(&parent, start);
+        self.tell(start, &lineage, event);
         self.copy_executable(ppid, parent, event);
         // What /proc said of the parent may have become so after the fork.
         let known_too_late = event.time_ns < parent.executable_look.ended_ns;
@@ -83,6 +89,8 @@ impl Processes {
             executable_look: if known_too_late { Look::NEVER } else { parent.executable_look },
             excluded_with: parent.excluded_with,
             forked_ns: event.time_ns,
+            start,
+            lineage: self.hold_lineage(lineage),
             identity: parent.identity,
             life: Life::ONE,
             ..self.nowhere()
@@ -94,7 +102,10 @@ impl Processes {
         // Whoever had its id has ended; it lives.
         self.ended.remove(event.pid);
         let before = self.identified(event.pid);
-        event.ppid = before.and_then(|process| process.ppid);
+        if let Some(process) = before {
+            event.ppid = process.ppid;
+            self.tell(process.start, &process.lineage, event);
+        }
         // Everything below is of now, not of then.
         event.flags.insert(Flags::EXECUTABLE_UNRESOLVED);
         let began_ns = (self.now_ns)();
@@ -170,6 +181,7 @@ impl Processes {
         tell(known.and_then(|process| process.identity), event);
         if let Some(process) = known {
             event.ppid = process.ppid.or(event.ppid);
+            self.tell(process.start, &process.lineage, event);
             if process.executable.is_some() {
                 self.copy_executable(pid, process, event);
             }
@@ -192,6 +204,8 @@ impl Processes {
             process.identity = Some(identity);
             return Some(*process);
         }
+        let start = self.proc.stat(pid).map(|stat| stat.start);
+        let lineage = start.map_or(Lineage::default(), |start| self.read_lineage(ppid, start));
         let executable = self.read_executable(pid);
         let view = self.host.view(&self.proc, pid, &mut self.link);
         let process = Process {
@@ -199,6 +213,8 @@ impl Processes {
             executable,
             executable_look: self.look(began_ns, view.unwrap_or(View::UserNamespace)),
             excluded_with: self.excluded_with(ppid),
+            start,
+            lineage,
             identity: Some(identity),
             ..self.nowhere()
         };
@@ -222,6 +238,8 @@ impl Processes {
             executable_since_ns: None,
             excluded_with: None,
             forked_ns: 0,
+            start: None,
+            lineage: Lineage::default(),
             place: Place::unknown(self.epoch),
             sharing: Sharing::Own,
             identity: None,

@@ -1,12 +1,13 @@
 //! A line to events. Nothing a record says is believed before it is checked: what the
 //! decoder holds is bounded by the bytes it was given.
 
+use super::actor::Who;
 use super::error::{DecodeError, Reason};
 use super::reader::Reader;
 use super::wire::{
-    Actor, Alive, Asked, Attribute, Blob, Clock, Common, Exec, Exit, File, Head, Header, Ids,
-    Joined, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Size, Socket,
-    SocketMore, Times,
+    Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, Exit, File, Head, Header, Ids, Joined,
+    Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Size, Socket, SocketMore,
+    Times,
 };
 use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
@@ -42,7 +43,7 @@ pub struct Batch<'s> {
     time_ns: u64,
     sequence: u64,
     strings: Vec<&'s [u8]>,
-    actors: Vec<Actor<'s>>,
+    actors: Vec<Who<'s>>,
     /// Events not read yet.
     events: Reader<'s>,
     left: u64,
@@ -91,8 +92,9 @@ impl<'s> Batch<'s> {
         let mut unknown_fields = 0;
         for _ in 0..reader.take::<u64>("the count of actors")? {
             let mut entry = reader.nested("an actor")?;
-            actors.push(entry.take::<Actor>("an actor")?);
-            unknown_fields += u64::from(!entry.is_empty());
+            let (who, is_known) = Who::take(&mut entry, &strings)?;
+            actors.push(who);
+            unknown_fields += u64::from(!is_known);
         }
         let left = reader.take::<u64>("the count of events")?;
         Ok(Batch {
@@ -102,6 +104,7 @@ impl<'s> Batch<'s> {
                 hostname: header.hostname.0,
                 arch: Arch::from_number(header.arch),
                 provider: Provider::from_number(header.provider),
+                boot_time_ns: end(reader, left).map(|end| end.boot_time_ns),
             },
             class,
             first_sequence: header.first_sequence,
@@ -146,9 +149,13 @@ impl<'s> Batch<'s> {
     pub fn next(&mut self, event: &mut Event) -> Option<Result<(), DecodeError>> {
         loop {
             if self.left == 0 {
-                self.unknown_fields += u64::from(!self.events.is_empty());
+                let end = match self.events.is_empty() {
+                    true => Ok(()),
+                    false => self.events.take::<End>("the end of the batch").map(|_| ()),
+                };
+                self.unknown_fields += u64::from(!self.events.is_empty() && end.is_ok());
                 self.events.stop();
-                return None;
+                return end.err().map(Err);
             }
             self.left -= 1;
             event.clear();
@@ -182,33 +189,17 @@ impl<'s> Batch<'s> {
         event.ret = common.ret;
         event.flags = Flags(common.flags);
         event.truncated = Truncated(common.truncated);
-        self.actor(event, head.actor, &record)?;
+        if head.actor > 0 {
+            let what = "an event's actor";
+            let who =
+                entry(&self.actors, head.actor).ok_or_else(|| record.error(Reason::Index, what))?;
+            who.tell(event, &self.strings, &record)?;
+        }
         let known = self.body(event, &mut record)?;
         if known {
             self.unknown_fields += u64::from(!record.is_empty());
         }
         Ok(known)
-    }
-
-    fn actor(&self, event: &mut Event, number: u32, at: &Reader) -> Result<(), DecodeError> {
-        if number == 0 {
-            return Ok(());
-        }
-        let what = "an event's actor";
-        let actor = entry(&self.actors, number).ok_or_else(|| at.error(Reason::Index, what))?;
-        event.pid = actor.pid;
-        event.tid = actor.pid.wrapping_add_signed(actor.tid_minus_pid);
-        event.ppid = actor.ppid;
-        event.uid = actor.uid;
-        event.gid = actor.gid;
-        let cut = append(&mut event.comm, actor.comm.0);
-        if cut {
-            return Err(at.error(Reason::TooLong, "a thread's name"));
-        }
-        if self.join(&mut event.executable, &actor.executable, at)? {
-            event.truncated.insert(Truncated::EXECUTABLE);
-        }
-        Ok(())
     }
 
     /// `Ok(false)`: it is of a kind that this version does not know.
@@ -249,7 +240,7 @@ impl<'s> Batch<'s> {
             Action::Mount => {
                 let body = record.take::<Mount>("a mount")?;
                 self.path(event, &body.path, record)?;
-                if self.join(&mut event.from, &body.source, record)? {
+                if join(&self.strings, &mut event.from, &body.source, record)? {
                     cut.insert(Truncated::FROM);
                 }
                 let mut kind = Bytes::new();
@@ -280,7 +271,7 @@ impl<'s> Batch<'s> {
             Action::Rename | Action::Link | Action::Symlink => {
                 let body = record.take::<Rename>("an event with two names")?;
                 self.path(event, &body.path, record)?;
-                if self.join(&mut event.from, &body.from, record)? {
+                if join(&self.strings, &mut event.from, &body.from, record)? {
                     cut.insert(Truncated::FROM);
                 }
                 event.call_flags = body.call_flags;
@@ -322,7 +313,7 @@ impl<'s> Batch<'s> {
                     true => SocketMore::default(),
                     false => record.take("a socket's own address")?,
                 };
-                if self.join(&mut event.path, &body.path, record)? {
+                if join(&self.strings, &mut event.path, &body.path, record)? {
                     cut.insert(Truncated::ADDRESS);
                 }
                 event.peer = body.peer.map(Endpoint::from);
@@ -368,30 +359,38 @@ impl<'s> Batch<'s> {
     }
 
     fn path(&self, event: &mut Event, path: &Joined, at: &Reader) -> Result<(), DecodeError> {
-        if self.join(&mut event.path, path, at)? {
+        if join(&self.strings, &mut event.path, path, at)? {
             event.truncated.insert(Truncated::PATH);
         }
         Ok(())
     }
+}
 
-    /// Writes a joined string to `out`. `Ok(true)`: it did not fit and is cut.
-    fn join<const N: usize>(
-        &self,
-        out: &mut Bytes<N>,
-        joined: &Joined,
-        at: &Reader,
-    ) -> Result<bool, DecodeError> {
-        let start = match joined.start {
-            0 => &[],
-            number => *entry(&self.strings, number)
-                .ok_or_else(|| at.error(Reason::Index, "the beginning of a path"))?,
-        };
-        let rest = joined.rest.0;
-        Ok(append(out, start) | append(out, rest))
+/// What stands behind the events; that they can be read is another matter.
+fn end(mut reader: Reader, events: u64) -> Option<End> {
+    for _ in 0..events {
+        reader.nested("an event").ok()?;
     }
+    reader.take("the end of the batch").ok()
+}
+
+/// Writes a joined string to `out`. `Ok(true)`: it did not fit and is cut.
+pub(super) fn join<const N: usize>(
+    strings: &[&[u8]],
+    out: &mut Bytes<N>,
+    joined: &Joined,
+    at: &Reader,
+) -> Result<bool, DecodeError> {
+    let start = match joined.start {
+        0 => &[],
+        number => *entry(strings, number)
+            .ok_or_else(|| at.error(Reason::Index, "the beginning of a path"))?,
+    };
+    let rest = joined.rest.0;
+    Ok(append(out, start) | append(out, rest))
 }
 
 /// The entry of this number, from 1.
-fn entry<T>(entries: &[T], number: u32) -> Option<&T> {
+pub(super) fn entry<T>(entries: &[T], number: u32) -> Option<&T> {
     entries.get((number as usize).checked_sub(1)?)
 }

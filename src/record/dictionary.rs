@@ -2,7 +2,7 @@
 //! them again.
 
 use super::encode::append;
-use super::wire::Blob;
+use super::wire::{Blob, Joined};
 use crate::event::Bytes;
 use crate::limits::{BATCH_ACTORS, BATCH_BYTES, BATCH_STRINGS};
 
@@ -76,6 +76,26 @@ impl<const ENTRIES: usize> Dictionary<ENTRIES> {
         self.entries.push(Entry { hash, start, end }).ok()?;
         self.slots[slot] = self.entries.len() as u8;
         Some(self.slots[slot].into())
+    }
+
+    /// Refers to the whole string: executables repeat from actor to actor.
+    pub fn whole<'a>(&mut self, bytes: &'a [u8]) -> Joined<'a> {
+        self.refer(bytes, bytes.len())
+    }
+
+    /// Refers to the directory, with its slash, and brings the name.
+    pub fn split<'a>(&mut self, bytes: &'a [u8]) -> Joined<'a> {
+        let slash = bytes.iter().rposition(|byte| *byte == b'/');
+        self.refer(bytes, slash.map_or(0, |at| at + 1))
+    }
+
+    /// Refers to the first `length` bytes where that can save anything and there is room.
+    fn refer<'a>(&mut self, bytes: &'a [u8], length: usize) -> Joined<'a> {
+        let (start, rest) = bytes.split_at(length);
+        match if length > 1 { self.number(start) } else { None } {
+            Some(number) => Joined { start: number, rest: Blob(rest) },
+            None => Joined { start: 0, rest: Blob(bytes) },
+        }
     }
 
     fn is(&self, number: u8, hash: u32, bytes: &[u8]) -> bool {

@@ -1,9 +1,10 @@
 //! Events to a line, without the heap.
 
+use super::actor;
 use super::dictionary::{Dictionary, Mark};
 use super::wire::{
-    Actor, Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, Exit, File, HEADER_BYTES, Head,
-    Header, Ids, Joined, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Size,
+    Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, Exit, File, HEADER_BYTES, Head,
+    Header, Ids, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Side, Size,
     Socket, SocketMore, Times,
 };
 use super::{Context, PREFIX, Provider, VERSION};
@@ -19,7 +20,7 @@ pub enum PushError {
     /// The batch has no room for it: finish the batch, then push it again.
     Full,
     /// Not even an empty batch has room for it: its paths are near their capacity and
-    /// share nothing. Without its `executable` it always fits.
+    /// share nothing. Without what [`Event::shed`] takes away it always fits.
     TooLarge,
 }
 
@@ -38,6 +39,7 @@ pub struct Encoder {
     events: Bytes<BATCH_BYTES>,
     /// One actor or event, until its length is known.
     scratch: Bytes<BATCH_BYTES>,
+    boot_time_ns: Option<i64>,
 }
 
 /// A buffer or the dictionary of actors has no room.
@@ -64,6 +66,7 @@ impl Encoder {
             actors: Dictionary::new(),
             events: Bytes::new(),
             scratch: Bytes::new(),
+            boot_time_ns: None,
         }
     }
 
@@ -71,6 +74,12 @@ impl Encoder {
     pub fn set_provider(&mut self, provider: Provider) {
         debug_assert!(self.is_empty(), "a batch has one provider");
         self.context.provider = provider;
+    }
+
+    /// When the host booted, as Unix time in nanoseconds, by its clock now. It is in every batch
+    /// from now on.
+    pub fn set_boot_time(&mut self, boot_time_ns: i64) {
+        self.boot_time_ns = Some(boot_time_ns);
     }
 
     /// How many events are in the batch.
@@ -133,8 +142,12 @@ impl Encoder {
     }
 
     fn write(&mut self, event: &Event) -> Result<(), NoRoom> {
-        let executable = whole(&mut self.strings, &event.executable);
-        let actor = self.actor(event, executable)?;
+        let executable = self.strings.whole(&event.executable);
+        self.scratch.clear();
+        let actor = match actor::write(event, executable, &mut self.strings, &mut self.scratch)? {
+            true => self.actors.number(&self.scratch).ok_or(NoRoom)?,
+            false => 0,
+        };
         let out = &mut self.scratch;
         out.clear();
         append(
@@ -159,7 +172,7 @@ impl Encoder {
         let path = if event.path == event.executable {
             executable
         } else {
-            split(&mut self.strings, &event.path)
+            self.strings.split(&event.path)
         };
         match event.action {
             Action::Exec => {
@@ -192,7 +205,7 @@ impl Encoder {
                 append(out, &Loaded { path, text, call_flags: event.call_flags })?;
             }
             Action::Mount => {
-                let source = split(&mut self.strings, &event.from);
+                let source = self.strings.split(&event.from);
                 let kind = match &event.given {
                     Some(Given::Type(kind)) => Blob(kind),
                     _ => Blob(b""),
@@ -218,7 +231,7 @@ impl Encoder {
                 append(out, &File { path, call_flags: event.call_flags, mode: event.mode })?;
             }
             Action::Rename | Action::Link | Action::Symlink => {
-                let from = split(&mut self.strings, &event.from);
+                let from = self.strings.split(&event.from);
                 append(out, &Rename { path, from, call_flags: event.call_flags })?;
             }
             Action::Mknod => {
@@ -254,13 +267,13 @@ impl Encoder {
             Action::Setxattr => append(out, &Attribute { path, name: Blob(&event.from) })?,
             Action::Connect | Action::Bind | Action::Listen | Action::Accept | Action::Send => {
                 let transport = event.transport.map_or(0, |transport| transport as u8);
-                append(out, &Socket { peer: event.peer.map(End::from), transport, path })?;
+                append(out, &Socket { peer: event.peer.map(Side::from), transport, path })?;
                 let (asked, count) = match event.given {
                     Some(Given::Asked(asked)) => (Some(asked.into()), None),
                     Some(Given::Backlog(count) | Given::Messages(count)) => (None, Some(count)),
                     _ => (None, None),
                 };
-                append(out, &SocketMore { local: event.local.map(End::from), asked, count })?;
+                append(out, &SocketMore { local: event.local.map(Side::from), asked, count })?;
             }
             // A loss record without a loss has nothing to say; place 0 is none.
             Action::Loss => append(
@@ -289,25 +302,6 @@ impl Encoder {
         }
         append(&mut self.events, &Blob(&self.scratch))?;
         Ok(())
-    }
-
-    /// The number of the event's actor; 0 if it has none.
-    fn actor(&mut self, event: &Event, executable: Joined) -> Result<u32, NoRoom> {
-        let actor = Actor {
-            pid: event.pid,
-            tid_minus_pid: event.tid.wrapping_sub(event.pid) as i32,
-            ppid: event.ppid,
-            uid: event.uid,
-            gid: event.gid,
-            comm: Blob(&event.comm),
-            executable,
-        };
-        if actor == Actor::default() {
-            return Ok(0);
-        }
-        self.scratch.clear();
-        append(&mut self.scratch, &actor)?;
-        self.actors.number(&self.scratch).ok_or(NoRoom)
     }
 
     /// `None`: a part does not fit. The lengths below prove that every part does.
@@ -341,32 +335,14 @@ impl Encoder {
         append(&mut part, &self.count).ok()?;
         base64.encode(&part).ok()?;
         base64.encode(&self.events).ok()?;
+        if let Some(boot_time_ns) = self.boot_time_ns {
+            part.clear();
+            append(&mut part, &End { boot_time_ns }).ok()?;
+            base64.encode(&part).ok()?;
+        }
         let written = base64.finish().ok()?.len();
         out.truncate(PREFIX.len() + written);
         Some(())
-    }
-}
-
-/// Refers to the whole string: executables repeat from actor to actor.
-fn whole<'a>(strings: &mut Dictionary<BATCH_STRINGS>, bytes: &'a [u8]) -> Joined<'a> {
-    refer(strings, bytes, bytes.len())
-}
-
-/// Refers to the directory, with its slash, and brings the name.
-fn split<'a>(strings: &mut Dictionary<BATCH_STRINGS>, bytes: &'a [u8]) -> Joined<'a> {
-    refer(strings, bytes, bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1))
-}
-
-/// Refers to the first `length` bytes where that can save anything and there is room.
-fn refer<'a>(
-    strings: &mut Dictionary<BATCH_STRINGS>,
-    bytes: &'a [u8],
-    length: usize,
-) -> Joined<'a> {
-    let (start, rest) = bytes.split_at(length);
-    match if length > 1 { strings.number(start) } else { None } {
-        Some(number) => Joined { start: number, rest: Blob(rest) },
-        None => Joined { start: 0, rest: Blob(bytes) },
     }
 }
 

@@ -6,6 +6,7 @@
 //! to (actors, events, the batch) is delimited by a length, so that an older decoder
 //! steps over what it does not know, and counts it.
 
+mod actor;
 mod decode;
 mod dictionary;
 mod encode;
@@ -69,6 +70,9 @@ pub struct Origin<'a> {
     pub arch: Option<Arch>,
     /// See [`Context::provider`].
     pub provider: Option<Provider>,
+    /// Unix time at which the host booted, in nanoseconds, by its clock when the batch was
+    /// written. `None`: an old sensor.
+    pub boot_time_ns: Option<i64>,
 }
 
 impl Context {
@@ -80,6 +84,7 @@ impl Context {
             hostname: &self.hostname,
             arch: Some(self.arch),
             provider: Some(self.provider),
+            boot_time_ns: None,
         }
     }
 }

@@ -55,9 +55,16 @@ pub(super) struct Header<'a> {
     pub first_sequence: u64,
 }
 
-/// The most bytes a [`Header`] and the three counts take: every integer at its longest,
-/// a host name of `HOSTNAME_BYTES`.
-pub(super) const HEADER_BYTES: usize = 4 + 16 + 3 * 10 + 1 + crate::limits::HOSTNAME_BYTES + 3 * 5;
+/// What a batch ends with, behind the events. A record of the first sensors has none.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct End {
+    /// Unix time at which the host booted, by its clock when the batch was written.
+    pub boot_time_ns: i64,
+}
+
+/// The most bytes a [`Header`], the three counts and an [`End`] take: every integer at its
+/// longest, a host name of `HOSTNAME_BYTES`.
+pub(super) const HEADER_BYTES: usize = 4 + 16 + 4 * 10 + 1 + crate::limits::HOSTNAME_BYTES + 3 * 5;
 
 /// A string, made of one from the dictionary and what follows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +88,28 @@ pub(super) struct Actor<'a> {
     #[serde(borrow)]
     pub executable: Joined<'a>,
 }
+
+/// What follows in an actor, unless it is all unknown. An actor of the first sensors ends
+/// before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ActorMore<'a> {
+    /// Hundredths of a second since the host booted.
+    pub start: Option<u64>,
+    /// A [`Lineage`], in one of the two parts: children of one process have the same.
+    #[serde(borrow)]
+    pub lineage: Joined<'a>,
+}
+
+/// What a process has from those that it descends from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Lineage<'a> {
+    pub parent_start: Option<u64>,
+    #[serde(borrow)]
+    pub parent_executable: Joined<'a>,
+}
+
+/// The most bytes of a [`Lineage`]: every integer at its longest, no string in the dictionary.
+pub(super) const LINEAGE_BYTES: usize = 11 + 5 + 3 + crate::limits::PATH_BYTES;
 
 /// What every event begins with, of a known action or not.
 #[derive(Debug, Serialize, Deserialize)]
@@ -231,31 +260,31 @@ pub(super) struct Clock {
 
 /// One end of a connection.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum End {
+pub(super) enum Side {
     V4([u8; 4], u16),
     V6([u8; 16], u16),
     Unix,
     Other(u16),
 }
 
-impl From<Endpoint> for End {
-    fn from(endpoint: Endpoint) -> End {
+impl From<Endpoint> for Side {
+    fn from(endpoint: Endpoint) -> Side {
         match endpoint {
-            Endpoint::V4(ip, port) => End::V4(ip.octets(), port),
-            Endpoint::V6(ip, port) => End::V6(ip.octets(), port),
-            Endpoint::Unix => End::Unix,
-            Endpoint::Other(family) => End::Other(family),
+            Endpoint::V4(ip, port) => Side::V4(ip.octets(), port),
+            Endpoint::V6(ip, port) => Side::V6(ip.octets(), port),
+            Endpoint::Unix => Side::Unix,
+            Endpoint::Other(family) => Side::Other(family),
         }
     }
 }
 
-impl From<End> for Endpoint {
-    fn from(end: End) -> Endpoint {
-        match end {
-            End::V4(ip, port) => Endpoint::V4(ip.into(), port),
-            End::V6(ip, port) => Endpoint::V6(ip.into(), port),
-            End::Unix => Endpoint::Unix,
-            End::Other(family) => Endpoint::Other(family),
+impl From<Side> for Endpoint {
+    fn from(side: Side) -> Endpoint {
+        match side {
+            Side::V4(ip, port) => Endpoint::V4(ip.into(), port),
+            Side::V6(ip, port) => Endpoint::V6(ip.into(), port),
+            Side::Unix => Endpoint::Unix,
+            Side::Other(family) => Endpoint::Other(family),
         }
     }
 }
@@ -263,7 +292,7 @@ impl From<End> for Endpoint {
 /// connect, bind, listen, accept, send.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Socket<'a> {
-    pub peer: Option<End>,
+    pub peer: Option<Side>,
     /// 0: not told.
     pub transport: u8,
     /// A unix socket's name.
@@ -274,9 +303,9 @@ pub(super) struct Socket<'a> {
 /// What follows it. A record of the first sensors, which had connect only, ends before.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct SocketMore {
-    pub local: Option<End>,
+    pub local: Option<Side>,
     /// connect, send: where to it was asked for, if that is another address.
-    pub asked: Option<End>,
+    pub asked: Option<Side>,
     /// listen: the backlog. send: the messages.
     pub count: Option<u32>,
 }

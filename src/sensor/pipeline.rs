@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::overlap::Overlap;
 use super::watch::Watch;
-use crate::event::{Action, Bytes, Class, Event, Loss, LossPlace, Relocation, Truncated};
+use crate::event::{Action, Bytes, Class, Event, Loss, LossPlace, Relocation};
 use crate::filter::{Filter, RuleKind};
 use crate::limits::{LINE_BYTES, NEWLY_EXCLUDED};
 use crate::process::Processes;
@@ -255,10 +255,8 @@ impl Pipeline {
             result = self.batches[class as usize].push(&self.event);
         }
         if result == Err(PushError::TooLarge) {
-            // Three unrelated paths near their capacity: the event is worth more than its
-            // executable.
-            self.event.executable.clear();
-            self.event.truncated.insert(Truncated::EXECUTABLE);
+            // Unrelated paths near their capacity.
+            self.event.shed();
             result = self.batches[class as usize].push(&self.event);
         }
         match result {
@@ -281,6 +279,7 @@ impl Pipeline {
         if encoder.is_empty() {
             return;
         }
+        encoder.set_boot_time(nanoseconds(ClockId::Realtime) - nanoseconds(ClockId::Boottime));
         let events = encoder.finish(realtime_offset_ns(), &mut self.line);
         let if_lost = core::mem::take(&mut self.if_lost[class as usize]);
         output.offer(class, events as u32, if_lost, &self.line);

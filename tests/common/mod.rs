@@ -58,6 +58,9 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
     event.gid = wide(rng) as u32;
     event.comm = bytes(&text(rng, 15));
     event.executable = path(rng);
+    event.start = some(rng, wide);
+    event.lineage.parent_start = some(rng, wide);
+    event.lineage.parent_executable = path(rng);
     event.syscall = some(rng, |r| r.u32(..500));
     event.ret = some(rng, |r| if r.bool() { -r.i64(..133) } else { wide(r) as i64 });
     event.flags = Flags(wide(rng) as u32 & 0x1_ffff);

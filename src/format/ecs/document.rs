@@ -7,7 +7,9 @@ use super::shape::{
     Asked, Boot, Document, Ecs, EventSet, Exact, Ext, File, Host, Id, Lost, Mote, Names, Network,
     NewIds, Original, Parent, Process, Side, SideAddress, Thread,
 };
-use super::text::{Args, DeviceNumbers, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid};
+use super::text::{
+    Args, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
+};
 use crate::event::{
     Action, Class, Endpoint, Event, FileType, Given, Loss, LossPlace, NO_ID, Resumption, Transport,
 };
@@ -34,7 +36,7 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
             hostname: text(origin.hostname),
             boot: Some(Boot { id: Some(Uuid(origin.boot_id)) }),
         }),
-        process: has_process(event).then(|| process(event)),
+        process: has_process(event).then(|| process(origin, event)),
         file: file(event),
         source: sides.source,
         destination: sides.destination,
@@ -66,11 +68,13 @@ fn unix_name(event: &Event) -> &[u8] {
     if event.action.is_on_socket() { &event.path } else { b"" }
 }
 
-fn process(event: &Event) -> Process<'_> {
-    let file_name = event.executable.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+fn process<'a>(origin: &Origin<'_>, event: &'a Event) -> Process<'a> {
+    let file_name = file_name(&event.executable);
     Process {
         pid: Some(event.pid),
-        parent: event.ppid.map(|pid| Parent { pid: Some(pid) }),
+        entity_id: entity_id(origin, Some(event.pid), event.start),
+        start: start(origin, event.start),
+        parent: parent(origin, event),
         executable: text(&event.executable),
         name: text(if file_name.is_empty() { &event.comm } else { file_name }),
         args: (!event.args.is_empty()).then_some(Args(&event.args)),
@@ -84,6 +88,35 @@ fn process(event: &Event) -> Process<'_> {
             signal => 128 + signal,
         }),
     }
+}
+
+/// The last part of a path.
+fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+fn parent<'a>(origin: &Origin<'_>, event: &'a Event) -> Option<Parent<'a>> {
+    let executable = &event.lineage.parent_executable;
+    let parent = Parent {
+        pid: event.ppid,
+        entity_id: entity_id(origin, event.ppid, event.lineage.parent_start),
+        executable: text(executable),
+        name: text(file_name(executable)),
+    };
+    parent.some()
+}
+
+fn entity_id(origin: &Origin<'_>, pid: Option<u32>, start: Option<u64>) -> Option<EntityId> {
+    Some(EntityId { boot_id: origin.boot_id, pid: pid?, start: start? })
+}
+
+/// By the clock with which the event has its time: both move if it is set. To the hundredth, as
+/// is known.
+fn start(origin: &Origin<'_>, start: Option<u64>) -> Option<Timestamp> {
+    const HUNDREDTH_NS: i128 = 10_000_000;
+    let start_ns = i128::from(origin.boot_time_ns?) + i128::from(start?) * HUNDREDTH_NS;
+    let start_ns = start_ns.div_euclid(HUNDREDTH_NS) * HUNDREDTH_NS;
+    i64::try_from(start_ns).is_ok().then_some(Timestamp(start_ns))
 }
 
 fn id(id: u32) -> Option<Id> {
@@ -305,6 +338,7 @@ fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
     let exact = Exact {
         hostname: hex(origin.hostname),
         executable: hex(&event.executable),
+        parent_executable: hex(&event.lineage.parent_executable),
         thread_name: hex(&event.comm),
         args: hex(&event.args).map(|args| HexArgs(Args(args.0))),
         path: hex(file_path(event)),

@@ -12,6 +12,7 @@
 //!   write, `access` if not.
 //! - `event.outcome` follows the call's result; a connect in progress is `unknown`. An
 //!   exit and a loss are no attempts and have none.
+//! - `process.parent` is who made the process, though it may have another one by now.
 //! - `process.name` is the last part of `process.executable`, the thread's name if that
 //!   is not known; `process.thread.name` is the thread's name.
 //! - `file.path` of an exec is what was executed, where that is not

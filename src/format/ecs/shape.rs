@@ -1,7 +1,7 @@
 //! The shape of a document. A field that is `None` is left out.
 
 use super::text::{
-    Address, Args, DeviceNumbers, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
+    Address, Args, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
 };
 use core::net::IpAddr;
 use serde::{Serialize, Serializer};
@@ -71,7 +71,9 @@ objects! {
     }
     Process<'a> {
         pid: u32,
-        parent: Parent,
+        entity_id: EntityId,
+        start: Timestamp,
+        parent: Parent<'a>,
         executable: Text<'a>,
         name: Text<'a>,
         args: Args<'a>,
@@ -81,8 +83,11 @@ objects! {
         thread: Thread<'a>,
         exit_code: u32,
     }
-    Parent {
+    Parent<'a> {
         pid: u32,
+        entity_id: EntityId,
+        executable: Text<'a>,
+        name: Text<'a>,
     }
     Id {
         id: Keyword,
@@ -185,6 +190,8 @@ objects! {
         hostname: Hex<'a>,
         #[serde(rename = "process.executable")]
         executable: Hex<'a>,
+        #[serde(rename = "process.parent.executable")]
+        parent_executable: Hex<'a>,
         #[serde(rename = "process.thread.name")]
         thread_name: Hex<'a>,
         #[serde(rename = "process.args")]

@@ -16,7 +16,7 @@ macro_rules! as_displayed {
     )*};
 }
 
-as_displayed!(DeviceNumbers, Keyword, Hex<'_>, Timestamp, Octal, Uuid, Address<'_>);
+as_displayed!(DeviceNumbers, EntityId, Keyword, Hex<'_>, Timestamp, Octal, Uuid, Address<'_>);
 
 /// Bytes as text: what is not UTF-8 becomes U+FFFD.
 pub struct Text<'a>(pub &'a [u8]);
@@ -107,6 +107,23 @@ impl Display for Uuid {
     }
 }
 
+/// What tells a process from all others, of all hosts: the beginning of its host's boot id, its
+/// process id and when it began.
+pub struct EntityId {
+    pub boot_id: [u8; 16],
+    pub pid: u32,
+    /// In hundredths of a second since boot.
+    pub start: u64,
+}
+
+impl Display for EntityId {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        // 60 of its 122 random bits.
+        let [boot_id, ..] = self.boot_id.as_chunks::<8>().0 else { return Err(fmt::Error) };
+        write!(f, "{}-{}-{}", Hex(boot_id), self.pid, self.start)
+    }
+}
+
 /// Unix time in nanoseconds, as RFC 3339 in UTC. Always nine digits of a second, so
 /// that lines sort as text; `time` would leave zeros out.
 pub struct Timestamp(pub i128);
@@ -170,6 +187,8 @@ mod tests {
             Uuid(core::array::from_fn(|i| i as u8)).to_string(),
             "00010203-0405-0607-0809-0a0b0c0d0e0f"
         );
+        let id = EntityId { boot_id: core::array::from_fn(|i| i as u8), pid: 42, start: 8640012 };
+        assert_eq!(id.to_string(), "0001020304050607-42-8640012");
         assert_eq!(Address(b"\0bus").to_string(), "@bus");
         assert_eq!(Address(b"/run/x").to_string(), "/run/x");
     }

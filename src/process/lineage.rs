@@ -1,0 +1,88 @@
+//! What tells a process from all others, and what it has from those that it descends from.
+//!
+//! A parent is who made the process, whatever became of it: the kernel gives an orphan to
+//! another process, and tells nobody. Of a process that is older than the table it is the
+//! parent at the time of the look.
+
+use super::clock::Start;
+use super::strings::StringId;
+use super::{Process, Processes, proc};
+use crate::event::Event;
+
+/// What the events of a process tell of its ancestors.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lineage {
+    pub parent_start: Option<u64>,
+    /// What it executed when it made the process.
+    pub parent_executable: Option<StringId>,
+}
+
+impl Lineage {
+    /// That of a child of `parent` that began at `start`. Its strings are not held yet.
+    pub fn of_child(parent: &Process, start: Option<u64>) -> Lineage {
+        Lineage {
+            parent_start: parent.start.filter(|parent| is_of_a_parent(*parent, start)),
+            parent_executable: parent.executable,
+        }
+    }
+
+    /// That of a child that `sibling` made (`CLONE_PARENT`).
+    pub fn of_sibling(sibling: &Process) -> Lineage {
+        sibling.lineage
+    }
+}
+
+/// No parent begins after its child: that is another process with its id.
+fn is_of_a_parent(parent_start: u64, start: Option<u64>) -> bool {
+    start.is_some_and(|start| parent_start <= start)
+}
+
+impl Processes {
+    /// When a process began whose fork was told at this time. Only where that may have been a
+    /// tick of the clock later, one fork of some 200, is /proc asked.
+    pub(super) fn start_of(&mut self, pid: u32, forked_ns: u64) -> Option<u64> {
+        let of_now = || self.proc.stat(pid).map(|stat| stat.start);
+        match self.clock.start(forked_ns) {
+            Start::At(start) => Some(start),
+            Start::Near(start) => Some(of_now().filter(|now| *now + 1 == start).unwrap_or(start)),
+            Start::Unknown => of_now(),
+        }
+    }
+
+    /// Says in an event who did it, beside what it executes.
+    pub(super) fn tell(&self, start: Option<u64>, lineage: &Lineage, event: &mut Event) {
+        event.start = start;
+        let Lineage { parent_start, parent_executable } = *lineage;
+        event.lineage.parent_start = parent_start;
+        if let Some(id) = parent_executable {
+            proc::copy(self.strings.get(id), &mut event.lineage.parent_executable);
+        }
+    }
+
+    /// The lineage of a process that is found in /proc.
+    pub(super) fn read_lineage(&mut self, ppid: u32, start: u64) -> Lineage {
+        if let Some(parent) = self.table.get(&ppid)
+            && parent.start.is_some_and(|parent| is_of_a_parent(parent, Some(start)))
+        {
+            let lineage = Lineage::of_child(parent, Some(start));
+            return self.hold_lineage(lineage);
+        }
+        // A process without a parent, as process 1, has parent 0.
+        let Some(parent) = self.proc.stat(ppid) else { return Lineage::default() };
+        if !is_of_a_parent(parent.start, Some(start)) {
+            return Lineage::default();
+        }
+        Lineage { parent_start: Some(parent.start), parent_executable: self.read_executable(ppid) }
+    }
+
+    /// One more holder of its strings.
+    pub(super) fn hold_lineage(&mut self, lineage: Lineage) -> Lineage {
+        self.strings.hold_again(lineage.parent_executable);
+        lineage
+    }
+
+    /// Gives its strings back.
+    pub(super) fn give_lineage_back(&mut self, lineage: Lineage) {
+        self.strings.give_back(lineage.parent_executable);
+    }
+}

@@ -1,0 +1,97 @@
+//! Who made a process, and what it has from there.
+
+use super::*;
+use crate::event::AT_FDCWD;
+
+/// In the middle of the hundredth 2,000.
+const LATER_NS: u64 = 20_005_000_000;
+const GRANDCHILD: u32 = 5_000_003;
+
+/// An event of a process, told by what it is about.
+fn told(processes: &mut Processes, action: Action, pid: u32, path: &str) -> Event {
+    let mut event = event(action, pid, path);
+    (event.tid, event.time_ns, event.dirfd) = (pid, LATER_NS, AT_FDCWD);
+    processes.enrich(&mut event);
+    event
+}
+
+fn forked(processes: &mut Processes, parent: u32, pid: u32, clone_flags: u32) -> Event {
+    let mut fork = event(Action::Fork, pid, "");
+    (fork.ppid, fork.time_ns, fork.call_flags) = (Some(parent), LATER_NS, Some(clone_flags));
+    processes.enrich(&mut fork);
+    fork
+}
+
+fn parent(event: &Event) -> (Option<u32>, Option<u64>, &str) {
+    let executable = std::str::from_utf8(&event.lineage.parent_executable).unwrap();
+    (event.ppid, event.lineage.parent_start, executable)
+}
+
+#[test]
+fn a_parent_is_who_forked_whatever_becomes_of_it() {
+    let mut processes = with_shell("/");
+    let fork = forked(&mut processes, SHELL, CHILD, 0);
+    assert_eq!(fork.start, Some(2_000));
+    let of_shell = (Some(SHELL), Some(1_000), "/bin/sh");
+    assert_eq!(parent(&fork), of_shell);
+    told(&mut processes, Action::Exec, CHILD, "/bin/make");
+    forked(&mut processes, CHILD, GRANDCHILD, 0);
+    told(&mut processes, Action::Exec, SHELL, "/bin/other");
+    told(&mut processes, Action::Exit, SHELL, "");
+    for (pid, expected) in
+        [(CHILD, of_shell), (GRANDCHILD, (Some(CHILD), Some(2_000), "/bin/make"))]
+    {
+        for action in [Action::Open, Action::Exec, Action::Exit] {
+            let event = told(&mut processes, action, pid, "/f");
+            assert_eq!((event.start, parent(&event)), (Some(2_000), expected), "{action:?}");
+        }
+    }
+}
+
+#[test]
+fn a_sibling_has_the_same_parent() {
+    let mut processes = with_shell("/");
+    forked(&mut processes, SHELL, CHILD, 0);
+    told(&mut processes, Action::Exec, CHILD, "/bin/make");
+    let sibling = forked(&mut processes, CHILD, GRANDCHILD, CLONE_PARENT);
+    assert_eq!(parent(&sibling), (Some(SHELL), Some(1_000), "/bin/sh"));
+    assert_eq!(&sibling.executable[..], b"/bin/make");
+}
+
+#[test]
+fn a_process_older_than_the_table_is_as_proc_says() {
+    let mut processes = processes();
+    let own = std::process::id();
+    let proc = Proc::open().unwrap();
+    let ppid = std::os::unix::process::parent_id();
+    let event = told(&mut processes, Action::Open, own, "/f");
+    assert_eq!(event.start, proc.stat(own).map(|stat| stat.start));
+    let mut link = [0; PATH_BYTES];
+    let executable = proc.link(ppid, format_args!("exe"), &mut link).unwrap();
+    let executable = std::str::from_utf8(executable).unwrap();
+    let start = proc.stat(ppid).map(|stat| stat.start);
+    assert_eq!(parent(&event), (Some(ppid), start, executable));
+}
+
+/// Its id was another's before.
+#[test]
+fn a_parent_that_began_later_is_none() {
+    let mut processes = processes();
+    let own = std::process::id();
+    processes.known(own);
+    let lineage = processes.read_lineage(own, 0);
+    assert!(lineage.parent_start.is_none() && lineage.parent_executable.is_none());
+}
+
+/// Every string that is held is given back once.
+#[test]
+fn an_end_gives_back_what_a_lineage_holds() {
+    let mut processes = with_shell("/");
+    forked(&mut processes, SHELL, CHILD, 0);
+    forked(&mut processes, CHILD, GRANDCHILD, CLONE_PARENT);
+    told(&mut processes, Action::Exec, CHILD, "/bin/make");
+    for pid in [SHELL, CHILD, GRANDCHILD] {
+        told(&mut processes, Action::Exit, pid, "");
+    }
+    assert_eq!(processes.strings.free(), crate::limits::PROCESS_STRINGS);
+}

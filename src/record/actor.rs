@@ -1,0 +1,129 @@
+//! Who did it, both ways.
+
+use super::decode::{entry, join};
+use super::dictionary::Dictionary;
+use super::encode::append;
+use super::error::{DecodeError, Reason};
+use super::reader::Reader;
+use super::wire::{Actor, ActorMore, Blob, Joined, LINEAGE_BYTES, Lineage};
+use crate::event::{self, Bytes, Event, Truncated};
+use crate::limits::{BATCH_BYTES, BATCH_STRINGS};
+
+/// Writes the actor of an event behind what is in `out`. `Ok(false)`: it has none.
+pub(super) fn write(
+    event: &Event,
+    executable: Joined,
+    strings: &mut Dictionary<BATCH_STRINGS>,
+    out: &mut Bytes<BATCH_BYTES>,
+) -> postcard::Result<bool> {
+    let actor = Actor {
+        pid: event.pid,
+        tid_minus_pid: event.tid.wrapping_sub(event.pid) as i32,
+        ppid: event.ppid,
+        uid: event.uid,
+        gid: event.gid,
+        comm: Blob(&event.comm),
+        executable,
+    };
+    let mut bytes = Bytes::<LINEAGE_BYTES>::new();
+    let lineage = lineage(&event.lineage, strings);
+    if lineage != Lineage::default() {
+        append(&mut bytes, &lineage)?;
+    }
+    let more = ActorMore { start: event.start, lineage: strings.whole(&bytes) };
+    let has_more = more != ActorMore::default();
+    if actor == Actor::default() && !has_more {
+        return Ok(false);
+    }
+    append(out, &actor)?;
+    if has_more {
+        append(out, &more)?;
+    }
+    Ok(true)
+}
+
+fn lineage<'a>(
+    lineage: &'a event::Lineage,
+    strings: &mut Dictionary<BATCH_STRINGS>,
+) -> Lineage<'a> {
+    Lineage {
+        parent_start: lineage.parent_start,
+        parent_executable: strings.whole(&lineage.parent_executable),
+    }
+}
+
+/// An actor as it was read.
+#[derive(Debug)]
+pub(super) struct Who<'s> {
+    actor: Actor<'s>,
+    start: Option<u64>,
+    lineage: Lineage<'s>,
+}
+
+impl<'s> Who<'s> {
+    /// The next one, and whether it has nothing that this version does not know.
+    pub fn take(
+        reader: &mut Reader<'s>,
+        strings: &[&'s [u8]],
+    ) -> Result<(Who<'s>, bool), DecodeError> {
+        let actor = reader.take::<Actor>("an actor")?;
+        let more = match reader.is_empty() {
+            true => ActorMore::default(),
+            false => reader.take("what follows an actor")?,
+        };
+        let mut described = described(strings, &more.lineage, reader)?;
+        let lineage = match described.is_empty() {
+            true => Lineage::default(),
+            false => described
+                .take("a lineage")
+                .map_err(|error| reader.error(error.reason, error.what))?,
+        };
+        let is_known = reader.is_empty() && described.is_empty();
+        Ok((Who { actor, start: more.start, lineage }, is_known))
+    }
+
+    /// Says it in an event, which is read from `at`.
+    pub fn tell(
+        &self,
+        event: &mut Event,
+        strings: &[&[u8]],
+        at: &Reader,
+    ) -> Result<(), DecodeError> {
+        let Who { actor, start, lineage } = self;
+        event.pid = actor.pid;
+        event.tid = actor.pid.wrapping_add_signed(actor.tid_minus_pid);
+        event.ppid = actor.ppid;
+        event.uid = actor.uid;
+        event.gid = actor.gid;
+        if event::append(&mut event.comm, actor.comm.0) {
+            return Err(at.error(Reason::TooLong, "a thread's name"));
+        }
+        if join(strings, &mut event.executable, &actor.executable, at)? {
+            event.truncated.insert(Truncated::EXECUTABLE);
+        }
+        event.start = *start;
+        event.lineage.parent_start = lineage.parent_start;
+        let parent = &mut event.lineage.parent_executable;
+        if join(strings, parent, &lineage.parent_executable, at)? {
+            event.truncated.insert(Truncated::PARENT_EXECUTABLE);
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a lineage.
+fn described<'s>(
+    strings: &[&'s [u8]],
+    lineage: &Joined<'s>,
+    at: &Reader<'s>,
+) -> Result<Reader<'s>, DecodeError> {
+    let what = "a lineage";
+    match lineage {
+        Joined { start: 0, rest } => Ok(Reader::new(rest.0)),
+        Joined { start, rest: Blob([]) } => {
+            let bytes = entry(strings, *start).ok_or_else(|| at.error(Reason::Index, what))?;
+            Ok(Reader::new(bytes))
+        }
+        _ => Err(at.error(Reason::Value, what)),
+    }
+}
