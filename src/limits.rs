@@ -23,6 +23,15 @@ pub const COMM_BYTES: usize = 15;
 /// `bpf/record.h`. Those of the kernel fit; `fuse.` with a longer subtype is cut, and marked.
 pub const WORD_BYTES: usize = 12;
 
+/// A container's id, in bytes: every runtime has 64 hexadecimal digits. The name of one that has
+/// a name is that of a host, as a rule, and no longer either ([`HOSTNAME_BYTES`]); a longer one is
+/// not told.
+pub const CONTAINER_BYTES: usize = 64;
+
+/// The beginning of `/proc/PID/cgroup` that is read, in bytes: a line for each of some 14
+/// hierarchies.
+pub const CGROUP_BYTES: usize = 4096;
+
 /// `HOST_NAME_MAX` (linux `include/uapi/linux/utsname.h`, `__NEW_UTS_LEN`).
 pub const HOSTNAME_BYTES: usize = 64;
 
@@ -55,7 +64,7 @@ pub const PROCESSES: usize = 4096;
 /// within microseconds, so fewer processes end in between than there are CPUs.
 pub const PROCESSES_ENDED: usize = CPUS;
 
-/// Distinct executables and working directories of all known processes.
+/// Distinct executables, working directories and containers of all known processes.
 pub const PROCESS_STRINGS: usize = 1024;
 
 /// Longest of them, in bytes. A longer one is read from /proc when it is needed.

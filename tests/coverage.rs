@@ -31,6 +31,7 @@ const COMMON: &[&str] = &[
     "process.user.",
     "process.group.",
     "process.thread.",
+    "container.",
     "mote.syscall",
     "mote.return",
     "mote.flags",

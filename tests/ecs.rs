@@ -4,7 +4,9 @@ mod common;
 
 use common::{bytes, context, random_event};
 use fastrand::Rng;
-use mote::event::{Action, Class, Endpoint, Event, Flags, Loss, LossPlace, Transport, Truncated};
+use mote::event::{
+    Action, Class, Endpoint, Event, Flags, Loss, LossPlace, Runtime, Transport, Truncated,
+};
 use mote::format::ecs;
 use mote::record::Origin;
 use serde_json::{Value, json};
@@ -40,6 +42,9 @@ const FIELDS: &[(&str, &str)] = &[
     ("process.thread.id", "long"),
     ("process.thread.name", "keyword"),
     ("process.exit_code", "long"),
+    ("container.id", "keyword"),
+    ("container.name", "keyword"),
+    ("container.runtime", "keyword"),
     ("file.path", "keyword"),
     ("file.mode", "keyword"),
     ("file.target_path", "keyword"),
@@ -107,6 +112,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.bytes.process.parent.executable", "keyword"),
     ("mote.bytes.process.thread.name", "keyword"),
     ("mote.bytes.process.args", "keyword[]"),
+    ("mote.bytes.container.id", "keyword"),
+    ("mote.bytes.container.name", "keyword"),
     ("mote.bytes.file.path", "keyword"),
     ("mote.bytes.file.Ext.original.path", "keyword"),
     ("mote.bytes.file.target_path", "keyword"),
@@ -250,6 +257,22 @@ fn a_process_and_its_parent_are_told_from_all_others() {
     let process = write(&event)["process"].take();
     assert_eq!(process.get("entity_id"), None);
     assert_eq!(process["parent"], json!({"executable": "/usr/sbin/sshd", "name": "sshd"}));
+}
+
+#[test]
+fn a_container_has_an_id_or_a_name() {
+    let mut event = event(Action::Unlink);
+    let mut container = |runtime, name: &[u8]| {
+        (event.lineage.runtime, event.lineage.container) = (runtime, bytes(name));
+        write(&event)["container"].take()
+    };
+    assert_eq!(
+        container(Some(Runtime::Docker), b"4f797c539e6c"),
+        json!({"id": "4f797c539e6c", "runtime": "docker"})
+    );
+    assert_eq!(container(None, b"4f797c539e6c"), json!({"id": "4f797c539e6c"}));
+    assert_eq!(container(Some(Runtime::Lxc), b"web"), json!({"name": "web", "runtime": "lxc"}));
+    assert_eq!(container(Some(Runtime::Lxc), b""), Value::Null);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod call;
 #[cfg(target_arch = "x86_64")]
 mod compat;
 mod connections;
+mod containers;
 mod datagrams;
 mod descriptors;
 mod exits;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         ("parents_are_who_forked", identities::parents_are_who_forked),
         ("a_start_is_told_as_a_time", identities::a_start_is_told_as_a_time),
         ("short_lives_are_told_in_full", identities::short_lives_are_told_in_full),
+        ("a_container_is_known_by_its_cgroup", containers::a_container_is_known_by_its_cgroup),
         ("a_send_is_told_again_after_its_time", datagrams::a_send_is_told_again_after_its_time),
         ("events_of_two_cpus_keep_their_order", order::events_of_two_cpus_keep_their_order),
     ])

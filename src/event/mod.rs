@@ -5,6 +5,7 @@
 
 mod action;
 mod change;
+mod container;
 mod given;
 mod lineage;
 mod loss;
@@ -16,6 +17,7 @@ mod rule;
 
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
 pub use change::Change;
+pub use container::Runtime;
 pub use given::{Device, FileType, Given};
 pub use lineage::Lineage;
 pub use loss::{Loss, LossPlace};
@@ -334,6 +336,18 @@ mod tests {
         assert_eq!(Class::ALL.map(|class| class as u8), [0, 1]);
         let places = LossPlace::ALL.map(|p| p as u8);
         assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        let runtimes = Runtime::ALL.map(|runtime| (runtime as u8, runtime.name()));
+        assert_eq!(
+            runtimes,
+            [
+                (1, "docker"),
+                (2, "containerd"),
+                (3, "cri-o"),
+                (4, "podman"),
+                (5, "lxc"),
+                (6, "systemd-nspawn"),
+            ]
+        );
         assert_eq!(Resumption::ALL.map(|why| why as u8), [1, 2, 3]);
     }
 

@@ -44,6 +44,8 @@ impl Processes {
         (place.changed_ns, place.changed_by) = (0, 0);
         place.directory = if doubtful { None } else { self.strings.hold_again(place.directory) };
         place.view = place.view.max(view_of(Some(flags & (CLONE_NEWNS | CLONE_NEWUSER))));
+        // Namespaces of its own are those of a new container, perhaps.
+        let is_contained = lineage.is_contained && place.view == parent.place.view;
         let child = Process {
             ppid: event.ppid,
             executable: self.strings.hold_again(parent.executable),
@@ -52,7 +54,7 @@ impl Processes {
             excluded_with: parent.excluded_with,
             forked_ns: event.time_ns,
             start,
-            lineage: self.hold_lineage(lineage),
+            lineage: Lineage { is_contained, ..self.hold_lineage(lineage) },
             place,
             sharing: if shared { Sharing::Processes } else { Sharing::Own },
             identity: None,
@@ -63,11 +65,14 @@ impl Processes {
 
     pub(super) fn exec(&mut self, event: &mut Event) {
         let process = self.known(event.pid);
-        if let Some(process) = process {
+        self.locate(process, event);
+        if event.ret == Some(0) {
+            self.enter_container(event.pid);
+        }
+        if let Some(process) = self.table.get(&event.pid) {
             event.ppid = process.ppid;
             self.tell(process.start, &process.lineage, event);
         }
-        self.locate(process, event);
         if event.ret != Some(0) {
             // The attempt failed: the process is still what it was.
             if let Some(process) = process {

@@ -8,6 +8,7 @@
 //! working directory that is renamed under a process keeps its old name here.
 
 mod begin;
+mod cgroup;
 mod clock;
 mod ended;
 mod identity;
@@ -191,6 +192,9 @@ impl Processes {
         if divides && process.sharing == Sharing::Own {
             next.sharing = Sharing::Threads;
         }
+        if next.place.view != process.place.view || relocation == Relocation::Namespaces {
+            next.lineage.is_contained = false;
+        }
         next.place.changed_ns = event.time_ns;
         next.place.changed_by = event.tid;
         if next.place.directory != process.place.directory {
@@ -235,6 +239,8 @@ impl Processes {
         // A zombie has no place any more.
         let place = self.read_place(pid).unwrap_or(Place::unknown(self.epoch));
         let executable_look = self.look(began_ns, place.view);
+        let mut lineage = self.read_lineage(ppid, start);
+        self.find_container(pid, place.view, &mut lineage);
         let process = Process {
             ppid: Some(ppid),
             executable,
@@ -243,7 +249,7 @@ impl Processes {
             excluded_with: self.excluded_with(ppid),
             forked_ns: 0,
             start: Some(start),
-            lineage: self.read_lineage(ppid, start),
+            lineage,
             place,
             sharing: Sharing::Own,
             identity: None,

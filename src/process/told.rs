@@ -102,9 +102,9 @@ impl Processes {
         // Whoever had its id has ended; it lives.
         self.ended.remove(event.pid);
         let before = self.identified(event.pid);
-        if let Some(process) = before {
-            event.ppid = process.ppid;
-            self.tell(process.start, &process.lineage, event);
+        if let Some(before) = before {
+            event.ppid = before.ppid;
+            self.tell(before.start, &before.lineage, event);
         }
         // Everything below is of now, not of then.
         event.flags.insert(Flags::EXECUTABLE_UNRESOLVED);
@@ -120,6 +120,15 @@ impl Processes {
         }
         let now = self.proc.identity(event.pid).map(|(identity, _)| identity);
         let view = self.host.view(&self.proc, event.pid, &mut self.link);
+        if let (Some(view), Some(before)) = (view, before) {
+            // Nobody tells of its namespaces.
+            let mut lineage = Lineage { is_contained: false, ..before.lineage };
+            self.find_container(event.pid, view, &mut lineage);
+            self.tell(before.start, &lineage, event);
+            if let Some(process) = self.table.get_mut(&event.pid) {
+                process.lineage = lineage;
+            }
+        }
         let view = view.unwrap_or(View::UserNamespace);
         let known = !event.path.is_empty();
         if known {
@@ -205,9 +214,10 @@ impl Processes {
             return Some(*process);
         }
         let start = self.proc.stat(pid).map(|stat| stat.start);
-        let lineage = start.map_or(Lineage::default(), |start| self.read_lineage(ppid, start));
+        let mut lineage = start.map_or(Lineage::default(), |start| self.read_lineage(ppid, start));
         let executable = self.read_executable(pid);
         let view = self.host.view(&self.proc, pid, &mut self.link);
+        self.find_container(pid, view.unwrap_or(View::Host), &mut lineage);
         let process = Process {
             ppid: Some(ppid),
             executable,

@@ -5,8 +5,8 @@ use super::dictionary::Dictionary;
 use super::encode::append;
 use super::error::{DecodeError, Reason};
 use super::reader::Reader;
-use super::wire::{Actor, ActorMore, Blob, Joined, LINEAGE_BYTES, Lineage};
-use crate::event::{self, Bytes, Event, Truncated};
+use super::wire::{Actor, ActorMore, Blob, Joined, LINEAGE_BYTES, Lineage, LineageMore};
+use crate::event::{self, Bytes, Event, Runtime, Truncated};
 use crate::limits::{BATCH_BYTES, BATCH_STRINGS};
 
 /// Writes the actor of an event behind what is in `out`. `Ok(false)`: it has none.
@@ -26,9 +26,13 @@ pub(super) fn write(
         executable,
     };
     let mut bytes = Bytes::<LINEAGE_BYTES>::new();
-    let lineage = lineage(&event.lineage, strings);
-    if lineage != Lineage::default() {
+    let (lineage, more) = lineage(&event.lineage, strings);
+    let has_more = more != LineageMore::default();
+    if has_more || lineage != Lineage::default() {
         append(&mut bytes, &lineage)?;
+    }
+    if has_more {
+        append(&mut bytes, &more)?;
     }
     let more = ActorMore { start: event.start, lineage: strings.whole(&bytes) };
     let has_more = more != ActorMore::default();
@@ -45,11 +49,16 @@ pub(super) fn write(
 fn lineage<'a>(
     lineage: &'a event::Lineage,
     strings: &mut Dictionary<BATCH_STRINGS>,
-) -> Lineage<'a> {
-    Lineage {
+) -> (Lineage<'a>, LineageMore<'a>) {
+    let parent = Lineage {
         parent_start: lineage.parent_start,
         parent_executable: strings.whole(&lineage.parent_executable),
-    }
+    };
+    let more = LineageMore {
+        runtime: lineage.runtime.map_or(0, |runtime| runtime as u8),
+        container: strings.whole(&lineage.container),
+    };
+    (parent, more)
 }
 
 /// An actor as it was read.
@@ -58,6 +67,7 @@ pub(super) struct Who<'s> {
     actor: Actor<'s>,
     start: Option<u64>,
     lineage: Lineage<'s>,
+    lineage_more: LineageMore<'s>,
 }
 
 impl<'s> Who<'s> {
@@ -72,14 +82,18 @@ impl<'s> Who<'s> {
             false => reader.take("what follows an actor")?,
         };
         let mut described = described(strings, &more.lineage, reader)?;
+        // Where the lineage is: its bytes may stand elsewhere.
+        let fault = |error: DecodeError| reader.error(error.reason, error.what);
         let lineage = match described.is_empty() {
             true => Lineage::default(),
-            false => described
-                .take("a lineage")
-                .map_err(|error| reader.error(error.reason, error.what))?,
+            false => described.take("a lineage").map_err(fault)?,
+        };
+        let lineage_more = match described.is_empty() {
+            true => LineageMore::default(),
+            false => described.take("what follows a lineage").map_err(fault)?,
         };
         let is_known = reader.is_empty() && described.is_empty();
-        Ok((Who { actor, start: more.start, lineage }, is_known))
+        Ok((Who { actor, start: more.start, lineage, lineage_more }, is_known))
     }
 
     /// Says it in an event, which is read from `at`.
@@ -89,7 +103,7 @@ impl<'s> Who<'s> {
         strings: &[&[u8]],
         at: &Reader,
     ) -> Result<(), DecodeError> {
-        let Who { actor, start, lineage } = self;
+        let Who { actor, start, lineage, lineage_more } = self;
         event.pid = actor.pid;
         event.tid = actor.pid.wrapping_add_signed(actor.tid_minus_pid);
         event.ppid = actor.ppid;
@@ -106,6 +120,11 @@ impl<'s> Who<'s> {
         let parent = &mut event.lineage.parent_executable;
         if join(strings, parent, &lineage.parent_executable, at)? {
             event.truncated.insert(Truncated::PARENT_EXECUTABLE);
+        }
+        // A runtime that this version does not know is one it was not told.
+        event.lineage.runtime = Runtime::from_number(lineage_more.runtime);
+        if join(strings, &mut event.lineage.container, &lineage_more.container, at)? {
+            return Err(at.error(Reason::TooLong, "a container"));
         }
         Ok(())
     }

@@ -108,8 +108,19 @@ pub(super) struct Lineage<'a> {
     pub parent_executable: Joined<'a>,
 }
 
-/// The most bytes of a [`Lineage`]: every integer at its longest, no string in the dictionary.
-pub(super) const LINEAGE_BYTES: usize = 11 + 5 + 3 + crate::limits::PATH_BYTES;
+/// What follows in a lineage, unless it is all unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LineageMore<'a> {
+    /// 0: not known.
+    pub runtime: u8,
+    #[serde(borrow)]
+    pub container: Joined<'a>,
+}
+
+/// The most bytes of a [`Lineage`] and what follows: every integer at its longest, no string in
+/// the dictionary.
+pub(super) const LINEAGE_BYTES: usize =
+    11 + 5 + 3 + crate::limits::PATH_BYTES + 1 + 5 + 1 + crate::limits::CONTAINER_BYTES;
 
 /// What every event begins with, of a known action or not.
 #[derive(Debug, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
 use mote::event::{
     Action, Bytes, Class, Device, Endpoint, Event, FileType, Flags, Given, Heartbeat, Loss,
-    LossPlace, Pause, Resumption, Transport, Truncated,
+    LossPlace, Pause, Resumption, Runtime, Transport, Truncated,
 };
 use mote::limits::LINE_BYTES;
 use mote::record::{Context, Encoder, PREFIX, Provider};
@@ -61,6 +61,8 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
     event.start = some(rng, wide);
     event.lineage.parent_start = some(rng, wide);
     event.lineage.parent_executable = path(rng);
+    event.lineage.runtime = some(rng, |r| Runtime::ALL[r.usize(..Runtime::ALL.len())]);
+    event.lineage.container = bytes(&text(rng, 20));
     event.syscall = some(rng, |r| r.u32(..500));
     event.ret = some(rng, |r| if r.bool() { -r.i64(..133) } else { wide(r) as i64 });
     event.flags = Flags(wide(rng) as u32 & 0x1_ffff);

@@ -4,14 +4,15 @@ use super::flags::open_flags;
 use super::kind::{Outcome, category, types};
 use super::names;
 use super::shape::{
-    Asked, Boot, Document, Ecs, EventSet, Exact, Ext, File, Host, Id, Lost, Mote, Names, Network,
-    NewIds, Original, Parent, Process, Side, SideAddress, Thread,
+    Asked, Boot, Container, Document, Ecs, EventSet, Exact, Ext, File, Host, Id, Lost, Mote, Names,
+    Network, NewIds, Original, Parent, Process, Side, SideAddress, Thread,
 };
 use super::text::{
     Args, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
 };
 use crate::event::{
-    Action, Class, Endpoint, Event, FileType, Given, Loss, LossPlace, NO_ID, Resumption, Transport,
+    Action, Class, Endpoint, Event, FileType, Given, Loss, LossPlace, NO_ID, Resumption, Runtime,
+    Transport,
 };
 use crate::record::Origin;
 use crate::syscalls::by_number;
@@ -37,6 +38,7 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
             boot: Some(Boot { id: Some(Uuid(origin.boot_id)) }),
         }),
         process: has_process(event).then(|| process(origin, event)),
+        container: container(event),
         file: file(event),
         source: sides.source,
         destination: sides.destination,
@@ -117,6 +119,21 @@ fn start(origin: &Origin<'_>, start: Option<u64>) -> Option<Timestamp> {
     let start_ns = i128::from(origin.boot_time_ns?) + i128::from(start?) * HUNDREDTH_NS;
     let start_ns = start_ns.div_euclid(HUNDREDTH_NS) * HUNDREDTH_NS;
     i64::try_from(start_ns).is_ok().then_some(Timestamp(start_ns))
+}
+
+/// The id or the name of a process's container.
+fn container_names(event: &Event) -> (&[u8], &[u8]) {
+    let name = &event.lineage.container[..];
+    if event.lineage.runtime.is_some_and(Runtime::has_names) { (b"", name) } else { (name, b"") }
+}
+
+fn container(event: &Event) -> Option<Container<'_>> {
+    if event.lineage.container.is_empty() {
+        return None;
+    }
+    let (id, name) = container_names(event);
+    let runtime = event.lineage.runtime.map(Runtime::name);
+    Some(Container { id: text(id), name: text(name), runtime })
 }
 
 fn id(id: u32) -> Option<Id> {
@@ -335,12 +352,15 @@ fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
         _ => (None, name_bytes),
     };
     let second = Second::of(event);
+    let (container_id, container_name) = container_names(event);
     let exact = Exact {
         hostname: hex(origin.hostname),
         executable: hex(&event.executable),
         parent_executable: hex(&event.lineage.parent_executable),
         thread_name: hex(&event.comm),
         args: hex(&event.args).map(|args| HexArgs(Args(args.0))),
+        container_id: hex(container_id),
+        container_name: hex(container_name),
         path: hex(file_path(event)),
         from: hex(second.original_path),
         target_path: hex(second.target_path),

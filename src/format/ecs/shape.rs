@@ -42,6 +42,7 @@ objects! {
         event: EventSet,
         host: Host<'a>,
         process: Process<'a>,
+        container: Container<'a>,
         file: File<'a>,
         source: Side<'a>,
         destination: Side<'a>,
@@ -88,6 +89,11 @@ objects! {
         entity_id: EntityId,
         executable: Text<'a>,
         name: Text<'a>,
+    }
+    Container<'a> {
+        id: Text<'a>,
+        name: Text<'a>,
+        runtime: &'static str,
     }
     Id {
         id: Keyword,
@@ -196,6 +202,10 @@ objects! {
         thread_name: Hex<'a>,
         #[serde(rename = "process.args")]
         args: HexArgs<'a>,
+        #[serde(rename = "container.id")]
+        container_id: Hex<'a>,
+        #[serde(rename = "container.name")]
+        container_name: Hex<'a>,
         #[serde(rename = "file.path")]
         path: Hex<'a>,
         #[serde(rename = "file.target_path")]

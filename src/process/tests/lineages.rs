@@ -1,7 +1,7 @@
 //! Who made a process, and what it has from there.
 
 use super::*;
-use crate::event::AT_FDCWD;
+use crate::event::{AT_FDCWD, Runtime};
 
 /// In the middle of the hundredth 2,000.
 const LATER_NS: u64 = 20_005_000_000;
@@ -94,4 +94,49 @@ fn an_end_gives_back_what_a_lineage_holds() {
         told(&mut processes, Action::Exit, pid, "");
     }
     assert_eq!(processes.strings.free(), crate::limits::PROCESS_STRINGS);
+}
+
+/// It has the container of who made it, until it may be in one of its own.
+#[test]
+fn a_container_is_inherited_and_looked_for_again_in_other_namespaces() {
+    let mut processes = with_shell("/");
+    let id = processes.strings.hold(b"4f797c539e6c");
+    let shell = processes.table.get_mut(&SHELL).unwrap();
+    shell.place.view = View::OtherRoot;
+    shell.lineage = Lineage {
+        container: id,
+        runtime: Some(Runtime::Docker),
+        is_contained: true,
+        ..Lineage::default()
+    };
+    let contained = |processes: &Processes, pid| processes.table[&pid].lineage.is_contained;
+    for (clone_flags, expected) in [(0, true), (CLONE_PARENT, true), (CLONE_NEWUSER, false)] {
+        let fork = forked(&mut processes, SHELL, CHILD, clone_flags);
+        assert_eq!(&fork.lineage.container[..], b"4f797c539e6c");
+        assert_eq!(fork.lineage.runtime, Some(Runtime::Docker));
+        assert_eq!(contained(&processes, CHILD), expected, "{clone_flags:#x}");
+    }
+    let mut setns = event(Action::Setns, SHELL, "");
+    setns.call_flags = Some(CLONE_NEWNS);
+    processes.relocate(Relocation::Namespaces, &mut setns);
+    assert!(!contained(&processes, SHELL));
+    // It is gone: what is known stays.
+    let exec = told(&mut processes, Action::Exec, SHELL, "/bin/true");
+    assert_eq!(&exec.lineage.container[..], b"4f797c539e6c");
+    for pid in [SHELL, CHILD] {
+        told(&mut processes, Action::Exit, pid, "");
+    }
+    assert_eq!(processes.strings.free(), crate::limits::PROCESS_STRINGS);
+}
+
+/// What sees the host's files is in no container, whatever its cgroup is called.
+#[test]
+fn the_cgroup_of_a_process_of_the_host_is_not_looked_at() {
+    let mut processes = processes();
+    let own = std::process::id();
+    for (view, looked_at) in [(View::Host, false), (View::OtherMounts, true)] {
+        let mut lineage = Lineage::default();
+        processes.find_container(own, view, &mut lineage);
+        assert_eq!(lineage.is_contained, looked_at, "{view:?}");
+    }
 }
