@@ -42,6 +42,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("process.thread.id", "long"),
     ("process.thread.name", "keyword"),
     ("process.exit_code", "long"),
+    ("process.session_leader.pid", "long"),
+    ("process.session_leader.entity_id", "keyword"),
     ("container.id", "keyword"),
     ("container.name", "keyword"),
     ("container.runtime", "keyword"),
@@ -65,6 +67,9 @@ const FIELDS: &[(&str, &str)] = &[
     ("network.transport", "keyword"),
     ("network.type", "keyword"),
     ("network.direction", "keyword"),
+    // Elastic's auditbeat's.
+    ("user.audit.id", "keyword"),
+    ("auditd.session", "keyword"),
     // Our own.
     ("file.Ext.original.path", "keyword"),
     ("mote.syscall", "long"),
@@ -273,6 +278,19 @@ fn a_container_has_an_id_or_a_name() {
     assert_eq!(container(None, b"4f797c539e6c"), json!({"id": "4f797c539e6c"}));
     assert_eq!(container(Some(Runtime::Lxc), b"web"), json!({"name": "web", "runtime": "lxc"}));
     assert_eq!(container(Some(Runtime::Lxc), b""), Value::Null);
+}
+
+#[test]
+fn a_login_and_a_session_are_told() {
+    let mut event = event(Action::Unlink);
+    let lineage = &mut event.lineage;
+    (lineage.login_uid, lineage.audit_session) = (Some(1000), Some(3));
+    (lineage.session, lineage.session_start) = (Some(4100), Some(7));
+    let document = write(&event);
+    assert_eq!(document["user"], json!({"audit": {"id": "1000"}}));
+    assert_eq!(document["auditd"], json!({"session": "3"}));
+    let id = "0123456789abcdef-4100-7";
+    assert_eq!(document["process"]["session_leader"], json!({"pid": 4100, "entity_id": id}));
 }
 
 #[test]

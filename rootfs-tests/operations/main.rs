@@ -20,6 +20,7 @@ mod names;
 mod order;
 mod privileges;
 mod processes;
+mod sessions;
 #[cfg(target_arch = "aarch64")]
 mod tags;
 mod uring;
@@ -68,6 +69,11 @@ fn main() -> ExitCode {
         ("a_start_is_told_as_a_time", identities::a_start_is_told_as_a_time),
         ("short_lives_are_told_in_full", identities::short_lives_are_told_in_full),
         ("a_container_is_known_by_its_cgroup", containers::a_container_is_known_by_its_cgroup),
+        ("a_session_is_its_leaders", sessions::a_session_is_its_leaders),
+        (
+            "a_login_uid_is_told_once_it_is_written",
+            sessions::a_login_uid_is_told_once_it_is_written,
+        ),
         ("a_send_is_told_again_after_its_time", datagrams::a_send_is_told_again_after_its_time),
         ("events_of_two_cpus_keep_their_order", order::events_of_two_cpus_keep_their_order),
     ])

@@ -12,4 +12,6 @@ pub enum Change {
     Name,
     /// It has one thread more, `tid`.
     Thread,
+    /// It leads a session of its own.
+    Session,
 }

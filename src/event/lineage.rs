@@ -15,6 +15,14 @@ pub struct Lineage {
     pub container: Bytes<CONTAINER_BYTES>,
     /// What runs the container. `None`: not known.
     pub runtime: Option<Runtime>,
+    /// Who logged in (`/proc/PID/loginuid`). `None`: nobody, as for daemons, or not known.
+    pub login_uid: Option<u32>,
+    /// The session that audit gave the login (`/proc/PID/sessionid`). `None`: the same.
+    pub audit_session: Option<u32>,
+    /// Process id of the leader of its session (setsid(2)), where known.
+    pub session: Option<u32>,
+    /// When the leader began, as [`Event::start`](super::Event::start).
+    pub session_start: Option<u64>,
 }
 
 impl Lineage {
@@ -25,13 +33,27 @@ impl Lineage {
             parent_executable: Bytes::new(),
             container: Bytes::new(),
             runtime: None,
+            login_uid: None,
+            audit_session: None,
+            session: None,
+            session_start: None,
         }
     }
 
     /// Empties every field, in place.
     pub fn clear(&mut self) {
-        let Lineage { parent_start, parent_executable, container, runtime } = self;
-        (*parent_start, *runtime) = (None, None);
+        let Lineage {
+            parent_start,
+            parent_executable,
+            container,
+            runtime,
+            login_uid,
+            audit_session,
+            session,
+            session_start,
+        } = self;
+        (*parent_start, *session_start, *runtime) = (None, None, None);
+        (*login_uid, *audit_session, *session) = (None, None, None);
         parent_executable.clear();
         container.clear();
     }

@@ -16,6 +16,7 @@ impl Processes {
         let start = self.start_of(event.pid, event.time_ns);
         event.start = start;
         let Some(caller) = event.ppid else { return };
+        self.settle(caller, event, false);
         let Some(parent) = self.known(caller) else { return };
         self.copy_executable(caller, parent, event);
         let flags = event.call_flags.unwrap_or(0);
@@ -68,6 +69,7 @@ impl Processes {
         self.locate(process, event);
         if event.ret == Some(0) {
             self.enter_container(event.pid);
+            self.settle(event.pid, event, true);
         }
         if let Some(process) = self.table.get(&event.pid) {
             event.ppid = process.ppid;

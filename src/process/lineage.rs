@@ -6,6 +6,7 @@
 
 use super::clock::Start;
 use super::place::View;
+use super::session::Sessions;
 use super::strings::StringId;
 use super::{Process, Processes, cgroup, proc};
 use crate::event::{Event, Runtime, append};
@@ -23,6 +24,7 @@ pub struct Lineage {
     /// Whether its cgroup has been looked at since its namespaces changed. A process that sees
     /// what the host sees is in no container.
     pub is_contained: bool,
+    pub sessions: Sessions,
 }
 
 impl Lineage {
@@ -71,6 +73,7 @@ impl Processes {
         if let Some(id) = container {
             append(&mut event.lineage.container, self.strings.get(id));
         }
+        lineage.sessions.tell(event);
     }
 
     /// The lineage of a process that is found in /proc.

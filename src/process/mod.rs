@@ -18,6 +18,7 @@ mod locate;
 mod place;
 mod proc;
 mod programs;
+mod session;
 mod strings;
 mod told;
 
@@ -158,6 +159,7 @@ impl Processes {
             _ => {
                 let process = self.identify(event);
                 self.locate(process, event);
+                self.change_sessions(event);
             }
         }
     }
@@ -207,6 +209,7 @@ impl Processes {
     }
 
     fn identify(&mut self, event: &mut Event) -> Option<Process> {
+        self.settle(event.pid, event, false);
         let process = self.known(event.pid)?;
         event.ppid = process.ppid;
         self.tell(process.start, &process.lineage, event);
@@ -234,13 +237,14 @@ impl Processes {
             return Some(*process);
         }
         let began_ns = (self.now_ns)();
-        let Stat { ppid, start } = self.proc.stat(pid)?;
+        let Stat { ppid, start, .. } = self.proc.stat(pid)?;
         let executable = self.read_executable(pid);
         // A zombie has no place any more.
         let place = self.read_place(pid).unwrap_or(Place::unknown(self.epoch));
         let executable_look = self.look(began_ns, place.view);
         let mut lineage = self.read_lineage(ppid, start);
         self.find_container(pid, place.view, &mut lineage);
+        self.find_sessions(pid, &mut lineage);
         let process = Process {
             ppid: Some(ppid),
             executable,

@@ -98,6 +98,13 @@ impl Proc {
         parse_stat(self.read(pid, "stat", &mut buffer)?)
     }
 
+    /// A file of `/proc/PID` with one number in it. `None`: or the kernel has no such file.
+    pub fn number(&self, pid: u32, file: &str) -> Option<u32> {
+        let mut buffer = [0; 16];
+        let text = core::str::from_utf8(self.read(pid, file, &mut buffer)?).ok()?;
+        text.trim_ascii().parse().ok()
+    }
+
     /// A file of `/proc/PID`, as far as there is room. `None`: it is gone or we may not.
     pub(super) fn read<'a>(&self, pid: u32, file: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
         let mut name = Name::new();
@@ -122,6 +129,8 @@ impl Proc {
 pub struct Stat {
     /// The parent's process id, as it is now.
     pub ppid: u32,
+    /// Process id of the leader of its session; 0: of another pid namespace.
+    pub session: u32,
     /// When it began, in hundredths of a second since boot.
     pub start: u64,
 }
@@ -131,9 +140,10 @@ pub struct Stat {
 fn parse_stat(stat: &[u8]) -> Option<Stat> {
     let behind_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
     let mut fields = core::str::from_utf8(&stat[behind_name..]).ok()?.split_ascii_whitespace();
-    // The 4th and the 22nd.
+    // The 4th, the 6th and the 22nd.
     let ppid = fields.nth(1)?.parse().ok()?;
-    Some(Stat { ppid, start: fields.nth(17)?.parse().ok()? })
+    let session = fields.nth(1)?.parse().ok()?;
+    Some(Stat { ppid, session, start: fields.nth(15)?.parse().ok()? })
 }
 
 /// The path of a link without the mark of a deleted file. A path may also end like that
@@ -156,7 +166,7 @@ mod tests {
     fn the_parent_stands_behind_the_last_parenthesis() {
         let rest = "42 43 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 8640012 5 6";
         let stat = |name: &str| parse_stat(format!("42 ({name}) S 7 {rest}").as_bytes());
-        let expected = Some(Stat { ppid: 7, start: 8_640_012 });
+        let expected = Some(Stat { ppid: 7, session: 43, start: 8_640_012 });
         assert_eq!(stat("sh"), expected);
         assert_eq!(stat("a) S 9 (b"), expected);
         assert_eq!(parse_stat(b"42 (sh) S 7 42 42 0"), None);
@@ -174,6 +184,9 @@ mod tests {
         let stat = proc.stat(own).unwrap();
         assert_eq!(stat.ppid, std::os::unix::process::parent_id());
         assert!(stat.start > 0);
+        let session = rustix::process::getsid(None).unwrap().as_raw_nonzero().get();
+        assert_eq!(stat.session, session as u32);
+        assert_eq!(proc.number(4_194_305, "loginuid"), None);
         assert!(proc.pids().any(|pid| pid == own));
         // No process has this number: pid_max is at most 4194304.
         assert_eq!(proc.link(4_194_305, format_args!("exe"), &mut buffer), None);

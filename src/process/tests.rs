@@ -1,5 +1,6 @@
 mod descriptors;
 mod lineages;
+mod sessions;
 
 use super::place::Spelling;
 use super::*;

@@ -45,6 +45,9 @@ impl Processes {
         if change == Change::Thread {
             return process.life.grows();
         }
+        if change == Change::Session {
+            return process.lineage.sessions.lead(event.pid, process.start);
+        }
         // The table stands for the process, which has the identity of its first thread: the
         // C library changes that of all.
         let Some(identity) = process.identity.as_mut().filter(|_| event.pid == event.tid) else {
@@ -54,7 +57,7 @@ impl Processes {
             Change::User => identity.uid = event.uid,
             Change::Group => identity.gid = event.gid,
             Change::Name => identity.comm = comm(&event.comm),
-            Change::Thread => {}
+            Change::Thread | Change::Session => {}
         }
     }
 
@@ -121,9 +124,10 @@ impl Processes {
         let now = self.proc.identity(event.pid).map(|(identity, _)| identity);
         let view = self.host.view(&self.proc, event.pid, &mut self.link);
         if let (Some(view), Some(before)) = (view, before) {
-            // Nobody tells of its namespaces.
+            // Nobody tells of its namespaces, and of what it opens.
             let mut lineage = Lineage { is_contained: false, ..before.lineage };
             self.find_container(event.pid, view, &mut lineage);
+            self.find_sessions(event.pid, &mut lineage);
             self.tell(before.start, &lineage, event);
             if let Some(process) = self.table.get_mut(&event.pid) {
                 process.lineage = lineage;
@@ -218,6 +222,7 @@ impl Processes {
         let executable = self.read_executable(pid);
         let view = self.host.view(&self.proc, pid, &mut self.link);
         self.find_container(pid, view.unwrap_or(View::Host), &mut lineage);
+        self.find_sessions(pid, &mut lineage);
         let process = Process {
             ppid: Some(ppid),
             executable,

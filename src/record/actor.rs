@@ -5,7 +5,7 @@ use super::dictionary::Dictionary;
 use super::encode::append;
 use super::error::{DecodeError, Reason};
 use super::reader::Reader;
-use super::wire::{Actor, ActorMore, Blob, Joined, LINEAGE_BYTES, Lineage, LineageMore};
+use super::wire::{Actor, ActorMore, Blob, Contained, Joined, LINEAGE_BYTES, Lineage, Sessions};
 use crate::event::{self, Bytes, Event, Runtime, Truncated};
 use crate::limits::{BATCH_BYTES, BATCH_STRINGS};
 
@@ -26,14 +26,7 @@ pub(super) fn write(
         executable,
     };
     let mut bytes = Bytes::<LINEAGE_BYTES>::new();
-    let (lineage, more) = lineage(&event.lineage, strings);
-    let has_more = more != LineageMore::default();
-    if has_more || lineage != Lineage::default() {
-        append(&mut bytes, &lineage)?;
-    }
-    if has_more {
-        append(&mut bytes, &more)?;
-    }
+    lineage(&event.lineage, strings, &mut bytes)?;
     let more = ActorMore { start: event.start, lineage: strings.whole(&bytes) };
     let has_more = more != ActorMore::default();
     if actor == Actor::default() && !has_more {
@@ -46,19 +39,38 @@ pub(super) fn write(
     Ok(true)
 }
 
-fn lineage<'a>(
-    lineage: &'a event::Lineage,
+/// Writes a lineage, up to the last part of which something is known.
+fn lineage(
+    lineage: &event::Lineage,
     strings: &mut Dictionary<BATCH_STRINGS>,
-) -> (Lineage<'a>, LineageMore<'a>) {
+    out: &mut Bytes<LINEAGE_BYTES>,
+) -> postcard::Result<()> {
     let parent = Lineage {
         parent_start: lineage.parent_start,
         parent_executable: strings.whole(&lineage.parent_executable),
     };
-    let more = LineageMore {
+    let contained = Contained {
         runtime: lineage.runtime.map_or(0, |runtime| runtime as u8),
         container: strings.whole(&lineage.container),
     };
-    (parent, more)
+    let sessions = Sessions {
+        login_uid: lineage.login_uid,
+        audit_session: lineage.audit_session,
+        session: lineage.session,
+        session_start: lineage.session_start,
+    };
+    let has_sessions = sessions != Sessions::default();
+    let has_container = has_sessions || contained != Contained::default();
+    if has_container || parent != Lineage::default() {
+        append(out, &parent)?;
+    }
+    if has_container {
+        append(out, &contained)?;
+    }
+    if has_sessions {
+        append(out, &sessions)?;
+    }
+    Ok(())
 }
 
 /// An actor as it was read.
@@ -67,7 +79,8 @@ pub(super) struct Who<'s> {
     actor: Actor<'s>,
     start: Option<u64>,
     lineage: Lineage<'s>,
-    lineage_more: LineageMore<'s>,
+    contained: Contained<'s>,
+    sessions: Sessions,
 }
 
 impl<'s> Who<'s> {
@@ -88,12 +101,16 @@ impl<'s> Who<'s> {
             true => Lineage::default(),
             false => described.take("a lineage").map_err(fault)?,
         };
-        let lineage_more = match described.is_empty() {
-            true => LineageMore::default(),
-            false => described.take("what follows a lineage").map_err(fault)?,
+        let contained = match described.is_empty() {
+            true => Contained::default(),
+            false => described.take("a container").map_err(fault)?,
+        };
+        let sessions = match described.is_empty() {
+            true => Sessions::default(),
+            false => described.take("a login and a session").map_err(fault)?,
         };
         let is_known = reader.is_empty() && described.is_empty();
-        Ok((Who { actor, start: more.start, lineage, lineage_more }, is_known))
+        Ok((Who { actor, start: more.start, lineage, contained, sessions }, is_known))
     }
 
     /// Says it in an event, which is read from `at`.
@@ -103,7 +120,7 @@ impl<'s> Who<'s> {
         strings: &[&[u8]],
         at: &Reader,
     ) -> Result<(), DecodeError> {
-        let Who { actor, start, lineage, lineage_more } = self;
+        let Who { actor, start, lineage, contained, sessions } = self;
         event.pid = actor.pid;
         event.tid = actor.pid.wrapping_add_signed(actor.tid_minus_pid);
         event.ppid = actor.ppid;
@@ -122,10 +139,14 @@ impl<'s> Who<'s> {
             event.truncated.insert(Truncated::PARENT_EXECUTABLE);
         }
         // A runtime that this version does not know is one it was not told.
-        event.lineage.runtime = Runtime::from_number(lineage_more.runtime);
-        if join(strings, &mut event.lineage.container, &lineage_more.container, at)? {
+        event.lineage.runtime = Runtime::from_number(contained.runtime);
+        if join(strings, &mut event.lineage.container, &contained.container, at)? {
             return Err(at.error(Reason::TooLong, "a container"));
         }
+        event.lineage.login_uid = sessions.login_uid;
+        event.lineage.audit_session = sessions.audit_session;
+        event.lineage.session = sessions.session;
+        event.lineage.session_start = sessions.session_start;
         Ok(())
     }
 }

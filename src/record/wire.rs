@@ -108,19 +108,36 @@ pub(super) struct Lineage<'a> {
     pub parent_executable: Joined<'a>,
 }
 
-/// What follows in a lineage, unless it is all unknown.
+/// What follows in a lineage, unless that and the rest are unknown: a container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct LineageMore<'a> {
+pub(super) struct Contained<'a> {
     /// 0: not known.
     pub runtime: u8,
     #[serde(borrow)]
     pub container: Joined<'a>,
 }
 
+/// What follows then, unless it is all unknown: a login and a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sessions {
+    pub login_uid: Option<u32>,
+    pub audit_session: Option<u32>,
+    pub session: Option<u32>,
+    pub session_start: Option<u64>,
+}
+
 /// The most bytes of a [`Lineage`] and what follows: every integer at its longest, no string in
 /// the dictionary.
-pub(super) const LINEAGE_BYTES: usize =
-    11 + 5 + 3 + crate::limits::PATH_BYTES + 1 + 5 + 1 + crate::limits::CONTAINER_BYTES;
+pub(super) const LINEAGE_BYTES: usize = 11
+    + 5
+    + 3
+    + crate::limits::PATH_BYTES
+    + 1
+    + 5
+    + 1
+    + crate::limits::CONTAINER_BYTES
+    + 3 * 6
+    + 11;
 
 /// What every event begins with, of a known action or not.
 #[derive(Debug, Serialize, Deserialize)]

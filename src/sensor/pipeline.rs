@@ -183,6 +183,8 @@ impl Pipeline {
         if rule.children {
             self.processes.exclude_children(pid, id);
         }
+        // The kernel part leaves out what it does from now on.
+        self.processes.doubt_sessions(pid);
         self.note_excluded(self.event.action != Action::Exit);
     }
 

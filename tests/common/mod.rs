@@ -63,6 +63,11 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
     event.lineage.parent_executable = path(rng);
     event.lineage.runtime = some(rng, |r| Runtime::ALL[r.usize(..Runtime::ALL.len())]);
     event.lineage.container = bytes(&text(rng, 20));
+    // 4294967295 is unset, and never told.
+    event.lineage.login_uid = some(rng, |r| r.u32(..u32::MAX));
+    event.lineage.audit_session = some(rng, |r| wide(r) as u32);
+    event.lineage.session = some(rng, |r| wide(r) as u32);
+    event.lineage.session_start = some(rng, wide);
     event.syscall = some(rng, |r| r.u32(..500));
     event.ret = some(rng, |r| if r.bool() { -r.i64(..133) } else { wide(r) as i64 });
     event.flags = Flags(wide(rng) as u32 & 0x1_ffff);

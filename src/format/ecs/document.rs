@@ -4,8 +4,9 @@ use super::flags::open_flags;
 use super::kind::{Outcome, category, types};
 use super::names;
 use super::shape::{
-    Asked, Boot, Container, Document, Ecs, EventSet, Exact, Ext, File, Host, Id, Lost, Mote, Names,
-    Network, NewIds, Original, Parent, Process, Side, SideAddress, Thread,
+    Asked, Auditd, Boot, Container, Document, Ecs, EventSet, Exact, Ext, File, Host, Id, Lost,
+    Mote, Names, Network, NewIds, Original, Parent, Process, SessionLeader, Side, SideAddress,
+    Thread, User,
 };
 use super::text::{
     Args, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
@@ -38,6 +39,11 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
             boot: Some(Boot { id: Some(Uuid(origin.boot_id)) }),
         }),
         process: has_process(event).then(|| process(origin, event)),
+        user: event.lineage.login_uid.map(|uid| User { audit: id(uid) }),
+        auditd: event
+            .lineage
+            .audit_session
+            .map(|session| Auditd { session: Some(Keyword(session)) }),
         container: container(event),
         file: file(event),
         source: sides.source,
@@ -84,6 +90,10 @@ fn process<'a>(origin: &Origin<'_>, event: &'a Event) -> Process<'a> {
         user: id(event.uid),
         group: id(event.gid),
         thread: Some(Thread { id: Some(event.tid), name: text(&event.comm) }),
+        session_leader: event.lineage.session.map(|pid| SessionLeader {
+            pid: Some(pid),
+            entity_id: entity_id(origin, Some(pid), event.lineage.session_start),
+        }),
         // As a shell gives it: a signal is 128 and its number.
         exit_code: event.exit_status.map(|status| match status & 0x7f {
             0 => status >> 8 & 0xff,

@@ -42,6 +42,8 @@ objects! {
         event: EventSet,
         host: Host<'a>,
         process: Process<'a>,
+        user: User,
+        auditd: Auditd,
         container: Container<'a>,
         file: File<'a>,
         source: Side<'a>,
@@ -82,6 +84,7 @@ objects! {
         user: Id,
         group: Id,
         thread: Thread<'a>,
+        session_leader: SessionLeader,
         exit_code: u32,
     }
     Parent<'a> {
@@ -89,6 +92,17 @@ objects! {
         entity_id: EntityId,
         executable: Text<'a>,
         name: Text<'a>,
+    }
+    SessionLeader {
+        pid: u32,
+        entity_id: EntityId,
+    }
+    /// Who logged in, where Elastic's auditbeat has it.
+    User {
+        audit: Id,
+    }
+    Auditd {
+        session: Keyword,
     }
     Container<'a> {
         id: Text<'a>,

@@ -221,11 +221,13 @@ impl Message {
                 append(&mut event.comm, name.split(|byte| *byte == 0).next().unwrap_or(&name));
                 Told::Change(Change::Name)
             }
-            What::Session(_)
-            | What::Traced(..)
-            | What::CoreDump(_)
-            | What::Answer(..)
-            | What::Other(_) => Told::Nothing,
+            What::Session(task) => {
+                by(task);
+                Told::Change(Change::Session)
+            }
+            What::Traced(..) | What::CoreDump(_) | What::Answer(..) | What::Other(_) => {
+                Told::Nothing
+            }
         }
     }
 }

@@ -92,6 +92,8 @@ fn what_changes_a_process_is_told() {
     let name = u32::from_ne_bytes(*b"pool");
     let (told, event) = tell(0x200, &[21, 20, name, 0, 0, 0]);
     assert_eq!((told, event.tid, &event.comm[..]), (Told::Change(Change::Name), 21, &b"pool"[..]));
+    let (told, event) = tell(0x80, &[20, 20]);
+    assert_eq!((told, event.pid), (Told::Change(Change::Session), 20));
     // Sixteen bytes without an end.
     let (_, event) = tell(0x200, &[21, 20, name, name, name, name]);
     assert_eq!(&event.comm[..], b"poolpoolpoolpoo");
@@ -102,7 +104,6 @@ fn the_rest_is_read_and_not_reported() {
     let task = Task { pid: 20, tid: 21 };
     for (what, union, expected) in [
         (0, &[1][..], What::Answer(0, 1)),
-        (0x80, &[21, 20], What::Session(task)),
         (0x100, &[21, 20, 31, 30], What::Traced(task, Task { pid: 30, tid: 31 })),
         (0x100, &[21, 20, 0, 0], What::Traced(task, Task { pid: 0, tid: 0 })),
         (0x4000_0000, &[21, 20, 11, 10], What::CoreDump(task)),
