@@ -36,6 +36,7 @@ const COMMON: &[&str] = &[
     "auditd.",
     "container.",
     "mote.syscall",
+    "mote.executable_kind",
     "mote.return",
     "mote.flags",
     "mote.truncated",

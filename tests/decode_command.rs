@@ -46,7 +46,7 @@ fn records_are_found_behind_any_header_and_other_lines_are_passed_over() {
     let input = format!(
         "<86>Nov 24 00:00:00 mote[1]: {one}\nNov 24 00:00:00 host sshd[2]: hello\n\n\
          <86>1 2026-11-24T00:00:00Z host mote 1 - - {}",
-        String::from_utf8(line_of_all_actions(&mut Rng::with_seed(12)).to_vec()).unwrap()
+        String::from_utf8(line_of_all_actions(&mut Rng::with_seed(13)).to_vec()).unwrap()
     );
     let (status, lines, errors) = decode(&["decode"], input.as_bytes());
     assert_eq!((status, lines, errors.as_str()), (0, 2 * ACTIONS, ""));
@@ -108,7 +108,7 @@ fn wrong_use_and_missing_files_have_their_statuses() {
 fn several_files_are_read_and_what_is_in_two_is_written_once() {
     let dir = tempfile::tempdir().unwrap();
     let [old, new] = ["old", "new"].map(|name| dir.path().join(name));
-    let other = String::from_utf8(line_of_all_actions(&mut Rng::with_seed(12)).to_vec()).unwrap();
+    let other = String::from_utf8(line_of_all_actions(&mut Rng::with_seed(13)).to_vec()).unwrap();
     std::fs::write(&old, line()).unwrap();
     std::fs::write(&new, format!("{}\n{other}\n", line())).unwrap();
     let [old, new] = [&old, &new].map(|path| path.to_str().unwrap());

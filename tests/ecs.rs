@@ -37,6 +37,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("process.name", "keyword"),
     ("process.args", "keyword[]"),
     ("process.args_count", "long"),
+    ("process.command_line", "keyword"),
+    ("process.working_directory", "keyword"),
     ("process.user.id", "keyword"),
     ("process.group.id", "keyword"),
     ("process.thread.id", "long"),
@@ -79,6 +81,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.truncated", "keyword[]"),
     ("mote.call_flags", "long"),
     ("mote.open_flags", "keyword[]"),
+    ("mote.executable_kind", "keyword"),
     ("mote.device", "keyword"),
     ("mote.attribute", "keyword"),
     ("mote.new_ids.real", "long"),
@@ -117,6 +120,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.bytes.process.parent.executable", "keyword"),
     ("mote.bytes.process.thread.name", "keyword"),
     ("mote.bytes.process.args", "keyword[]"),
+    ("mote.bytes.process.working_directory", "keyword"),
     ("mote.bytes.container.id", "keyword"),
     ("mote.bytes.container.name", "keyword"),
     ("mote.bytes.file.path", "keyword"),
@@ -302,6 +306,7 @@ fn an_exec_names_its_path_only_if_it_is_not_the_executable() {
     let document = write(&event);
     assert_eq!(document["process"]["args"], json!(["bash", "-c"]));
     assert_eq!(document["process"]["args_count"], 2);
+    assert_eq!(document["process"]["command_line"], "bash -c");
     assert_eq!(document.get("file"), None);
     event.path = bytes(b"/opt/missing");
     event.ret = Some(-2);

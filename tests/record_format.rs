@@ -9,7 +9,8 @@ mod common;
 use common::{batch_of, bytes, context};
 use mote::command::decode::decoder::Decoder;
 use mote::event::{
-    Action, Bytes, Class, Event, FileType, Flags, Loss, LossPlace, Resumption, Runtime, Truncated,
+    Action, Bytes, Class, Event, ExecutableKind, FileType, Flags, Loss, LossPlace, Resumption,
+    Runtime, Truncated,
 };
 use mote::record::{Encoder, find};
 use std::path::Path;
@@ -148,6 +149,8 @@ fn the_tables_have_every_number_and_name() {
     assert_eq!(table("### Ends of a pause"), ends);
     let types = pairs(&mut FileType::ALL.iter().map(|kind| (*kind as u8, kind.name())));
     assert_eq!(table("### File types"), types);
+    let kinds = pairs(&mut ExecutableKind::ALL.iter().map(|kind| (*kind as u8, kind.name())));
+    assert_eq!(table("### Kinds of executables"), kinds);
     let runtimes = pairs(&mut Runtime::ALL.iter().map(|runtime| (*runtime as u8, runtime.name())));
     assert_eq!(table("### Runtimes"), runtimes);
     let flags = |bit: u8| Flags(1 << bit).names().next().map(|name| (bit, name));

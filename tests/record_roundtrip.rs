@@ -123,6 +123,11 @@ fn an_event_beyond_a_batch_is_refused_and_fits_without_what_it_sheds() {
     event.from.clear();
     event.executable = bytes(&[b'a'; PATH_BYTES]);
     event.args = bytes(&[b'd'; ARGS_BYTES]);
+    event.lineage.parent_executable = bytes(&[b'e'; PATH_BYTES]);
+    event.working_directory = bytes(&[b'f'; PATH_BYTES]);
+    assert_eq!(encoder.push(&event), Err(PushError::TooLarge));
+    event.shed();
+    assert!(event.truncated.contains(Truncated::WORKING_DIRECTORY));
     encoder.push(&event).unwrap();
 }
 

@@ -20,6 +20,7 @@ mod names;
 mod order;
 mod privileges;
 mod processes;
+mod programs;
 mod sessions;
 #[cfg(target_arch = "aarch64")]
 mod tags;
@@ -69,6 +70,14 @@ fn main() -> ExitCode {
         ("a_start_is_told_as_a_time", identities::a_start_is_told_as_a_time),
         ("short_lives_are_told_in_full", identities::short_lives_are_told_in_full),
         ("a_container_is_known_by_its_cgroup", containers::a_container_is_known_by_its_cgroup),
+        (
+            "programs_without_a_file_are_told_apart",
+            programs::programs_without_a_file_are_told_apart,
+        ),
+        (
+            "an_exec_tells_its_directory_and_its_words",
+            programs::an_exec_tells_its_directory_and_its_words,
+        ),
         ("a_session_is_its_leaders", sessions::a_session_is_its_leaders),
         (
             "a_login_uid_is_told_once_it_is_written",

@@ -1,12 +1,15 @@
 //! Programs, processes and how they end.
 
 use crate::call::{Case, Made, Place, c, case, nothing, sys};
+use crate::support::Sensor;
 use crate::support::child::{self, pointers, strings};
-use crate::support::expect::{Row, text};
+use crate::support::expect::{Row, at, text};
+use crate::support::sensor::decode_until;
 use libc::{AT_EMPTY_PATH, AT_FDCWD, EACCES, ENOENT, ENOEXEC, SIGCHLD, c_char, c_long};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::ffi::CString;
 use std::fs::{File, Permissions, copy, set_permissions, write};
+use std::io::pipe;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -104,30 +107,39 @@ fn fails(made: &mut Made, name: &Path, errno: i32) {
     made.rows.push(exit_row(pid, 3, &own_executable()));
 }
 
-/// The shape of a case whose exec is an execveat.
-fn executes_at(
-    made: &mut Made,
-    dirfd: i32,
-    name: &CString,
-    flags: i32,
-    executable: &Path,
-    mark: Option<&str>,
-) {
-    let args = strings(&[b"at"]);
-    let (pid, status) = child(made, || {
+/// The shape of a case whose exec is an execveat of a shell by a descriptor, which ends when the
+/// sensor has looked it up.
+fn executes_at(p: &Place, made: &mut Made, dirfd: i32, name: &CString, flags: i32) {
+    let args = strings(&[b"sh", b"-c", b"read -r line; exit 0"]);
+    let (gate, opened) = pipe().unwrap();
+    let pid = child::fork(|| {
+        sys!(SYS_dup3, gate.as_raw_fd(), 0, 0);
         let args = pointers(&args);
-        let env = args[1..].as_ptr();
+        let env = args[3..].as_ptr();
         sys!(SYS_execveat, dirfd, name.as_ptr(), args.as_ptr(), env, flags);
         127
     });
+    // By another process: what this one does is compared.
+    let watcher = child::fork(|| {
+        let is_it =
+            |event: &Value| at(event, "process.pid") == pid && at(event, "event.action") == "exec";
+        let records = Sensor::records(p.dir.parent().unwrap());
+        decode_until(&records, |events| events.iter().any(is_it));
+        0
+    });
+    child::ends_with(watcher, 0);
+    drop(opened);
+    let (_, status) = waited(made, pid);
     assert_eq!(status, 0, "{name:?}");
-    let exec = exec_row(pid, executable, &args, 0).with("mote.syscall_name", "execveat");
-    for row in [exec, exit_row(pid, 0, executable)] {
-        made.rows.push(match mark {
-            Some(mark) => row.with("mote.flags", json!([mark])),
-            None => row,
-        });
+    let exec = exec_row(pid, &shell(), &args, 0).with("mote.syscall_name", "execveat");
+    for row in [exec, exit_row(pid, 0, &shell())] {
+        made.rows.push(row.with("mote.flags", json!(["executable_unresolved"])));
     }
+}
+
+/// As /proc calls it.
+fn shell() -> PathBuf {
+    Path::new("/bin/sh").canonicalize().unwrap()
 }
 
 /// A process made by a call that returns twice.
@@ -200,25 +212,28 @@ pub const CASES: &[Case] = &[
         let script = p.path("script");
         executes_after(m, &script, &script, &[b"script", b"arg"], touch);
     }),
-    case!("execveat, from a descriptor's directory", program, |p, m| {
-        // Open until the sensor has looked it up, in the parent; the kernel itself calls
-        // the program by the descriptor.
-        let dir = File::open(".").unwrap();
-        let fd = dir.as_raw_fd();
-        let name = PathBuf::from(format!("/dev/fd/{fd}/prog"));
-        let _ = p;
-        executes_at(m, fd, &c("prog"), 0, &name, Some("executable_unresolved"));
+    case!("execveat, from a descriptor's directory", nothing, |p, m| {
+        let dir = File::open(shell().parent().unwrap()).unwrap();
+        executes_at(p, m, dir.as_raw_fd(), &c(shell().file_name().unwrap()), 0);
         m.open.push(dir.into());
     }),
-    case!("execveat of a descriptor", program, |_, m| {
-        let file = File::open("prog").unwrap();
-        let fd = file.as_raw_fd();
-        let name = PathBuf::from(format!("/dev/fd/{fd}"));
-        executes_at(m, fd, &c(""), AT_EMPTY_PATH, &name, Some("executable_unresolved"));
+    case!("execveat of a descriptor", nothing, |p, m| {
+        let file = File::open(shell()).unwrap();
+        executes_at(p, m, file.as_raw_fd(), &c(""), AT_EMPTY_PATH);
         m.open.push(file.into());
     }),
     case!("execveat, relative to the working directory", program, |p, m| {
-        executes_at(m, AT_FDCWD, &c("prog"), 0, &p.path("prog"), None);
+        let args = strings(&[b"at"]);
+        let (pid, status) = child(m, || {
+            let args = pointers(&args);
+            let env = args[1..].as_ptr();
+            sys!(SYS_execveat, AT_FDCWD, c"prog".as_ptr(), args.as_ptr(), env, 0);
+            127
+        });
+        assert_eq!(status, 0);
+        let prog = p.path("prog");
+        let exec = exec_row(pid, &prog, &args, 0).with("mote.syscall_name", "execveat");
+        m.rows.extend([exec, exit_row(pid, 0, &prog)]);
     }),
     case!("exec in vain: absent", nothing, |p, m| fails(m, &p.path("absent"), ENOENT)),
     case!("exec in vain: not executable", |_| write("data", "").unwrap(), |p, m| {

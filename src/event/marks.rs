@@ -117,5 +117,7 @@ bit_set! {
         MOUNT_TYPE = 5, "mote.mount_type";
         /// What the parent executed.
         PARENT_EXECUTABLE = 6, "process.parent.executable";
+        /// The directory that a process works in.
+        WORKING_DIRECTORY = 7, "process.working_directory";
     }
 }

@@ -6,6 +6,7 @@
 mod action;
 mod change;
 mod container;
+mod executable;
 mod given;
 mod lineage;
 mod loss;
@@ -18,6 +19,7 @@ mod rule;
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
 pub use change::Change;
 pub use container::Runtime;
+pub use executable::ExecutableKind;
 pub use given::{Device, FileType, Given};
 pub use lineage::Lineage;
 pub use loss::{Loss, LossPlace};
@@ -78,6 +80,8 @@ pub struct Event {
     /// The path that the process executed, as the kernel was given it, made absolute;
     /// for processes older than the sensor, `/proc/PID/exe`. Empty: unknown.
     pub executable: Bytes<PATH_BYTES>,
+    /// What that is, if it is no file that has a name, as far as that is known.
+    pub executable_kind: Option<ExecutableKind>,
     /// System call number of the host's architecture, where there was one; of an operation of
     /// io_uring the call that does the same.
     pub syscall: Option<u32>,
@@ -91,6 +95,8 @@ pub struct Event {
     pub args: Bytes<ARGS_BYTES>,
     /// Exec: how many arguments there were, in `args` or not, where known.
     pub args_count: Option<u32>,
+    /// Exec: the directory that the process works in. Empty: not certain.
+    pub working_directory: Bytes<PATH_BYTES>,
     /// Exit: the status as wait(2) gives it.
     pub exit_status: Option<u32>,
     /// The file acted on; of a rename the new name; of a unix socket its name, the peer's or its own;
@@ -157,12 +163,14 @@ impl Event {
             gid: 0,
             comm: Bytes::new(),
             executable: Bytes::new(),
+            executable_kind: None,
             syscall: None,
             ret: None,
             flags: Flags(0),
             truncated: Truncated(0),
             args: Bytes::new(),
             args_count: None,
+            working_directory: Bytes::new(),
             exit_status: None,
             path: Bytes::new(),
             from: Bytes::new(),
@@ -203,6 +211,7 @@ impl Event {
         for (bytes, mark) in [
             (&mut self.executable, Truncated::EXECUTABLE),
             (&mut self.lineage.parent_executable, Truncated::PARENT_EXECUTABLE),
+            (&mut self.working_directory, Truncated::WORKING_DIRECTORY),
         ] {
             if !bytes.is_empty() {
                 bytes.clear();
@@ -226,12 +235,14 @@ impl Event {
             gid,
             comm,
             executable,
+            executable_kind,
             syscall,
             ret,
             flags,
             truncated,
             args,
             args_count,
+            working_directory,
             exit_status,
             path,
             from,
@@ -255,7 +266,7 @@ impl Event {
         } = self;
         (*sequence, *time_ns, *entered_ns, *action) = (0, 0, 0, Action::Loss);
         (*pid, *tid, *ppid, *uid, *gid) = (0, 0, None, 0, 0);
-        *start = None;
+        (*start, *executable_kind) = (None, None);
         (*syscall, *ret, *flags, *truncated) = (None, None, Flags(0), Truncated(0));
         (*args_count, *exit_status, *call_flags, *mode, *given) = (None, None, None, None, None);
         (*dirfd, *from_dirfd, *by_descriptor) = (AT_FDCWD, AT_FDCWD, false);
@@ -264,7 +275,7 @@ impl Event {
         *excluded_ancestor = None;
         lineage.clear();
         comm.clear();
-        for bytes in [executable, path, from] {
+        for bytes in [executable, working_directory, path, from] {
             bytes.clear();
         }
         args.clear();
@@ -348,6 +359,8 @@ mod tests {
                 (6, "systemd-nspawn"),
             ]
         );
+        let kinds = ExecutableKind::ALL.map(|kind| (kind as u8, kind.name()));
+        assert_eq!(kinds, [(1, "memfd"), (2, "deleted")]);
         assert_eq!(Resumption::ALL.map(|why| why as u8), [1, 2, 3]);
     }
 

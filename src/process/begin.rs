@@ -4,8 +4,7 @@ use super::life::Life;
 use super::lineage::Lineage;
 use super::place::{Look, Sharing};
 use super::{
-    CLONE_FS, CLONE_NEWNS, CLONE_NEWUSER, CLONE_PARENT, MAGIC_LINKS, Process, Processes, proc,
-    view_of,
+    CLONE_FS, CLONE_NEWNS, CLONE_NEWUSER, CLONE_PARENT, Process, Processes, proc, program, view_of,
 };
 use crate::event::{Event, Flags, Truncated};
 
@@ -50,11 +49,13 @@ impl Processes {
         let child = Process {
             ppid: event.ppid,
             executable: self.strings.hold_again(parent.executable),
+            executable_kind: parent.executable_kind,
             executable_look: if known_too_late { Look::NEVER } else { parent.executable_look },
             executable_since_ns: parent.executable_since_ns.and(certain_at),
             excluded_with: parent.excluded_with,
             forked_ns: event.time_ns,
             start,
+            memfd: parent.memfd,
             lineage: Lineage { is_contained, ..self.hold_lineage(lineage) },
             place,
             sharing: if shared { Sharing::Processes } else { Sharing::Own },
@@ -75,6 +76,7 @@ impl Processes {
             event.ppid = process.ppid;
             self.tell(process.start, &process.lineage, event);
         }
+        self.tell_directory(event);
         if event.ret != Some(0) {
             // The attempt failed: the process is still what it was.
             if let Some(process) = process {
@@ -86,17 +88,21 @@ impl Processes {
         if event.truncated.contains(Truncated::PATH) {
             event.truncated.insert(Truncated::EXECUTABLE);
         }
+        let is_magic = program::is_magic(&event.path);
         let doubts = Flags::PATH_UNRESOLVED
             .union(Flags::PATH_RELATIVE)
             .union(Flags::PATH_UNREAD)
             .union(Flags::USER_NAMESPACE);
         let certain = !event.flags.intersects(doubts)
             && !event.truncated.contains(Truncated::EXECUTABLE)
-            && !MAGIC_LINKS.iter().any(|link| event.path.starts_with(link));
+            && !is_magic;
+        if is_magic {
+            self.resolve(event);
+        }
         if !certain {
             event.flags.insert(Flags::EXECUTABLE_UNRESOLVED);
         }
-        let executable = self.hold(&event.path);
+        let executable = self.hold(&event.executable);
         let Some(process) = self.table.get_mut(&event.pid) else {
             self.strings.give_back(executable);
             return;
@@ -108,6 +114,8 @@ impl Processes {
         }
         self.strings.give_back(process.executable);
         process.executable = executable;
+        process.executable_kind = event.executable_kind;
+        process.close_on_exec();
         process.executable_look = if certain { Look::default() } else { Look::NEVER };
         process.executable_since_ns = certain.then_some(event.time_ns);
         if process.sharing == Sharing::Threads {

@@ -96,7 +96,7 @@ impl Processes {
         }
         Lineage {
             parent_start: Some(parent.start),
-            parent_executable: self.read_executable(ppid),
+            parent_executable: self.read_executable(ppid).0,
             ..Lineage::default()
         }
     }

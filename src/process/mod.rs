@@ -17,6 +17,7 @@ mod lineage;
 mod locate;
 mod place;
 mod proc;
+mod program;
 mod programs;
 mod session;
 mod strings;
@@ -24,7 +25,7 @@ mod told;
 
 use heapless::index_map::FnvIndexMap;
 
-use crate::event::{Action, Bytes, Event, Flags, Relocation, RuleId};
+use crate::event::{Action, Bytes, Event, ExecutableKind, Flags, Relocation, RuleId};
 use crate::limits::{PATH_BYTES, PROCESSES};
 use clock::BootClock;
 use ended::Ended;
@@ -33,6 +34,7 @@ use life::Life;
 use lineage::Lineage;
 use place::{HostNamespaces, Look, Place, Sharing, View};
 use proc::{Proc, Stat};
+use program::Memfd;
 use strings::{StringId, Strings};
 
 /// `CLONE_*` (linux `include/uapi/linux/sched.h`).
@@ -41,14 +43,12 @@ const CLONE_PARENT: u32 = 0x8000;
 const CLONE_NEWNS: u32 = 0x2_0000;
 const CLONE_NEWUSER: u32 = 0x1000_0000;
 
-/// Where a program is executed from a descriptor, and other links that lead anywhere.
-const MAGIC_LINKS: [&[u8]; 2] = [b"/dev/fd/", b"/proc/"];
-
 #[derive(Clone, Copy, Debug)]
 struct Process {
     ppid: Option<u32>,
     /// `None`: it is too long for the table, or the table is full of others.
     executable: Option<StringId>,
+    executable_kind: Option<ExecutableKind>,
     /// The look at /proc that `executable` comes from; [`Look::NEVER`] if it is in doubt.
     executable_look: Look,
     /// From when on it is certain that it executes this, in `CLOCK_MONOTONIC`: the event that
@@ -60,6 +60,7 @@ struct Process {
     forked_ns: u64,
     /// Hundredths of a second since boot. `None`: not known.
     start: Option<u64>,
+    memfd: Option<Memfd>,
     lineage: Lineage,
     place: Place,
     sharing: Sharing,
@@ -160,6 +161,9 @@ impl Processes {
                 let process = self.identify(event);
                 self.locate(process, event);
                 self.change_sessions(event);
+                if event.action == Action::MemfdCreate {
+                    self.made_memfd(event);
+                }
             }
         }
     }
@@ -209,26 +213,15 @@ impl Processes {
     }
 
     fn identify(&mut self, event: &mut Event) -> Option<Process> {
-        self.settle(event.pid, event, false);
-        let process = self.known(event.pid)?;
+        let mut process = self.known(event.pid)?;
+        if process.lineage.sessions.are_in_doubt() {
+            self.settle(event.pid, event, false);
+            process = self.known(event.pid)?;
+        }
         event.ppid = process.ppid;
         self.tell(process.start, &process.lineage, event);
         self.copy_executable(event.pid, process, event);
         Some(process)
-    }
-
-    /// `pid` is `process`'s, and the event's or its parent's.
-    fn copy_executable(&mut self, pid: u32, process: Process, event: &mut Event) {
-        let mut certain = event.time_ns >= process.executable_look.ended_ns;
-        if let Some(id) = process.executable {
-            proc::copy(self.strings.get(id), &mut event.executable);
-        } else if let Some(path) = self.proc.link(pid, format_args!("exe"), &mut self.link) {
-            proc::copy(proc::without_deleted(path), &mut event.executable);
-            certain = false;
-        }
-        if !certain && !event.executable.is_empty() {
-            event.flags.insert(Flags::EXECUTABLE_UNRESOLVED);
-        }
     }
 
     /// What the table or /proc knows of a process.
@@ -237,22 +230,25 @@ impl Processes {
             return Some(*process);
         }
         let began_ns = (self.now_ns)();
-        let Stat { ppid, start, .. } = self.proc.stat(pid)?;
-        let executable = self.read_executable(pid);
+        let stat = self.proc.stat(pid)?;
+        let Stat { ppid, start, .. } = stat;
+        let (executable, executable_kind) = self.read_executable(pid);
         // A zombie has no place any more.
         let place = self.read_place(pid).unwrap_or(Place::unknown(self.epoch));
         let executable_look = self.look(began_ns, place.view);
         let mut lineage = self.read_lineage(ppid, start);
         self.find_container(pid, place.view, &mut lineage);
-        self.find_sessions(pid, &mut lineage);
+        lineage.sessions = self.sessions(pid, stat);
         let process = Process {
             ppid: Some(ppid),
             executable,
+            executable_kind,
             executable_look,
             executable_since_ns: (executable_look != Look::NEVER).then_some(began_ns),
             excluded_with: self.excluded_with(ppid),
             forked_ns: 0,
             start: Some(start),
+            memfd: None,
             lineage,
             place,
             sharing: Sharing::Own,
@@ -261,21 +257,6 @@ impl Processes {
         };
         self.insert(pid, process);
         self.table.get(&pid).copied()
-    }
-
-    /// What it executes now.
-    fn read_executable(&mut self, pid: u32) -> Option<StringId> {
-        let path = self.proc.link(pid, format_args!("exe"), &mut self.link)?;
-        hold(&mut self.strings, &mut self.unplaced, proc::without_deleted(path))
-    }
-
-    /// A look at what a process executes that ends now. Where any file can be mounted at any
-    /// path, its name is never certain.
-    fn look(&self, began_ns: u64, view: View) -> Look {
-        match view {
-            View::UserNamespace => Look::NEVER,
-            _ => Look { began_ns, ended_ns: (self.now_ns)() },
-        }
     }
 
     /// Holds a string in the table, and counts one that finds no room.

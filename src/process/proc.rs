@@ -6,7 +6,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 use rustix::io;
 
-use crate::event::{Bytes, append};
+use crate::event::{Bytes, ExecutableKind, append};
 use crate::limits::PATH_BYTES;
 
 /// What the kernel appends to the path of what was deleted (`fs/d_path.c`).
@@ -152,6 +152,16 @@ pub fn without_deleted(path: &[u8]) -> &[u8] {
     path.strip_suffix(DELETED).unwrap_or(path)
 }
 
+/// The path of `/proc/PID/exe`, and what it is if it is no file that has a name.
+pub fn executable(link: &[u8]) -> (&[u8], Option<ExecutableKind>) {
+    match link.strip_suffix(DELETED) {
+        // The name of a file in memory (linux `mm/memfd.c`), which has no directory.
+        Some(path) if path.starts_with(b"/memfd:") => (path, Some(ExecutableKind::Memfd)),
+        Some(path) => (path, Some(ExecutableKind::Deleted)),
+        None => (link, None),
+    }
+}
+
 /// Copies a path, cut where it does not fit.
 pub fn copy(path: &[u8], to: &mut Bytes<PATH_BYTES>) {
     to.clear();
@@ -172,6 +182,24 @@ mod tests {
         assert_eq!(parse_stat(b"42 (sh) S 7 42 42 0"), None);
         assert_eq!(parse_stat(b"42 (sh"), None);
         assert_eq!(parse_stat(b""), None);
+    }
+
+    #[test]
+    fn programs_without_a_file_are_told_apart() {
+        use ExecutableKind::{Deleted, Memfd};
+        for (link, expected) in [
+            ("/usr/bin/make", ("/usr/bin/make", None)),
+            ("/usr/bin/make (deleted)", ("/usr/bin/make", Some(Deleted))),
+            (
+                "/memfd:runc_cloned:/proc/self/exe (deleted)",
+                ("/memfd:runc_cloned:/proc/self/exe", Some(Memfd)),
+            ),
+            ("/memfd: (deleted)", ("/memfd:", Some(Memfd))),
+            ("/memfd:x", ("/memfd:x", None)),
+        ] {
+            let (path, kind) = executable(link.as_bytes());
+            assert_eq!((std::str::from_utf8(path).unwrap(), kind), expected);
+        }
     }
 
     #[test]

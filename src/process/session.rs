@@ -5,7 +5,7 @@
 //! `fs/proc/base.c`, `proc_loginuid_write`). What is written when is not told, so it is looked up:
 //! from the opening until the process executes another program, by which time it is written.
 
-use super::lineage::Lineage;
+use super::proc::Stat;
 use super::{Process, Processes};
 use crate::event::{Action, Event};
 
@@ -51,6 +51,11 @@ impl Sessions {
         (lineage.session, lineage.session_start) = (session, session_start);
     }
 
+    /// Whether they may change unseen.
+    pub fn are_in_doubt(&self) -> bool {
+        self.doubt_ns.is_some()
+    }
+
     /// It began a session.
     pub fn lead(&mut self, pid: u32, start: Option<u64>) {
         (self.session, self.session_start) = (Some(pid), start);
@@ -58,12 +63,11 @@ impl Sessions {
 }
 
 impl Processes {
-    /// What a process that lives has now. `None`: it is gone.
-    fn read_sessions(&mut self, pid: u32) -> Option<Sessions> {
-        let stat = self.proc.stat(pid)?;
+    /// What a process has now of which /proc says this.
+    pub(super) fn sessions(&self, pid: u32, stat: Stat) -> Sessions {
         // A leader of another pid namespace than ours has the number 0.
         let session = Some(stat.session).filter(|session| *session != 0);
-        Some(Sessions {
+        Sessions {
             login_uid: self.proc.number(pid, "loginuid").filter(|uid| *uid != UNSET),
             audit_session: self.proc.number(pid, "sessionid").filter(|id| *id != UNSET),
             session,
@@ -78,13 +82,6 @@ impl Processes {
             },
             doubt_ns: None,
             epoch: self.epoch,
-        })
-    }
-
-    /// Those of a process that is found in /proc.
-    pub(super) fn find_sessions(&mut self, pid: u32, lineage: &mut Lineage) {
-        if let Some(sessions) = self.read_sessions(pid) {
-            lineage.sessions = sessions;
         }
     }
 
@@ -104,7 +101,7 @@ impl Processes {
             return;
         }
         let looked_ns = before.doubt_ns.filter(|_| !executes).map(|_| event.time_ns);
-        let now = self.read_sessions(pid).unwrap_or(before);
+        let now = self.proc.stat(pid).map_or(before, |stat| self.sessions(pid, stat));
         if let Some(process) = self.table.get_mut(&pid) {
             process.lineage.sessions = Sessions { doubt_ns: looked_ns, epoch: self.epoch, ..now };
         }

@@ -1,4 +1,5 @@
 mod descriptors;
+mod executed;
 mod lineages;
 mod sessions;
 
@@ -28,11 +29,13 @@ fn shell(processes: &mut Processes, directory: &str) -> Process {
     Process {
         ppid: Some(1),
         executable: processes.strings.hold(b"/bin/sh"),
+        executable_kind: None,
         executable_look: Look::default(),
         executable_since_ns: None,
         excluded_with: None,
         forked_ns: 0,
         start: Some(1_000),
+        memfd: None,
         lineage: Lineage::default(),
         place: Place {
             directory: processes.strings.hold(directory.as_bytes()),

@@ -89,6 +89,7 @@ impl Processes {
         let child = Process {
             ppid: event.ppid,
             executable: self.strings.hold_again(parent.executable),
+            executable_kind: parent.executable_kind,
             executable_look: if known_too_late { Look::NEVER } else { parent.executable_look },
             excluded_with: parent.excluded_with,
             forked_ns: event.time_ns,
@@ -113,7 +114,9 @@ impl Processes {
         event.flags.insert(Flags::EXECUTABLE_UNRESOLVED);
         let began_ns = (self.now_ns)();
         if let Some(path) = self.proc.link(event.pid, format_args!("exe"), &mut self.link) {
-            proc::copy(proc::without_deleted(path), &mut event.path);
+            let (path, kind) = proc::executable(path);
+            event.executable_kind = kind;
+            proc::copy(path, &mut event.path);
             proc::copy(&event.path, &mut event.executable);
         }
         match self.proc.arguments(event.pid, &mut event.args) {
@@ -127,7 +130,9 @@ impl Processes {
             // Nobody tells of its namespaces, and of what it opens.
             let mut lineage = Lineage { is_contained: false, ..before.lineage };
             self.find_container(event.pid, view, &mut lineage);
-            self.find_sessions(event.pid, &mut lineage);
+            if let Some(stat) = self.proc.stat(event.pid) {
+                lineage.sessions = self.sessions(event.pid, stat);
+            }
             self.tell(before.start, &lineage, event);
             if let Some(process) = self.table.get_mut(&event.pid) {
                 process.lineage = lineage;
@@ -155,6 +160,7 @@ impl Processes {
             let process = Process {
                 ppid: event.ppid,
                 executable,
+                executable_kind: event.executable_kind,
                 executable_look: look,
                 identity: Some(identity),
                 life,
@@ -165,6 +171,7 @@ impl Processes {
         };
         self.strings.give_back(process.executable);
         process.executable = executable;
+        process.executable_kind = event.executable_kind;
         process.executable_look = look;
         process.executable_since_ns = None;
         process.identity = Some(identity);
@@ -217,15 +224,19 @@ impl Processes {
             process.identity = Some(identity);
             return Some(*process);
         }
-        let start = self.proc.stat(pid).map(|stat| stat.start);
+        let stat = self.proc.stat(pid);
+        let start = stat.map(|stat| stat.start);
         let mut lineage = start.map_or(Lineage::default(), |start| self.read_lineage(ppid, start));
-        let executable = self.read_executable(pid);
+        let (executable, executable_kind) = self.read_executable(pid);
         let view = self.host.view(&self.proc, pid, &mut self.link);
         self.find_container(pid, view.unwrap_or(View::Host), &mut lineage);
-        self.find_sessions(pid, &mut lineage);
+        if let Some(stat) = stat {
+            lineage.sessions = self.sessions(pid, stat);
+        }
         let process = Process {
             ppid: Some(ppid),
             executable,
+            executable_kind,
             executable_look: self.look(began_ns, view.unwrap_or(View::UserNamespace)),
             excluded_with: self.excluded_with(ppid),
             start,
@@ -249,11 +260,13 @@ impl Processes {
         Process {
             ppid: None,
             executable: None,
+            executable_kind: None,
             executable_look: Look::NEVER,
             executable_since_ns: None,
             excluded_with: None,
             forked_ns: 0,
             start: None,
+            memfd: None,
             lineage: Lineage::default(),
             place: Place::unknown(self.epoch),
             sharing: Sharing::Own,

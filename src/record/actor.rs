@@ -1,12 +1,13 @@
 //! Who did it, both ways.
 
-use super::decode::{entry, join};
 use super::dictionary::Dictionary;
 use super::encode::append;
 use super::error::{DecodeError, Reason};
-use super::reader::Reader;
-use super::wire::{Actor, ActorMore, Blob, Contained, Joined, LINEAGE_BYTES, Lineage, Sessions};
-use crate::event::{self, Bytes, Event, Runtime, Truncated};
+use super::reader::{Reader, entry, join};
+use super::wire::{
+    Actor, ActorMore, Blob, Contained, Joined, Kind, LINEAGE_BYTES, Lineage, Sessions,
+};
+use crate::event::{self, Bytes, Event, ExecutableKind, Runtime, Truncated};
 use crate::limits::{BATCH_BYTES, BATCH_STRINGS};
 
 /// Writes the actor of an event behind what is in `out`. `Ok(false)`: it has none.
@@ -28,13 +29,17 @@ pub(super) fn write(
     let mut bytes = Bytes::<LINEAGE_BYTES>::new();
     lineage(&event.lineage, strings, &mut bytes)?;
     let more = ActorMore { start: event.start, lineage: strings.whole(&bytes) };
-    let has_more = more != ActorMore::default();
+    let kind = event.executable_kind.map_or(0, |kind| kind as Kind);
+    let has_more = kind != 0 || more != ActorMore::default();
     if actor == Actor::default() && !has_more {
         return Ok(false);
     }
     append(out, &actor)?;
     if has_more {
         append(out, &more)?;
+    }
+    if kind != 0 {
+        append(out, &kind)?;
     }
     Ok(true)
 }
@@ -78,6 +83,7 @@ fn lineage(
 pub(super) struct Who<'s> {
     actor: Actor<'s>,
     start: Option<u64>,
+    kind: Kind,
     lineage: Lineage<'s>,
     contained: Contained<'s>,
     sessions: Sessions,
@@ -93,6 +99,10 @@ impl<'s> Who<'s> {
         let more = match reader.is_empty() {
             true => ActorMore::default(),
             false => reader.take("what follows an actor")?,
+        };
+        let kind: Kind = match reader.is_empty() {
+            true => 0,
+            false => reader.take("the kind of an executable")?,
         };
         let mut described = described(strings, &more.lineage, reader)?;
         // Where the lineage is: its bytes may stand elsewhere.
@@ -110,7 +120,7 @@ impl<'s> Who<'s> {
             false => described.take("a login and a session").map_err(fault)?,
         };
         let is_known = reader.is_empty() && described.is_empty();
-        Ok((Who { actor, start: more.start, lineage, contained, sessions }, is_known))
+        Ok((Who { actor, start: more.start, kind, lineage, contained, sessions }, is_known))
     }
 
     /// Says it in an event, which is read from `at`.
@@ -120,7 +130,7 @@ impl<'s> Who<'s> {
         strings: &[&[u8]],
         at: &Reader,
     ) -> Result<(), DecodeError> {
-        let Who { actor, start, lineage, contained, sessions } = self;
+        let Who { actor, start, kind, lineage, contained, sessions } = self;
         event.pid = actor.pid;
         event.tid = actor.pid.wrapping_add_signed(actor.tid_minus_pid);
         event.ppid = actor.ppid;
@@ -133,6 +143,8 @@ impl<'s> Who<'s> {
             event.truncated.insert(Truncated::EXECUTABLE);
         }
         event.start = *start;
+        // A kind that this version does not know is one it was not told.
+        event.executable_kind = ExecutableKind::from_number(*kind);
         event.lineage.parent_start = lineage.parent_start;
         let parent = &mut event.lineage.parent_executable;
         if join(strings, parent, &lineage.parent_executable, at)? {

@@ -3,11 +3,11 @@
 
 use super::actor::Who;
 use super::error::{DecodeError, Reason};
-use super::reader::Reader;
+use super::reader::{Reader, entry, join};
 use super::wire::{
-    Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, Exit, File, Head, Header, Ids, Joined,
-    Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Size, Socket, SocketMore,
-    Times,
+    Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, Head, Header,
+    Ids, Joined, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Size, Socket,
+    SocketMore, Times,
 };
 use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
@@ -213,6 +213,14 @@ impl<'s> Batch<'s> {
                     cut.insert(Truncated::ARGS);
                 }
                 event.args_count = body.args_count;
+                let more = match record.is_empty() {
+                    true => ExecMore::default(),
+                    false => record.take("what follows an exec")?,
+                };
+                let directory = &mut event.working_directory;
+                if join(&self.strings, directory, &more.working_directory, record)? {
+                    cut.insert(Truncated::WORKING_DIRECTORY);
+                }
             }
             Action::Fork => {}
             Action::Exit => event.exit_status = record.take::<Exit>("an exit")?.exit_status,
@@ -372,25 +380,4 @@ fn end(mut reader: Reader, events: u64) -> Option<End> {
         reader.nested("an event").ok()?;
     }
     reader.take("the end of the batch").ok()
-}
-
-/// Writes a joined string to `out`. `Ok(true)`: it did not fit and is cut.
-pub(super) fn join<const N: usize>(
-    strings: &[&[u8]],
-    out: &mut Bytes<N>,
-    joined: &Joined,
-    at: &Reader,
-) -> Result<bool, DecodeError> {
-    let start = match joined.start {
-        0 => &[],
-        number => *entry(strings, number)
-            .ok_or_else(|| at.error(Reason::Index, "the beginning of a path"))?,
-    };
-    let rest = joined.rest.0;
-    Ok(append(out, start) | append(out, rest))
-}
-
-/// The entry of this number, from 1.
-pub(super) fn entry<T>(entries: &[T], number: u32) -> Option<&T> {
-    entries.get((number as usize).checked_sub(1)?)
 }

@@ -3,9 +3,9 @@
 use super::actor;
 use super::dictionary::{Dictionary, Mark};
 use super::wire::{
-    Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, Exit, File, HEADER_BYTES, Head,
-    Header, Ids, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Side, Size,
-    Socket, SocketMore, Times,
+    Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, HEADER_BYTES,
+    Head, Header, Ids, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Side,
+    Size, Socket, SocketMore, Times,
 };
 use super::{Context, PREFIX, Provider, VERSION};
 use crate::event::{Action, Bytes, Class, Event, Given, Heartbeat};
@@ -178,6 +178,10 @@ impl Encoder {
             Action::Exec => {
                 let args = Blob(&event.args);
                 append(out, &Exec { path, args, args_count: event.args_count })?;
+                if !event.working_directory.is_empty() {
+                    let working_directory = self.strings.whole(&event.working_directory);
+                    append(out, &ExecMore { working_directory })?;
+                }
             }
             Action::Fork => {}
             Action::Exit => append(out, &Exit { exit_status: event.exit_status })?,

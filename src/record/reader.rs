@@ -1,7 +1,8 @@
 //! A position in the bytes of a batch.
 
 use super::error::{DecodeError, Reason};
-use super::wire::Blob;
+use super::wire::{Blob, Joined};
+use crate::event::{Bytes, append};
 use postcard::{Deserializer, Error};
 use serde::Deserialize;
 
@@ -58,4 +59,25 @@ impl<'s> Reader<'s> {
         let Blob(rest) = self.take(what)?;
         Ok(Reader { rest, at: self.at - rest.len() })
     }
+}
+
+/// Writes a joined string to `out`. `Ok(true)`: it did not fit and is cut.
+pub(super) fn join<const N: usize>(
+    strings: &[&[u8]],
+    out: &mut Bytes<N>,
+    joined: &Joined,
+    at: &Reader,
+) -> Result<bool, DecodeError> {
+    let start = match joined.start {
+        0 => &[],
+        number => *entry(strings, number)
+            .ok_or_else(|| at.error(Reason::Index, "the beginning of a path"))?,
+    };
+    let rest = joined.rest.0;
+    Ok(append(out, start) | append(out, rest))
+}
+
+/// The entry of this number, from 1.
+pub(super) fn entry<T>(entries: &[T], number: u32) -> Option<&T> {
+    entries.get((number as usize).checked_sub(1)?)
 }

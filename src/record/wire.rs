@@ -100,6 +100,9 @@ pub(super) struct ActorMore<'a> {
     pub lineage: Joined<'a>,
 }
 
+/// What follows then, unless it is 0: an `ExecutableKind`.
+pub(super) type Kind = u8;
+
 /// What a process has from those that it descends from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Lineage<'a> {
@@ -167,6 +170,13 @@ pub(super) struct Exec<'a> {
     #[serde(borrow)]
     pub args: Blob<'a>,
     pub args_count: Option<u32>,
+}
+
+/// What follows it, unless it is not known. A record of the first sensors ends before.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct ExecMore<'a> {
+    #[serde(borrow)]
+    pub working_directory: Joined<'a>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -5,8 +5,8 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
 use mote::event::{
-    Action, Bytes, Class, Device, Endpoint, Event, FileType, Flags, Given, Heartbeat, Loss,
-    LossPlace, Pause, Resumption, Runtime, Transport, Truncated,
+    Action, Bytes, Class, Device, Endpoint, Event, ExecutableKind, FileType, Flags, Given,
+    Heartbeat, Loss, LossPlace, Pause, Resumption, Runtime, Transport, Truncated,
 };
 use mote::limits::LINE_BYTES;
 use mote::record::{Context, Encoder, PREFIX, Provider};
@@ -59,8 +59,10 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
     event.comm = bytes(&text(rng, 15));
     event.executable = path(rng);
     event.start = some(rng, wide);
+    let kinds = ExecutableKind::ALL;
+    event.executable_kind = some(rng, |r| kinds[r.usize(..kinds.len())]);
     event.lineage.parent_start = some(rng, wide);
-    event.lineage.parent_executable = path(rng);
+    event.lineage.parent_executable = short_path(rng);
     event.lineage.runtime = some(rng, |r| Runtime::ALL[r.usize(..Runtime::ALL.len())]);
     event.lineage.container = bytes(&text(rng, 20));
     // 4294967295 is unset, and never told.
@@ -81,6 +83,7 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
                 event.args.push(0).unwrap();
             }
             event.args_count = some(rng, |r| wide(r) as u32);
+            event.working_directory = short_path(rng);
         }
         Action::Fork | Action::Loss | Action::Heartbeat => {}
         Action::Pause => event.pause = Some(Pause { limit_s: wide(rng) as u32 }),
@@ -215,6 +218,16 @@ fn text(rng: &mut Rng, most: usize) -> Vec<u8> {
     let length = rng.usize(..=most);
     let any = rng.u8(..8) == 0;
     (0..length).map(|_| if any { rng.u8(1..) } else { rng.u8(b'a'..=b'z') }).collect()
+}
+
+/// One that leaves room for others in a batch.
+fn short_path<const N: usize>(rng: &mut Rng) -> Bytes<N> {
+    loop {
+        let path = path(rng);
+        if path.len() < 100 {
+            return path;
+        }
+    }
 }
 
 fn path<const N: usize>(rng: &mut Rng) -> Bytes<N> {

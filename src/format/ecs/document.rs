@@ -9,11 +9,11 @@ use super::shape::{
     Thread, User,
 };
 use super::text::{
-    Args, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
+    Args, CommandLine, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
 };
 use crate::event::{
-    Action, Class, Endpoint, Event, FileType, Given, Loss, LossPlace, NO_ID, Resumption, Runtime,
-    Transport,
+    Action, Class, Endpoint, Event, ExecutableKind, FileType, Given, Loss, LossPlace, NO_ID,
+    Resumption, Runtime, Transport,
 };
 use crate::record::Origin;
 use crate::syscalls::by_number;
@@ -87,6 +87,8 @@ fn process<'a>(origin: &Origin<'_>, event: &'a Event) -> Process<'a> {
         name: text(if file_name.is_empty() { &event.comm } else { file_name }),
         args: (!event.args.is_empty()).then_some(Args(&event.args)),
         args_count: event.args_count,
+        command_line: (!event.args.is_empty()).then_some(CommandLine(Args(&event.args))),
+        working_directory: text(&event.working_directory),
         user: id(event.uid),
         group: id(event.gid),
         thread: Some(Thread { id: Some(event.tid), name: text(&event.comm) }),
@@ -274,6 +276,7 @@ fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
         flags: Names::some(event.flags.names()),
         truncated: Names::some(event.truncated.names()),
         call_flags: event.call_flags,
+        executable_kind: event.executable_kind.map(ExecutableKind::name),
         address_family: match event.peer.or(event.local) {
             Some(Endpoint::Other(family)) => Some(family),
             _ => None,
@@ -369,6 +372,7 @@ fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
         parent_executable: hex(&event.lineage.parent_executable),
         thread_name: hex(&event.comm),
         args: hex(&event.args).map(|args| HexArgs(Args(args.0))),
+        working_directory: hex(&event.working_directory),
         container_id: hex(container_id),
         container_name: hex(container_name),
         path: hex(file_path(event)),

@@ -1,7 +1,8 @@
 //! The shape of a document. A field that is `None` is left out.
 
 use super::text::{
-    Address, Args, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
+    Address, Args, CommandLine, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text,
+    Timestamp, Uuid,
 };
 use core::net::IpAddr;
 use serde::{Serialize, Serializer};
@@ -81,6 +82,8 @@ objects! {
         name: Text<'a>,
         args: Args<'a>,
         args_count: u32,
+        command_line: CommandLine<'a>,
+        working_directory: Text<'a>,
         user: Id,
         group: Id,
         thread: Thread<'a>,
@@ -156,6 +159,7 @@ objects! {
         truncated: Names,
         call_flags: u32,
         open_flags: Names,
+        executable_kind: &'static str,
         device: DeviceNumbers,
         attribute: Text<'a>,
         new_ids: NewIds,
@@ -216,6 +220,8 @@ objects! {
         thread_name: Hex<'a>,
         #[serde(rename = "process.args")]
         args: HexArgs<'a>,
+        #[serde(rename = "process.working_directory")]
+        working_directory: Hex<'a>,
         #[serde(rename = "container.id")]
         container_id: Hex<'a>,
         #[serde(rename = "container.name")]

@@ -16,7 +16,17 @@ macro_rules! as_displayed {
     )*};
 }
 
-as_displayed!(DeviceNumbers, EntityId, Keyword, Hex<'_>, Timestamp, Octal, Uuid, Address<'_>);
+as_displayed!(
+    DeviceNumbers,
+    EntityId,
+    Keyword,
+    Hex<'_>,
+    Timestamp,
+    Octal,
+    Uuid,
+    Address<'_>,
+    CommandLine<'_>
+);
 
 /// Bytes as text: what is not UTF-8 becomes U+FFFD.
 pub struct Text<'a>(pub &'a [u8]);
@@ -159,7 +169,21 @@ impl Serialize for Args<'_> {
     }
 }
 
-/// The same, exactly.
+/// The same as one text, with a space between two of them, as ps(1) has it.
+pub struct CommandLine<'a>(pub Args<'a>);
+
+impl Display for CommandLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let mut between = "";
+        self.0.each().try_for_each(|argument| {
+            f.write_str(between)?;
+            between = " ";
+            Lossy(argument).fmt(f)
+        })
+    }
+}
+
+/// The arguments, exactly.
 pub struct HexArgs<'a>(pub Args<'a>);
 
 impl Serialize for HexArgs<'_> {
@@ -199,6 +223,9 @@ mod tests {
         assert_eq!(json(b"ls\0-l\0"), r#"["ls","-l"]"#);
         assert_eq!(json(b"ls\0\0cut"), r#"["ls","","cut"]"#);
         assert_eq!(json(b"\0"), r#"[""]"#);
+        let line = |bytes| CommandLine(Args(bytes)).to_string();
+        assert_eq!(line(b"ls\0-l\0"), "ls -l");
+        assert_eq!(line(b"sh\0\0a b\0c\xffut"), "sh  a b c\u{fffd}ut");
         assert_eq!(json(b"a\xff\x80b\0"), "[\"a\u{fffd}\u{fffd}b\"]");
         assert_eq!(serde_json::to_string(&HexArgs(Args(b"a\xff\0"))).unwrap(), r#"["61ff"]"#);
     }
