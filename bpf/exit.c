@@ -105,7 +105,7 @@ int thread_exit(void *ctx)
 	/* The process, not the thread that happened to be last. */
 	exit.header.tid = exit.header.pid;
 	exit.header.time_ns = ktime_get_ns();
-	end_exclusion(id >> 32, exit.header.time_ns);
+	end_program(id >> 32, exit.header.time_ns, set);
 	send_priority(ctx, &exit, sizeof(exit));
 	return 0;
 }

@@ -72,6 +72,17 @@ INLINE int spend(u32 pid, u64 time_ns, const struct mote_settings *set)
 	return 1;
 }
 
+/* A process begins, executes a program or ends: another one is not silenced for what it did. Who
+ * does so to have a budget anew is told with each. */
+INLINE void renew_budget(u32 pid, const struct mote_settings *set)
+{
+	volatile struct flood *flood =
+		set->bulk_budget ? flood_at(flood_hash(pid, set)) : 0;
+
+	if (flood && (flood->owner & ((1 << PID_BITS) - 1)) == pid)
+		flood->told = 0;
+}
+
 /* An event of a process that may have too many of them. */
 INLINE void send_bounded(void *ctx, void *record, u64 bytes, const struct mote_settings *set)
 {

@@ -2,10 +2,10 @@
 /* The one object: every hook family, and what is measured at the start. */
 #include "process.c"
 #include "exit.c"
-#include "signal.c"
 #include "file.c"
 #include "attribute.c"
 #include "system.c"
+#include "signal.c"
 #include "network.c"
 #include "uring.c"
 #include "compat.c"

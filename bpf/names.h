@@ -233,22 +233,31 @@ enum drops {
 	DROPS_FLOODS,   /* and those of processes that have had their budget of bulk events */
 };
 
-/* For a call without a slot: it is sent at once. */
-INLINE void send_without_slot(void *ctx, u64 id, const struct request *request, int named,
-			      enum drops drops, const struct mote_settings *set)
+/* This CPU's scratch slot, to be released. */
+INLINE struct call_slot *claim_overflow(u64 id, s32 number)
 {
 	u32 zero = 0;
 	struct call_slot *slot = map_lookup(&call_overflow, &zero);
 
+	if (slot && !try_claim(&slot->claim, id)) {
+		count_loss(MOTE_LOSS_BULK_BUSY, id >> 32, number);
+		return 0;
+	}
+	return slot;
+}
+
+/* For a call without a slot: it is sent at once. */
+INLINE void send_without_slot(void *ctx, u64 id, const struct request *request, int named,
+			      enum drops drops, const struct mote_settings *set)
+{
+	s32 number = call_number(ctx);
+	struct call_slot *slot = claim_overflow(id, number);
+
 	if (!slot)
 		return;
-	if (!try_claim(&slot->claim, id)) {
-		count_loss(MOTE_LOSS_BULK_BUSY, id >> 32, call_number(ctx));
-		return;
-	}
 	if (set->calls_run_twice)
 		mark_sent(get_current_task());
-	fill_call(slot, call_number(ctx), id, request);
+	fill_call(slot, number, id, request);
 	read_request(slot, request->kind, named);
 	slot->call.header.flags |= MOTE_RESULT_UNKNOWN;
 	slot->call.header.ret = 0;

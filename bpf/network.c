@@ -342,18 +342,23 @@ CALL_PROGRAM(enter_accept)
 
 #define EAGAIN 11
 
-/* What a new socket is, of the kernel: many programs do not ask for its address. Who accepts on a
- * unix socket is told when it is bound, and who connects when he does. Servers ask until there is
- * nothing more. */
+/* Who accepts on a unix socket is told when it is bound, and who connects when he does. */
+INLINE int is_within_host(const struct mote_call *call)
+{
+	return family_of(call) == AF_UNIX;
+}
+
+/* What a new socket is, of the kernel: many programs do not ask for its address. Servers ask until
+ * there is nothing more. */
 CALL_PROGRAM(leave_accept)
 {
 	const struct mote_settings *set = get_settings();
 	u64 id = get_current_pid_tgid();
 	u64 task = get_current_task();
+	s32 number = call_number(ctx);
 	struct request request = SOCKET(.dirfd = call_result(ctx), .flags = MOTE_UNNAMED);
 	struct call_slot *slot;
 	volatile u64 *mark;
-	u32 zero = 0;
 	u32 users = 0;
 
 	if (!set || is_ignored(set, id) || call_result(ctx) == -EAGAIN)
@@ -366,22 +371,18 @@ CALL_PROGRAM(leave_accept)
 			*mark = task;
 	}
 	if (unlikely(is_excluded(id >> 32))) {
-		count_excluded(id >> 32, call_number(ctx));
+		count_excluded(id >> 32, number);
 		return;
 	}
-	slot = map_lookup(&call_overflow, &zero);
+	slot = claim_overflow(id, number);
 	if (!slot)
 		return;
-	if (!try_claim(&slot->claim, id)) {
-		count_loss(MOTE_LOSS_BULK_BUSY, id >> 32, call_number(ctx));
-		return;
-	}
-	fill_call(slot, call_number(ctx), id, &request);
+	fill_call(slot, number, id, &request);
 	read_request(slot, MOTE_KIND_SOCKET, 1);
 	slot->call.header.ret = call_result(ctx);
 	slot->call.header.time_ns = ktime_get_ns();
 	read_socket(set, find_file(set, request.dirfd, &users), (void *)slot->call.data);
-	if (family_of(&slot->call) != AF_UNIX)
+	if (!is_within_host(&slot->call))
 		send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
 	release(&slot->claim);
 }

@@ -4,6 +4,13 @@
 #include "exclude.h"
 #include "flood.h"
 
+/* A process begins, executes a program or ends: what holds of it ends too. */
+INLINE void end_program(u32 pid, u64 time_ns, const struct mote_settings *set)
+{
+	end_exclusion(pid, time_ns);
+	renew_budget(pid, set);
+}
+
 struct exec_slot {
 	struct claim claim;
 	const void *path;
@@ -81,8 +88,8 @@ INLINE void send_attempt(void *ctx, struct exec_slot *slot, u64 id,
 	set_identity(&exec->header, id);
 	exec->header.time_ns = ktime_get_ns();
 	exec->duration_us = duration_us(slot->entered_ns, exec->header.time_ns);
-	if (bounded && unlikely(!spend(id >> 32, exec->header.time_ns, set)))
-		count_suppressed(id >> 32, exec->header.syscall);
+	if (bounded)
+		send_bounded(ctx, exec, exec_bytes(exec), set);
 	else
 		send_bulk(ctx, exec, exec_bytes(exec));
 }
@@ -169,7 +176,7 @@ INLINE int return_exec(void *ctx, s64 ret)
 	send_attempt(ctx, slot, id, set, ret < 0);
 	/* The kernel skipped exec_done, which else gives the slot back. */
 	if (ret == 0)
-		end_exclusion(id >> 32, slot->exec.header.time_ns);
+		end_program(id >> 32, slot->exec.header.time_ns, set);
 	release(&slot->claim);
 	return 0;
 }
@@ -228,7 +235,7 @@ int exec_done(void *ctx)
 
 	if (!set || is_ignored(set, id))
 		return 0;
-	end_exclusion(id >> 32, now_ns);
+	end_program(id >> 32, now_ns, set);
 	slot = find_exec(id);
 	if (!slot) {
 		slot = claim_exec_overflow(id, -1);
@@ -280,7 +287,7 @@ int fork_done(void *ctx)
 	set_identity(&fork.header, id);
 	fork.header.time_ns = ktime_get_ns();
 	if (!(fork.clone_flags & CLONE_THREAD))
-		end_exclusion(fork.child_pid, fork.header.time_ns);
+		end_program(fork.child_pid, fork.header.time_ns, set);
 	send_priority(ctx, &fork, sizeof(fork));
 	return 0;
 }

@@ -61,7 +61,7 @@ enum mote_flag {
 	MOTE_UNNAMED = 1 << 12, /* the call is on dirfd itself, and has no name */
 	MOTE_FROM_ABSENT = 1 << 13, /* nor has it the other string */
 	MOTE_URING = 1 << 14, /* an operation of io_uring: as the system call that does the same */
-	MOTE_COMPAT = 1 << 15, /* a 32-bit system call: as the 64-bit one */
+	MOTE_COMPAT = 1 << 15, /* a 32-bit system call: as the 64-bit one. The last bit there is. */
 };
 
 struct mote_header {
@@ -202,13 +202,21 @@ struct mote_settings {
 	mote_u32 uring_request_offset;
 	mote_u32 uring_flags_offset;
 	mote_u32 uring_fd_offset; /* in struct io_kiocb */
+	mote_u32 uring_symlink_second; /* symlinkat has its descriptor where renameat has the new one */
+	mote_u32 reserved;
 	mote_u32 task_status_offset; /* of thread_info.status in struct task_struct, x86-64 */
+	/* In the record of raw_syscalls:sys_enter. */
+	mote_u32 raw_number_offset;
+	mote_u32 raw_args_offset;
 	mote_u32 off; /* no program does anything any more: they are being detached */
 	mote_u32 secret_key; /* odd, and known to nobody else, for hashes */
 	mote_u32 bulk_budget; /* bulk events that a process may have in a window; 0: any number */
 	mote_u64 host_mount; /* the vfsmount that all the host's paths begin at */
 	mote_u64 peer_window_ns; /* in which a process's datagrams to a peer are told once */
 };
+
+/* The map `uring_calls`. */
+#define MOTE_URING_OPCODES 256
 
 /* The map `compat_calls`: what a 32-bit system call is, by its number; then, by theirs, the calls
  * of socketcall(2). */
@@ -223,9 +231,9 @@ struct mote_settings {
 #define MOTE_GIVEN_WORDS 16
 
 enum mote_compat_route {
-	MOTE_COMPAT_BULK = 0,
-	MOTE_COMPAT_SYSTEM = 1,     /* with the process events, as far as there is a budget */
-	MOTE_COMPAT_RELOCATION = 2, /* told of every process */
+	MOTE_COMPAT_BULK = 0,   /* as far as there is a budget */
+	MOTE_COMPAT_SYSTEM = 1, /* with the process events, as far as there is a budget of them */
+	MOTE_COMPAT_NAMES = 2,  /* only tells what names mean */
 };
 
 /* Which of these calls are told. */
@@ -235,6 +243,8 @@ enum mote_compat_filter {
 	MOTE_COMPAT_PTRACE = 2,
 	MOTE_COMPAT_LOADS = 3, /* of bpf(2) */
 	MOTE_COMPAT_SENDS = 4, /* to an address, once */
+	MOTE_COMPAT_HOW = 5, /* opens, whose flags are where call_flags points */
+	MOTE_COMPAT_ACCEPTS = 6,
 };
 
 struct mote_compat_call {
@@ -252,7 +262,10 @@ struct mote_compat_call {
 	mote_u8 named; /* whether it has names */
 	mote_u8 route;
 	mote_u8 filter;
-	mote_u8 reserved;
+	mote_u8 moves; /* whether it changes what names mean: it is told of every process */
+	mote_u8 words; /* of socketcall: how many arguments are in memory */
+	mote_u8 narrow; /* whether its ids have 16 bits */
+	mote_u8 reserved[2];
 };
 
 /* The window of bulk_budget: a second or so. */
@@ -274,10 +287,11 @@ enum mote_loss {
 	MOTE_LOSS_COUNT = 6,
 };
 
+#define MOTE_LOSS_ROOM 8
+
 /* The map `losses`, an element a CPU, a cache line each. */
 struct mote_losses {
-	mote_u64 counts[MOTE_LOSS_COUNT];
-	mote_u64 reserved[2];
+	mote_u64 counts[MOTE_LOSS_ROOM]; /* MOTE_LOSS_COUNT of them are used */
 };
 
 /*

@@ -95,6 +95,21 @@ INLINE void send_priority(void *ctx, void *record, u64 bytes)
 	send(ctx, &priority, record, bytes, MOTE_LOSS_PRIORITY_FULL, MOTE_LOSS_PRIORITY_OUTPUT);
 }
 
+/* One of both, where there is no room for the code of two. */
+INLINE void send_either(void *ctx, void *record, u64 bytes, int is_priority)
+{
+	const struct mote_header *header = record;
+	long err = is_priority ? perf_event_output(ctx, &priority, CURRENT_CPU, record, bytes)
+			       : perf_event_output(ctx, &bulk, CURRENT_CPU, record, bytes);
+	u64 which = is_priority ? MOTE_LOSS_PRIORITY_FULL : MOTE_LOSS_BULK_FULL;
+
+	if (err && err != -ENOSPC)
+		which += MOTE_LOSS_PRIORITY_OUTPUT - MOTE_LOSS_PRIORITY_FULL;
+	KEEP_IN_REGISTER(which);
+	if (unlikely(err))
+		count_loss(which & (MOTE_LOSS_ROOM - 1), header->pid, header->syscall);
+}
+
 INLINE void send_bulk(void *ctx, void *record, u64 bytes)
 {
 	send(ctx, &bulk, record, bytes, MOTE_LOSS_BULK_FULL, MOTE_LOSS_BULK_OUTPUT);

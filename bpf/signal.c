@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Signals to the sensor. */
+/* Signals to the sensor. Included behind system.c, whose budget they have. */
 #include "send.h"
 
-/* include/uapi/asm-generic/siginfo.h: kill(2), sigqueue(3), tgkill(2). The kernel's own have others,
- * and come in the context of anybody. */
-#define SI_USER 0
-#define SI_QUEUE -1
-#define SI_TKILL -6
+/* include/uapi/asm-generic/siginfo.h: from a terminal, for one. Such a signal and SIGCHLD come in
+ * the context of anybody. Whoever sends one by himself can give it any other code. */
+#define SI_KERNEL 0x80
+#define SIGCHLD 17
 
 /* signal:signal_generate, in the process that sends it. What it may not send does not get here. */
 SEC("tracepoint/signal_sent")
@@ -21,13 +20,16 @@ int signal_sent(void *ctx)
 	    sent.target != set->own_pid || set->own_pid == (u32)(id >> 32))
 		return 0;
 	probe_read(&sent.code, sizeof(sent.code), ctx + set->signal_code_offset);
-	if (sent.code != SI_USER && sent.code != SI_QUEUE && sent.code != SI_TKILL)
-		return 0;
 	probe_read(&sent.number, sizeof(sent.number), ctx + set->signal_number_offset);
+	if (sent.code == SI_KERNEL || sent.number == SIGCHLD)
+		return 0;
 	sent.header.kind = MOTE_KIND_SIGNAL;
 	sent.header.syscall = -1;
 	set_identity(&sent.header, id);
 	sent.header.time_ns = ktime_get_ns();
-	send_priority(ctx, &sent, sizeof(sent));
+	if (has_budget(&sent.header, set))
+		send_priority(ctx, &sent, sizeof(sent));
+	else
+		send_bulk(ctx, &sent, sizeof(sent));
 	return 0;
 }

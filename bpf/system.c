@@ -299,13 +299,19 @@ INLINE void send_system(void *ctx, struct call_slot *slot, const struct mote_set
 			int bounded)
 {
 	struct mote_call *call = &slot->call;
+	int is_priority = 0;
+	int is_told = 1;
 
 	call->header.time_ns = ktime_get_ns();
 	/* An attempt that fails changes nothing. */
-	if (call->header.ret >= 0 && (!bounded || has_budget(&call->header, set)))
-		send_priority(ctx, call, call_bytes(call));
+	if (call->header.ret >= 0)
+		is_priority = !bounded || has_budget(&call->header, set);
 	else
-		send_bulk(ctx, call, call_bytes(call));
+		is_told = spend(call->header.pid, call->header.time_ns, set);
+	if (is_told)
+		send_either(ctx, call, call_bytes(call), is_priority);
+	else
+		count_suppressed(call->header.pid, call->header.syscall);
 	release(&slot->claim);
 }
 

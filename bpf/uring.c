@@ -6,6 +6,7 @@
  * before 6.0), so they are read there. User space measures whether they are where these programs
  * look (src/source/ebpf/uring.rs). An operation may go on for any time: it is told when it begins.
  */
+/* Included behind file.c and network.c, for what these look at in their calls. */
 #include "names.h"
 #include "socket.h"
 
@@ -29,50 +30,9 @@ enum operation {
 	URING_LISTEN = 57,
 };
 
-#ifdef MOTE_ARM64
-#define CALL(x86_64, arm64) arm64
-#else
-#define CALL(x86_64, arm64) x86_64
-#endif
-
-/* The number of the system call that does the same, or -1. */
-INLINE s32 call_of(u8 opcode)
-{
-	switch (opcode) {
-	case URING_SENDMSG:
-	case URING_SENDMSG_ZC:
-		return CALL(46, 211); /* sendmsg */
-	case URING_ACCEPT:
-		return CALL(288, 242); /* accept4 */
-	case URING_CONNECT:
-		return CALL(42, 203); /* connect */
-	case URING_OPENAT:
-		return CALL(257, 56); /* openat */
-	case URING_OPENAT2:
-		return 437; /* openat2 */
-	case URING_RENAMEAT:
-		return CALL(316, 276); /* renameat2 */
-	case URING_UNLINKAT:
-		return CALL(263, 35); /* unlinkat */
-	case URING_MKDIRAT:
-		return CALL(258, 34); /* mkdirat */
-	case URING_SYMLINKAT:
-		return CALL(266, 36); /* symlinkat */
-	case URING_LINKAT:
-		return CALL(265, 37); /* linkat */
-	case URING_FSETXATTR:
-		return CALL(190, 7); /* fsetxattr */
-	case URING_SETXATTR:
-		return CALL(188, 5); /* setxattr */
-	case URING_FTRUNCATE:
-		return CALL(77, 46); /* ftruncate */
-	case URING_BIND:
-		return CALL(49, 200); /* bind */
-	case URING_LISTEN:
-		return CALL(50, 201); /* listen */
-	}
-	return -1;
-}
+/* By opcode the number of the system call that does the same, as user space says; 0: it is not
+ * told. No such call has this number. */
+MAP(uring_calls, MAP_ARRAY, u32, MOTE_URING_OPCODES);
 
 INLINE int is_open(u8 opcode)
 {
@@ -143,7 +103,8 @@ INLINE int read_asked(void *ctx, const struct mote_settings *set, struct asked *
 
 /* What is asked for as a call would ask for it, but for names, which are the kernel's here: those
  * of files each in a struct filename. */
-INLINE void fill_request(struct request *request, u8 opcode, const struct asked *asked, s32 fd)
+INLINE void fill_request(struct request *request, u8 opcode, const struct asked *asked, s32 fd,
+			 const struct mote_settings *set)
 {
 	switch (opcode) {
 	case URING_OPENAT:
@@ -165,9 +126,13 @@ INLINE void fill_request(struct request *request, u8 opcode, const struct asked 
 		request->call_flags = asked->fds[1];
 		request->path = (void *)asked->words[0];
 		break;
+	case URING_SYMLINKAT:
+		request->dirfd = set->uring_symlink_second ? asked->fds[1] : asked->fds[0];
+		request->from = (void *)asked->words[0];
+		request->path = (void *)asked->words[1];
+		break;
 	case URING_RENAMEAT:
 	case URING_LINKAT:
-	case URING_SYMLINKAT:
 		request->from_dirfd = asked->fds[0];
 		request->dirfd = asked->fds[1];
 		request->from = (void *)asked->words[0];
@@ -275,7 +240,8 @@ INLINE void send_operation(void *ctx, struct call_slot *slot, const struct mote_
 	call->header.ret = 0;
 	call->header.time_ns = ktime_get_ns();
 	if (is_on_socket(opcode)) {
-		if (!read_on_socket(slot, set, file))
+		if (!read_on_socket(slot, set, file) || is_netlink(call) ||
+		    (opcode == URING_ACCEPT && is_within_host(call)))
 			return;
 		if (is_send(opcode)) {
 			send_new(ctx, slot, set);
@@ -298,16 +264,17 @@ int uring_submit(void *ctx)
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME);
 	struct asked asked = {};
 	struct call_slot *slot;
+	const u32 *number;
+	u32 place = 0;
 	u8 opcode = 0;
-	u32 zero = 0;
-	s32 number;
 	s32 fd = -1;
 
 	if (!set || is_ignored(set, id))
 		return 0;
 	probe_read(&opcode, sizeof(opcode), ctx + set->uring_opcode_offset);
-	number = call_of(opcode);
-	if (number < 0)
+	place = opcode;
+	number = map_lookup(&uring_calls, &place);
+	if (!number || !*number)
 		return 0;
 	request.flags = MOTE_URING | MOTE_RESULT_UNKNOWN;
 	if (is_on_socket(opcode))
@@ -317,7 +284,7 @@ int uring_submit(void *ctx)
 	if (read_asked(ctx, set, &asked, &fd)) {
 		if (is_open(opcode) && !can_change(asked.words[1]))
 			return 0;
-		fill_request(&request, opcode, &asked, fd);
+		fill_request(&request, opcode, &asked, fd, set);
 	} else if (is_send(opcode)) {
 		/* Which would be every message of a connection too. */
 		return 0;
@@ -327,17 +294,17 @@ int uring_submit(void *ctx)
 	if (has_no_address(opcode))
 		request.flags |= MOTE_UNNAMED;
 	if (unlikely(is_excluded(id >> 32))) {
-		count_excluded(id >> 32, number);
+		count_excluded(id >> 32, *number);
 		return 0;
 	}
-	slot = map_lookup(&call_overflow, &zero);
+	if (!is_on_socket(opcode) && unlikely(is_spent(id >> 32, set))) {
+		count_suppressed(id >> 32, *number);
+		return 0;
+	}
+	slot = claim_overflow(id, *number);
 	if (!slot)
 		return 0;
-	if (!try_claim(&slot->claim, id)) {
-		count_loss(MOTE_LOSS_BULK_BUSY, id >> 32, number);
-		return 0;
-	}
-	fill_call(slot, number, id, &request);
+	fill_call(slot, *number, id, &request);
 	send_operation(ctx, slot, set, opcode, asked.file);
 	release(&slot->claim);
 	return 0;

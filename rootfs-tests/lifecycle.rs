@@ -65,11 +65,16 @@ fn signals_to_the_sensor_are_told() {
     let child = child::fork(|| {
         let signalled =
             rustix::process::kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::WINCH);
+        // With a code that no call has: `si_signo`, `si_errno`, `si_code` of siginfo_t.
+        let mut info = [0i32; 32];
+        (info[0], info[2]) = (libc::SIGWINCH, -2);
+        sys!(SYS_rt_sigqueueinfo, pid, libc::SIGWINCH, info.as_ptr()).check(0);
         let traced = sys!(SYS_ptrace, libc::PTRACE_SEIZE, pid, 0, 0);
         i32::from(signalled.is_err() || traced.value != 0)
     });
     child::ends_with(child, 0);
     let by_child = [
+        row(child, "kill").with("mote.signal", "SIGWINCH").result(0),
         row(child, "kill").with("mote.signal", "SIGWINCH").result(0),
         row(child, "ptrace").with("mote.ptrace_request", "PTRACE_SEIZE").result(0),
     ];

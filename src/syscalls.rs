@@ -159,15 +159,24 @@ pub const SYSCALLS: &[Syscall] = &[
     both("setns", 308, 268, Both(Action::Setns, Relocation::Namespaces)),
 ];
 
+impl Syscall {
+    /// Its number on `arch`.
+    pub fn number(&self, arch: Arch) -> Option<u32> {
+        match arch {
+            Arch::X86_64 => self.x86_64,
+            Arch::Aarch64 => self.aarch64,
+        }
+    }
+}
+
 /// The call of this number on `arch`, if it has a hook.
 pub fn by_number(arch: Arch, number: u32) -> Option<&'static Syscall> {
-    SYSCALLS.iter().find(|call| {
-        let own = match arch {
-            Arch::X86_64 => call.x86_64,
-            Arch::Aarch64 => call.aarch64,
-        };
-        own == Some(number)
-    })
+    SYSCALLS.iter().find(|call| call.number(arch) == Some(number))
+}
+
+/// The number of the call of this name, on the architecture this program was built for.
+pub fn number_here(name: &str) -> Option<u32> {
+    SYSCALLS.iter().find(|call| call.name == name)?.number(Arch::HOST)
 }
 
 #[cfg(test)]

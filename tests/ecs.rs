@@ -89,6 +89,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.new_ids.saved", "long"),
     ("mote.target_pid", "long"),
     ("mote.ptrace_request", "keyword"),
+    ("mote.signal", "keyword"),
     ("mote.bpf_program_type", "keyword"),
     ("mote.clone_flags", "keyword[]"),
     ("mote.mount_flags", "keyword[]"),

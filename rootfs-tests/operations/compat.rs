@@ -54,7 +54,7 @@ impl Low {
     /// A copy of this, and where it is.
     fn bytes(&mut self, bytes: &[u8]) -> u32 {
         let at = self.1;
-        self.1 = (at + bytes.len()).next_multiple_of(8);
+        self.1 = (at + bytes.len()).next_multiple_of(4);
         assert!(self.1 <= LOW_BYTES);
         // SAFETY: within the mapping, by the line before.
         unsafe {
@@ -62,6 +62,12 @@ impl Low {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
             to as u32
         }
+    }
+
+    /// The same at the end of the memory, behind which there may be none.
+    fn last_bytes(&mut self, bytes: &[u8]) -> u32 {
+        self.1 = LOW_BYTES - bytes.len();
+        self.bytes(bytes)
     }
 
     fn text(&mut self, text: &CStr) -> u32 {
@@ -126,6 +132,9 @@ pub const CASES: &[Case] = &[
         m.rows.push(told("chmod", "chmod").path(&p.path("a")).with("file.mode", mode(0o600)));
         assert_eq!(int80(Sysno::lchown32, [a, 7, u32::MAX, 0, 0]), 0);
         m.rows.push(told("chown", "lchown").path(&p.path("a")).with("file.uid", "7"));
+        // Of 16-bit ids the lower half counts, in which all ones are none.
+        assert_eq!(int80(Sysno::chown, [a, 0x1_0007, 0xffff, 0, 0]), 0);
+        m.rows.push(told("chown", "chown").path(&p.path("a")).with("file.uid", "7"));
         assert_eq!(int80(Sysno::truncate64, [a, 2, 1, 0, 0]), 0);
         m.rows.push(
             told("truncate", "truncate").path(&p.path("a")).with("file.size", 4_294_967_298u64),
@@ -173,6 +182,26 @@ pub const CASES: &[Case] = &[
         }
         let row = end(told("send", "sendto"), "destination", to);
         m.rows.push(row.with("network.transport", "udp"));
+    }),
+    case!("uses a socket with what ends with its page", nothing, |_, m| {
+        let mut low = Low::new();
+        let to = SocketAddr::new(Ipv4Addr::new(127, 7, 7, 9).into(), 9);
+        let address = low.bytes(&internet(to));
+        let stream = socket(AF_INET, SOCK_STREAM);
+        let args: Vec<u8> = [stream.as_raw_fd() as u32, address, 16]
+            .into_iter()
+            .flat_map(u32::to_ne_bytes)
+            .collect();
+        let args = low.last_bytes(&args);
+        let refused = int80(Sysno::socketcall, [SOCKETCALL_CONNECT, args, 0, 0, 0]);
+        assert_eq!(refused, -libc::ECONNREFUSED);
+        let row = end(told("connect", "connect"), "destination", to);
+        let row = row.with("destination.address", to.ip().to_string());
+        m.rows.push(row.with("network.transport", "tcp"));
+        // Programs ask the kernel something all the time.
+        let netlink = socket(libc::AF_NETLINK, libc::SOCK_RAW);
+        let address = Low::new().bytes(&[libc::AF_NETLINK as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(int80(Sysno::bind, [netlink.as_raw_fd() as u32, address, 12, 0, 0]), 0);
     }),
     case!("changes the process", nothing, |_, m| {
         let mut low = Low::new();

@@ -208,7 +208,9 @@ pub fn compare(rows: &[Row], events: &[&Value], with_call: bool) -> Difference {
         *balance.entry(row.line()).or_default() += 1;
     }
     let tells_signals = rows.iter().any(|row| row.action == "kill");
-    let is_signal = |event: &Value| at(event, "event.action") == "kill";
+    let own = std::process::id();
+    let is_signal =
+        |event: &Value| at(event, "event.action") == "kill" && at(event, "process.pid") == own;
     for event in events.iter().filter(|event| tells_signals || !is_signal(event)) {
         *balance.entry(reduce(event, with_call)).or_default() -= 1;
     }

@@ -44,6 +44,18 @@ fn sentences(known: Known, compat: Compat) -> Vec<String> {
              this kernel; mote run --watch-compat-calls sees them, at some 90 ns for every system \
              call of the host",
         ),
+        (
+            compat == Compat::Failed,
+            "32-bit system calls, which any program can make by int 0x80, are not seen, as this kernel \
+             could not be measured, or the sensor may not make one itself (with systemd, \
+             SystemCallArchitectures=native forbids it)",
+        ),
+        (
+            !known.no_x32,
+            "this kernel has the system calls of x32, which any program can make and which are not \
+             seen; if nothing here needs them, build or boot it without (CONFIG_X86_X32_ABI, \
+             syscall.x32)",
+        ),
     ];
     of.into_iter().filter(|(is_so, _)| *is_so).map(|(_, sentence)| sentence.to_owned()).collect()
 }
@@ -61,13 +73,15 @@ mod tests {
             descriptors: true,
             sockets: true,
             uring: true,
+            no_x32: true,
         };
         for seen in [Compat::Absent, Compat::Seen] {
             assert_eq!(sentences(known, seen), [""; 0]);
         }
         let [unseen] = &sentences(known, Compat::Unseen)[..] else { panic!("one") };
         assert!(unseen.contains("--watch-compat-calls"));
+        assert_eq!(sentences(known, Compat::Failed).len(), 1);
         // What follows from something else is not said too.
-        assert_eq!(sentences(Known::default(), Compat::Absent).len(), 4);
+        assert_eq!(sentences(Known::default(), Compat::Absent).len(), 5);
     }
 }

@@ -45,7 +45,7 @@ impl Processes {
         place.directory = if doubtful { None } else { self.strings.hold_again(place.directory) };
         place.view = place.view.max(view_of(Some(flags & (CLONE_NEWNS | CLONE_NEWUSER))));
         // Namespaces of its own are those of a new container, perhaps.
-        let is_contained = lineage.is_contained && place.view == parent.place.view;
+        let is_looked_at = lineage.is_looked_at && place.view == parent.place.view;
         let child = Process {
             ppid: event.ppid,
             executable: self.strings.hold_again(parent.executable),
@@ -56,7 +56,7 @@ impl Processes {
             forked_ns: event.time_ns,
             start,
             memfd: parent.memfd,
-            lineage: Lineage { is_contained, ..self.hold_lineage(lineage) },
+            lineage: Lineage { is_looked_at, ..self.hold_lineage(lineage) },
             place,
             sharing: if shared { Sharing::Processes } else { Sharing::Own },
             identity: None,
@@ -69,7 +69,7 @@ impl Processes {
         let process = self.known(event.pid);
         self.locate(process, event);
         if event.ret == Some(0) {
-            self.enter_container(event.pid);
+            self.look_for_container(event.pid);
             self.settle(event.pid, event, true);
         }
         if let Some(process) = self.table.get(&event.pid) {

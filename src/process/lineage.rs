@@ -23,7 +23,7 @@ pub struct Lineage {
     pub runtime: Option<Runtime>,
     /// Whether its cgroup has been looked at since its namespaces changed. A process that sees
     /// what the host sees is in no container.
-    pub is_contained: bool,
+    pub is_looked_at: bool,
     pub sessions: Sessions,
 }
 
@@ -103,7 +103,7 @@ impl Processes {
 
     /// Looks at the cgroup of a process that has a `view` of its own, once.
     pub(super) fn find_container(&mut self, pid: u32, view: View, lineage: &mut Lineage) {
-        if view == View::Host || lineage.is_contained {
+        if view == View::Host || lineage.is_looked_at {
             return;
         }
         let mut buffer = [0; CGROUP_BYTES];
@@ -118,11 +118,11 @@ impl Processes {
         self.strings.give_back(lineage.container);
         lineage.container = found.as_ref().and_then(|found| self.hold(&found.name));
         lineage.runtime = found.and_then(|found| found.runtime);
-        lineage.is_contained = true;
+        lineage.is_looked_at = true;
     }
 
     /// A process of the table executes a program, perhaps the first in a container.
-    pub(super) fn enter_container(&mut self, pid: u32) {
+    pub(super) fn look_for_container(&mut self, pid: u32) {
         let Some(process) = self.table.get(&pid) else { return };
         let (view, mut lineage) = (process.place.view, process.lineage);
         self.find_container(pid, view, &mut lineage);

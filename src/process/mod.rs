@@ -199,7 +199,7 @@ impl Processes {
             next.sharing = Sharing::Threads;
         }
         if next.place.view != process.place.view || relocation == Relocation::Namespaces {
-            next.lineage.is_contained = false;
+            next.lineage.is_looked_at = false;
         }
         next.place.changed_ns = event.time_ns;
         next.place.changed_by = event.tid;

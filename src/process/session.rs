@@ -85,8 +85,9 @@ impl Processes {
         }
     }
 
-    /// Looks up what is in doubt when a process has an event. Whether it is gone or not, what it
-    /// executes next is certain to be told of if `executes`.
+    /// Looks up what is in doubt when a process has an event. After one by which it executes
+    /// something (`executes`) nothing is in doubt any more: the file that it had opened is closed
+    /// or written.
     pub(super) fn settle(&mut self, pid: u32, event: &Event, executes: bool) {
         let Some(process) = self.table.get(&pid) else { return };
         let before = process.lineage.sessions;

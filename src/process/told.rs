@@ -128,7 +128,7 @@ impl Processes {
         let view = self.host.view(&self.proc, event.pid, &mut self.link);
         if let (Some(view), Some(before)) = (view, before) {
             // Nobody tells of its namespaces, and of what it opens.
-            let mut lineage = Lineage { is_contained: false, ..before.lineage };
+            let mut lineage = Lineage { is_looked_at: false, ..before.lineage };
             self.find_container(event.pid, view, &mut lineage);
             if let Some(stat) = self.proc.stat(event.pid) {
                 lineage.sessions = self.sessions(event.pid, stat);

@@ -6,8 +6,8 @@ use super::error::{DecodeError, Reason};
 use super::reader::{Reader, entry, join};
 use super::wire::{
     Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, Head, Header,
-    Ids, Joined, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Size, Socket,
-    SocketMore, Times,
+    Ids, Joined, Loaded, Lost, Mount, Node, Owner, Paused, Rename, Resumed, Size, Socket,
+    SocketMore, Target, Times,
 };
 use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
@@ -229,7 +229,7 @@ impl<'s> Batch<'s> {
             }
             Action::Setsid => {}
             Action::Ptrace | Action::Kill => {
-                let body = record.take::<Ptrace>("a ptrace or kill")?;
+                let body = record.take::<Target>("a ptrace or kill")?;
                 event.given = body.pid.map(Given::Process);
                 event.call_flags = body.call_flags;
             }

@@ -4,8 +4,8 @@ use super::actor;
 use super::dictionary::{Dictionary, Mark};
 use super::wire::{
     Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, HEADER_BYTES,
-    Head, Header, Ids, Loaded, Lost, Mount, Node, Owner, Paused, Ptrace, Rename, Resumed, Side,
-    Size, Socket, SocketMore, Times,
+    Head, Header, Ids, Loaded, Lost, Mount, Node, Owner, Paused, Rename, Resumed, Side, Size,
+    Socket, SocketMore, Target, Times,
 };
 use super::{Context, PREFIX, Provider, VERSION};
 use crate::event::{Action, Bytes, Class, Event, Given, Heartbeat};
@@ -198,7 +198,7 @@ impl Encoder {
                     Some(Given::Process(pid)) => Some(pid),
                     _ => None,
                 };
-                append(out, &Ptrace { pid, call_flags: event.call_flags })?;
+                append(out, &Target { pid, call_flags: event.call_flags })?;
             }
             Action::ModuleLoad
             | Action::ModuleUnload

@@ -255,7 +255,7 @@ pub(super) struct Ids {
 
 /// ptrace, kill.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Ptrace {
+pub(super) struct Target {
     pub pid: Option<u32>,
     pub call_flags: Option<u32>,
 }

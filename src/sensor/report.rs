@@ -145,19 +145,17 @@ impl Sensor {
 /// A process that had more events than its budget, of so many a second.
 fn flooding(flood: &Flood, budget: u32) -> Issue {
     let Flood { pid, executable, events, .. } = flood;
-    let path = String::from_utf8_lossy(executable);
-    let (who, exclusion) = match (*pid, path.is_empty()) {
-        (NOBODY, _) => ("other processes".to_owned(), "exclude the program".to_owned()),
-        (pid, true) => (format!("process {pid}"), "exclude its program".to_owned()),
-        (pid, false) => (
-            format!("process {pid} ({path})"),
-            format!("exclude it (mote exclusion process add --path {path})"),
-        ),
+    let who = match (*pid, String::from_utf8_lossy(executable)) {
+        (NOBODY, _) => "other processes".to_owned(),
+        (pid, path) if path.is_empty() => format!("process {pid}"),
+        (pid, path) => format!("process {pid} ({})", path.escape_debug()),
     };
+    // The path is not for a command line: whoever floods has chosen it.
+    let exclusion = "exclude its program (mote exclusion process add --path)";
     Issue {
         problem: format!(
-            "{events} file and network events of {who} were not told, in the last ten minutes \
-             too: it made more than {budget} a second"
+            "{events} file and network events of {who} were not told, the last of them within ten \
+             minutes: there were more than {budget} a second of a process"
         ),
         remedy: format!(
             "look at what it does; if that is its work, {exclusion}, or raise the budget (mote run \

@@ -106,10 +106,10 @@ fn a_container_is_inherited_and_looked_for_again_in_other_namespaces() {
     shell.lineage = Lineage {
         container: id,
         runtime: Some(Runtime::Docker),
-        is_contained: true,
+        is_looked_at: true,
         ..Lineage::default()
     };
-    let contained = |processes: &Processes, pid| processes.table[&pid].lineage.is_contained;
+    let contained = |processes: &Processes, pid| processes.table[&pid].lineage.is_looked_at;
     for (clone_flags, expected) in [(0, true), (CLONE_PARENT, true), (CLONE_NEWUSER, false)] {
         let fork = forked(&mut processes, SHELL, CHILD, clone_flags);
         assert_eq!(&fork.lineage.container[..], b"4f797c539e6c");
@@ -137,6 +137,6 @@ fn the_cgroup_of_a_process_of_the_host_is_not_looked_at() {
     for (view, looked_at) in [(View::Host, false), (View::OtherMounts, true)] {
         let mut lineage = Lineage::default();
         processes.find_container(own, view, &mut lineage);
-        assert_eq!(lineage.is_contained, looked_at, "{view:?}");
+        assert_eq!(lineage.is_looked_at, looked_at, "{view:?}");
     }
 }

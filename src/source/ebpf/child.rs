@@ -78,6 +78,42 @@ fn end<T>(
     Ok(seen)
 }
 
+/// Who started the sensor may have let it ignore SIGCHLD: then nothing of a child stays until it is
+/// waited for.
+fn keep_status() {
+    // SAFETY: takes integers; there is no handler that could be lost.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
+/// Lets a child do this, and tells the signal that it died from, if it did.
+pub(super) fn signal_after(act: fn()) -> io::Result<Option<i32>> {
+    keep_status();
+    // SAFETY: there is one thread, so the child is a whole process; it ends without running what
+    // belongs to the sensor.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            // Its death is none that anybody should look into.
+            // SAFETY: takes integers.
+            unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) };
+            act();
+            // SAFETY: takes an integer.
+            unsafe { libc::_exit(0) }
+        }
+        pid => {
+            let mut status = 0;
+            // SAFETY: our own child, which is not waited for yet; the status is ours.
+            while unsafe { libc::waitpid(pid, &raw mut status, 0) } != pid {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+            Ok(libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)))
+        }
+    }
+}
+
 /// Forks a child that waits until `prepare` has been told its pid, and whose first thread
 /// then ends by `call`. After `watch` nothing of it is left.
 fn fork(
@@ -86,10 +122,7 @@ fn fork(
     prepare: impl FnOnce(u32) -> io::Result<()>,
     watch: impl FnOnce(),
 ) -> io::Result<()> {
-    // Who started the sensor may have let it ignore SIGCHLD: then nothing of a child stays
-    // until it is waited for.
-    // SAFETY: takes integers; there is no handler that could be lost.
-    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    keep_status();
     let (read, write) = io::pipe()?;
     let sensor = std::process::id();
     // SAFETY: there is one thread, so the child is a whole process.

@@ -97,21 +97,18 @@ pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
     append(&mut event.comm, until_nul(comm));
     set_flags(flags, event);
 
+    let mut decoded = Decoded::Event;
     match u32::from(kind) {
         MOTE_KIND_EXEC => exec(&record, event)?,
         MOTE_KIND_FORK => return fork(&record, event),
         MOTE_KIND_EXIT => exit(&record, flags, event)?,
-        MOTE_KIND_NAME | MOTE_KIND_PAIR => {
-            let decoded = call::call(&record, flags, syscall, event)?;
-            forget_unread(flags, event);
-            return Ok(decoded);
-        }
+        MOTE_KIND_NAME | MOTE_KIND_PAIR => decoded = call::call(&record, flags, syscall, event)?,
         MOTE_KIND_SOCKET => socket::socket(&record, flags, syscall, event)?,
         MOTE_KIND_SIGNAL => signal(&record, event)?,
         _ => return Err(Malformed::Kind(kind)),
     }
     forget_unread(flags, event);
-    Ok(Decoded::Event)
+    Ok(decoded)
 }
 
 /// What an operation of io_uring or a 32-bit call was given, if that was not read.

@@ -126,6 +126,10 @@ pub const SYSCALLS: [(Hook, Hook); 82] = [
     call!("sendmmsg", "enter_sendmmsg", "leave_sendmmsg"),
 ];
 
+/// Every system call of every process.
+pub const RAW: Hook =
+    Hook { category: "raw_syscalls", event: "sys_enter", program: "enter_compat" };
+
 /// Signals to the sensor.
 pub const SIGNAL: Hook =
     Hook { category: "signal", event: "signal_generate", program: "signal_sent" };
@@ -177,6 +181,10 @@ pub fn settings(tracefs: &Tracefs) -> Result<mote_settings, FormatError> {
         settings.signal_number_offset = offset(&format, SIGNAL.event, "sig")?;
         settings.signal_code_offset = offset(&format, SIGNAL.event, "code")?;
         settings.signal_pid_offset = offset(&format, SIGNAL.event, "pid")?;
+    }
+    if let Some(format) = read(tracefs, RAW.category, RAW.event)? {
+        settings.raw_number_offset = offset(&format, RAW.event, "id")?;
+        settings.raw_args_offset = offset(&format, RAW.event, "args")?;
     }
     if let Some((_, format)) = uring(tracefs)? {
         let offset = |name| format.field(name).map_or(0, |field| field.offset_bytes);

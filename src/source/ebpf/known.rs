@@ -24,6 +24,8 @@ pub struct Known {
     pub sockets: bool,
     /// What operations of io_uring are asked for, if the kernel tells of them.
     pub uring: bool,
+    /// That there are no system calls of x32, which nothing sees.
+    pub no_x32: bool,
 }
 
 /// A measurement needs dozens of children and calls to be seen, each of them. On 6.18, two of
@@ -176,7 +178,8 @@ impl Ebpf {
         tracefs: &Tracefs,
         settings: &mut mote_settings,
     ) -> Result<(), StartError> {
-        let Some((hook, _)) = hooks::uring(tracefs).map_err(StartError::Format)? else {
+        let found = hooks::uring(tracefs).map_err(StartError::Format)?;
+        let Some((hook, _)) = found.filter(|_| !uring::is_disabled()) else {
             self.known.uring = true;
             return Ok(());
         };
@@ -187,7 +190,10 @@ impl Ebpf {
             attempt(|| uring::requests(&self.object, settings), Option::is_some)
         };
         match found {
-            Some(offsets) => settings.uring_fd_offset = offsets.fd.unwrap_or(0),
+            Some(offsets) => {
+                settings.uring_fd_offset = offsets.fd.unwrap_or(0);
+                settings.uring_symlink_second = offsets.symlink_second.into();
+            }
             None => settings.uring_request_offset = 0,
         }
         self.known.uring = found.is_some();
@@ -202,7 +208,7 @@ impl Ebpf {
         tracefs: &Tracefs,
         settings: &mut mote_settings,
     ) -> Result<(), StartError> {
-        let _attached = self.attach(tracefs, Hook { program: "probe_memory", ..compat::RAW })?;
+        let _attached = self.attach(tracefs, Hook { program: "probe_memory", ..hooks::RAW })?;
         let measure = || {
             let own = mote_settings { probe_pid: std::process::id(), ..*settings };
             self.object.set_settings(&own)?;

@@ -81,7 +81,7 @@ impl Losses {
         for cpu in 0..self.rings.len() {
             let words = counters.read(cpu)?;
             let mut losses = mote_losses::default();
-            losses.counts.copy_from_slice(&words[..MOTE_LOSS_COUNT as usize]);
+            losses.counts.copy_from_slice(&words[..MOTE_LOSS_ROOM as usize]);
             self.count(cpu, &losses, &mut each);
         }
         Ok(())

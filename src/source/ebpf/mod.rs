@@ -1,9 +1,11 @@
 //! The eBPF provider: programs on tracepoints, and the rings that they fill.
 
 pub mod abi;
+mod attach;
 pub mod btf;
 mod child;
 pub mod compat;
+mod compat_forms;
 pub mod cpus;
 pub mod decode;
 mod error;
@@ -36,8 +38,7 @@ pub mod uring;
 pub mod version_code;
 
 use std::hash::{BuildHasher, RandomState};
-use std::io;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, RawFd};
 use std::time::Duration;
 
 use super::namespace;
@@ -50,26 +51,14 @@ pub use retire::{AttachedProgram, Retiring};
 pub use unsent::Unsent;
 
 use abi::record::{MOTE_BULK_WINDOW_LOG2_NS, mote_settings};
+use attach::Attached;
 use excluded::Excluded;
-use hooks::{FormatError, Hook};
-use kprobe::{Definition, Kprobe};
 use losses::{Counters, Losses};
-use object::{CallContext, Kernel, Object};
+use object::{Kernel, Object};
 use ring::{Entry, Ring};
 use rings::{Origin, Rings};
 use tracefs::Tracefs;
 use unsent::Counts;
-
-/// A program that runs, until this is dropped.
-#[derive(Debug)]
-struct Attached {
-    // Closed first: a kprobe that is in use cannot be removed.
-    #[expect(dead_code, reason = "held to be closed")]
-    event: OwnedFd,
-    #[expect(dead_code, reason = "held to be removed")]
-    definition: Option<Definition>,
-    program: AttachedProgram,
-}
 
 /// What is chosen when the sensor is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +136,7 @@ impl Ebpf {
             hooks: 0,
             attached: Vec::new(),
             missing: Vec::new(),
-            known: Known::default(),
+            known: Known { no_x32: !compat::has_x32(), ..Known::default() },
             compat: Compat::default(),
             rings: Rings::new(),
             dead_cpus: Vec::with_capacity(limits::CPUS),
@@ -245,133 +234,6 @@ impl Ebpf {
             self.rings.add(ring, class, index);
         }
         Ok(())
-    }
-
-    fn attach_all(&mut self, tracefs: &Tracefs) -> Result<(), StartError> {
-        for hook in hooks::PROCESS {
-            self.attach_or_note(tracefs, hook)?;
-        }
-        for (enter, leave) in hooks::SYSCALLS {
-            // Without its end a call would keep its slot until its thread ends.
-            if self.attach_or_note(tracefs, leave)? {
-                self.attach_or_note(tracefs, enter)?;
-            }
-        }
-        self.attach_or_note(tracefs, hooks::SIGNAL)?;
-        let uring = hooks::uring(tracefs).map_err(StartError::Format)?;
-        self.attach_or_note(tracefs, uring.map_or(hooks::URING[0], |(hook, _)| hook))?;
-        if self.kernel.exec_kprobes || self.kernel.compat_kprobes {
-            kprobe::remove_abandoned(tracefs);
-        }
-        if self.kernel.exec_kprobes {
-            self.attach_kprobes(tracefs);
-        }
-        self.attach_compat(tracefs)
-    }
-
-    fn attach_kprobes(&mut self, tracefs: &Tracefs) {
-        for kprobe in kprobe::EXEC {
-            match self.attach_kprobe(tracefs, kprobe) {
-                Ok(attached) => {
-                    self.hooks += 1;
-                    self.attached.push(attached);
-                }
-                // One that the kernel does not have is missed once, though two programs want it.
-                Err(_) => {
-                    let name = format!("kprobe:{}", kprobe.function);
-                    if !self.missing.contains(&name) {
-                        self.missing.push(name);
-                    }
-                }
-            }
-        }
-    }
-
-    fn attach_compat(&mut self, tracefs: &Tracefs) -> Result<(), StartError> {
-        if !compat::is_here() {
-            return Ok(());
-        }
-        self.compat = Compat::Unseen;
-        for (place, call) in compat::elements() {
-            self.object.set_compat_call(place, &call).map_err(StartError::Settings)?;
-        }
-        for group in compat::KPROBES.into_iter().filter(|_| self.kernel.compat_kprobes) {
-            let attached: Result<Vec<Attached>, io::Error> =
-                group.iter().map(|kprobe| self.attach_kprobe(tracefs, *kprobe)).collect();
-            // One that the kernel does not have, or lets nobody probe.
-            let Ok(attached) = attached else { continue };
-            self.hooks += attached.len();
-            self.attached.extend(attached);
-            self.compat = Compat::Seen;
-            break;
-        }
-        Ok(())
-    }
-
-    /// Sees 32-bit system calls if nothing cheaper does: with a program at every system call.
-    fn watch_compat_calls(&mut self) -> Result<(), StartError> {
-        if self.compat != Compat::Unseen {
-            return Ok(());
-        }
-        let tracefs = Tracefs::find_or_mount().map_err(StartError::Tracefs)?;
-        let mut settings = self.settings;
-        self.measure_compat(&tracefs, &mut settings)?;
-        if settings.task_status_offset == 0 {
-            return Ok(());
-        }
-        self.settings = settings;
-        self.object.set_settings(&settings).map_err(StartError::Settings)?;
-        if self.attach_or_note(&tracefs, compat::RAW)? {
-            self.compat = Compat::Seen;
-        }
-        Ok(())
-    }
-
-    fn attach_kprobe(&self, tracefs: &Tracefs, kprobe: Kprobe) -> io::Result<Attached> {
-        let program = self.object.program(kprobe.program).ok_or(io::ErrorKind::NotFound)?;
-        let (definition, id) = Definition::add(tracefs, kprobe)?;
-        let event = perf::attach_tracepoint(id, program, cpus::some()?)?;
-        let hook = Hook { category: "kprobe", event: kprobe.function, program: kprobe.program };
-        let program = AttachedProgram { hook, id: program_info::id(program).ok() };
-        Ok(Attached { event, definition: Some(definition), program })
-    }
-
-    fn attach_or_note(&mut self, tracefs: &Tracefs, hook: Hook) -> Result<bool, StartError> {
-        match self.attach(tracefs, hook)? {
-            Some(attached) => {
-                self.hooks += 1;
-                self.attached.extend(attached);
-                Ok(true)
-            }
-            None => {
-                self.missing.push(hook.to_string());
-                Ok(false)
-            }
-        }
-    }
-
-    /// `None`: this kernel does not have the tracepoint, or has it in another shape.
-    fn attach(&self, tracefs: &Tracefs, hook: Hook) -> Result<Option<Vec<Attached>>, StartError> {
-        let format = tracefs
-            .format(hook.category, hook.event)
-            .map_err(|error| StartError::Format(FormatError::Read(hook.event, error)))?;
-        let Some(format) = format else { return Ok(None) };
-        let as_loaded = self.kernel.context == CallContext::Measured || hooks::is_usual(&format);
-        if hook.category == "syscalls" && !as_loaded {
-            return Ok(None);
-        }
-        let failed = |error| StartError::Attach(hook.event, error);
-        let cpu = cpus::some().map_err(StartError::CpuList)?;
-        let mut attached = Vec::new();
-        for run in self.object.runs(hook.program) {
-            let event = perf::attach_tracepoint(format.id, run, cpu).map_err(failed)?;
-            let program = AttachedProgram { hook, id: program_info::id(run).ok() };
-            attached.push(Attached { event, definition: None, program });
-        }
-        if attached.is_empty() {
-            return Err(failed(io::Error::other("no such program in the object")));
-        }
-        Ok(Some(attached))
     }
 
     /// Looks how far the rings are written, and then what could not be written to them: a

@@ -38,7 +38,9 @@ pub struct Kernel {
     pub context: CallContext,
     /// Whether execve is seen by kprobes (see `kprobe::EXEC`).
     pub exec_kprobes: bool,
-    /// Whether 32-bit system calls may be seen by kprobes (see `compat::KPROBES`).
+    /// Whether there are 32-bit system calls.
+    pub compat: compat::Trial,
+    /// Whether they may be seen by kprobes (see `compat::KPROBES`).
     pub compat_kprobes: bool,
     /// Whether the programs of system calls run twice (`struct claim` in `bpf/kernel.h`).
     pub calls_run_twice: bool,
@@ -50,10 +52,12 @@ impl Kernel {
     /// What the running kernel needs.
     pub fn from_tracefs(tracefs: &Tracefs) -> Result<Kernel, FormatError> {
         let usual = hooks::calls_are_usual(tracefs)?;
+        let compat = compat::trial();
         Ok(Kernel {
             context: if usual { CallContext::Usual } else { CallContext::Measured },
             exec_kprobes: !hooks::has_execve(tracefs)?,
-            compat_kprobes: compat::is_here() && tracefs.kprobe_events().exists(),
+            compat,
+            compat_kprobes: compat != compat::Trial::Absent && tracefs.kprobe_events().exists(),
             calls_run_twice: hooks::calls_are_preemptible(tracefs)?,
             maps_arrays: shared::maps_can_be_mapped(),
         })
@@ -251,6 +255,11 @@ impl Object {
     /// Writes the settings that every program reads.
     pub fn set_settings(&self, settings: &mote_settings) -> io::Result<()> {
         self.update(c"settings", 0, settings)
+    }
+
+    /// Says which system call an operation of io_uring is.
+    pub fn set_uring_call(&self, opcode: u32, number: u32) -> io::Result<()> {
+        self.update(c"uring_calls", opcode, &number)
     }
 
     /// Says what a 32-bit system call is.

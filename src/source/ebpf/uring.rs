@@ -2,23 +2,55 @@
 //! tracepoint tells its names and addresses.
 //!
 //! `struct io_kiocb` begins with what the operation is asked for, which has had the same layout
-//! since 5.14 (linux `io_uring/openclose.c`, `fs.c`, `net.c`; before 6.0 `fs/io_uring.c`). We ask for
-//! three operations that we choose, and a program copies what they are in the kernel: if that is
+//! since 5.14 but for one (linux `io_uring/openclose.c`, `fs.c`, `net.c`; before 6.0
+//! `fs/io_uring.c`). We ask for operations that we choose, and a program copies what they are in the kernel: if that is
 //! what `bpf/uring.c` takes it for, it is known. They hang on one that fails, so none of them is
 //! carried out, and the kernel makes no threads for them.
 
 #![allow(unsafe_code)]
 
 use std::io;
-use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::Fd;
 use io_uring::{IoUring, opcode};
+use rustix::net::{AddressFamily, SocketType, socket};
 
 use super::abi::record::*;
 use super::object::Object;
+use crate::syscalls;
+
+/// Operations that are told, and the system call that does the same.
+const CALLS: [(u8, &str); 16] = [
+    (opcode::SendMsg::CODE, "sendmsg"),
+    (opcode::SendMsgZc::CODE, "sendmsg"),
+    (opcode::Accept::CODE, "accept4"),
+    (opcode::Connect::CODE, "connect"),
+    (opcode::Bind::CODE, "bind"),
+    (opcode::Listen::CODE, "listen"),
+    (opcode::OpenAt::CODE, "openat"),
+    (opcode::OpenAt2::CODE, "openat2"),
+    (opcode::RenameAt::CODE, "renameat2"),
+    (opcode::UnlinkAt::CODE, "unlinkat"),
+    (opcode::MkDirAt::CODE, "mkdirat"),
+    (opcode::SymlinkAt::CODE, "symlinkat"),
+    (opcode::LinkAt::CODE, "linkat"),
+    (opcode::SetXattr::CODE, "setxattr"),
+    (opcode::FSetXattr::CODE, "fsetxattr"),
+    (opcode::Ftruncate::CODE, "ftruncate"),
+];
+
+/// The elements of the map `uring_calls`: where they go, and what they are.
+pub(super) fn elements() -> impl Iterator<Item = (u32, u32)> {
+    CALLS.into_iter().filter_map(|(code, name)| Some((code.into(), syscalls::number_here(name)?)))
+}
+
+/// Whether nobody may ask for anything: `kernel.io_uring_disabled` is 2 (from 6.6 on).
+pub(super) fn is_disabled() -> bool {
+    std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled")
+        .is_ok_and(|value| value.trim() == "2")
+}
 
 /// Where the fields are, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +58,8 @@ pub struct Offsets {
     /// The descriptor in a `struct io_kiocb`. `None`: not there, since the request has the file
     /// itself (before 6.0).
     pub fd: Option<u32>,
+    /// Whether symlinkat has its descriptor second, as renameat has the new one (from 6.0 on).
+    pub symlink_second: bool,
 }
 
 /// Stands in the request, and is nobody else's.
@@ -41,14 +75,14 @@ const UNSPECIFIED: [u8; 16] = [0; 16];
 /// otherwise.
 pub fn requests(object: &Object, settings: &mote_settings) -> io::Result<Option<Offsets>> {
     let mut ring = IoUring::new(2)?;
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let socket = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
     object.set_settings(&mote_settings { probe_pid: std::process::id(), ..*settings })?;
     let found = measure(object, &mut ring, &socket);
     object.set_settings(settings)?;
     found
 }
 
-fn measure(object: &Object, ring: &mut IoUring, socket: &UdpSocket) -> io::Result<Option<Offsets>> {
+fn measure(object: &Object, ring: &mut IoUring, socket: &OwnedFd) -> io::Result<Option<Offsets>> {
     let [old_dirfd, new_dirfd] = DIRFDS;
     let [old, new] = NAMES.map(|name| name.as_ptr());
     let rename =
@@ -60,11 +94,21 @@ fn measure(object: &Object, ring: &mut IoUring, socket: &UdpSocket) -> io::Resul
     if !copy(object, ring, open.build())?.is_some_and(|probe| is_open(&probe)) {
         return Ok(None);
     }
+    let unlink = opcode::UnlinkAt::new(Fd(old_dirfd), old).flags(libc::AT_REMOVEDIR);
+    if !copy(object, ring, unlink.build())?.is_some_and(|probe| is_unlink(&probe)) {
+        return Ok(None);
+    }
+    let symlink = opcode::SymlinkAt::new(Fd(new_dirfd), old, new).build();
+    let Some(symlink_second) = copy(object, ring, symlink)?.and_then(|probe| is_second(&probe))
+    else {
+        return Ok(None);
+    };
     let fd = socket.as_raw_fd();
     let address = UNSPECIFIED.as_ptr();
     let connect = opcode::Connect::new(Fd(fd), address.cast(), UNSPECIFIED.len() as u32);
     let probe = copy(object, ring, connect.build())?;
-    Ok(probe.and_then(|probe| find_connect(&probe.task, address as u64, fd)))
+    let fd = probe.and_then(|probe| find_connect(&probe.task, address as u64, fd));
+    Ok(fd.map(|fd| Offsets { fd, symlink_second }))
 }
 
 /// Asks for an operation behind one that fails, and returns what it is in the kernel.
@@ -94,6 +138,19 @@ fn is_open(probe: &mote_probe) -> bool {
         && flags & !(libc::O_LARGEFILE as u64 | LARGEFILE) == libc::O_DIRECTORY as u64
 }
 
+fn is_unlink(probe: &mote_probe) -> bool {
+    let given = [DIRFDS[0], libc::AT_REMOVEDIR].map(i32::to_ne_bytes).concat();
+    probe.task[8..16] == given && has_name(probe, 0)
+}
+
+/// Whether a symlinkat has its descriptor in the second place. The other one may have anything.
+fn is_second(probe: &mote_probe) -> Option<bool> {
+    let dirfd = DIRFDS[1].to_ne_bytes();
+    let (is_first, is_second) = (probe.task[8..12] == dirfd, probe.task[12..16] == dirfd);
+    let is_certain = is_first != is_second && (0..NAMES.len()).all(|nth| has_name(probe, nth));
+    is_certain.then_some(is_second)
+}
+
 /// `O_LARGEFILE` of the kernel, which the C library takes for 0 (linux
 /// `include/uapi/asm-generic/fcntl.h`; arm64's is another).
 const LARGEFILE: u64 = if cfg!(target_arch = "aarch64") { 0o400_000 } else { 0o100_000 };
@@ -105,7 +162,7 @@ fn has_name(probe: &mote_probe, nth: usize) -> bool {
 
 /// The address and its size; then the descriptor, behind the result that is behind the word that
 /// we chose (`struct io_cqe` of linux `include/linux/io_uring_types.h`).
-fn find_connect(request: &[u8], address: u64, fd: i32) -> Option<Offsets> {
+fn find_connect(request: &[u8], address: u64, fd: i32) -> Option<Option<u32>> {
     let asked = [&address.to_ne_bytes()[..], &(UNSPECIFIED.len() as u32).to_ne_bytes()].concat();
     if request.get(8..20)? != asked {
         return None;
@@ -116,12 +173,19 @@ fn find_connect(request: &[u8], address: u64, fd: i32) -> Option<Offsets> {
     });
     // Without the file and the descriptor it is not known which socket it is.
     let has_file = request[..8] != [0; 8];
-    (has_file || offset.is_some()).then_some(Offsets { fd: offset })
+    (has_file || offset.is_some()).then_some(offset)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_operation_has_its_call() {
+        let elements: std::collections::BTreeMap<u32, u32> = elements().collect();
+        assert_eq!(elements.len(), CALLS.len());
+        assert!(elements.keys().all(|code| *code < MOTE_URING_OPCODES));
+    }
 
     const ADDRESS: u64 = 0x7fff_1234_5678;
 
@@ -139,9 +203,9 @@ mod tests {
     #[test]
     fn a_descriptor_stands_behind_the_word_that_is_ours() {
         let found = |request: &[u8]| find_connect(request, ADDRESS, 7);
-        assert_eq!(found(&connect(0, 80, 7)), Some(Offsets { fd: Some(92) }));
+        assert_eq!(found(&connect(0, 80, 7)), Some(Some(92)));
         // Before 6.0.
-        assert_eq!(found(&connect(0xffff_8880_0000_0000, 80, 0)), Some(Offsets { fd: None }));
+        assert_eq!(found(&connect(0xffff_8880_0000_0000, 80, 0)), Some(None));
         // Neither.
         assert_eq!(found(&connect(0, 80, 8)), None);
         // Elsewhere.
@@ -173,5 +237,14 @@ mod tests {
         assert!(is_open(&open));
         open.targets[0] = b'x';
         assert!(!is_open(&open));
+        let mut symlink = named(names);
+        assert_eq!(is_second(&symlink), None);
+        symlink.task[12..16].copy_from_slice(&DIRFDS[1].to_ne_bytes());
+        assert_eq!(is_second(&symlink), Some(true));
+        // What was asked for before stands there too.
+        symlink.task[8..12].copy_from_slice(&DIRFDS[1].to_ne_bytes());
+        assert_eq!(is_second(&symlink), None);
+        symlink.task[12..16].fill(7);
+        assert_eq!(is_second(&symlink), Some(false));
     }
 }
