@@ -1,7 +1,9 @@
 //! Record → event → known process → filter → line.
 
 use crate::allocator::without_heap;
-use crate::records::{Lines, call, connect, exec, exit, fork, pipeline, record, rename};
+use crate::records::{
+    Lines, call, connect, exec, exit, fork, open_to_write, pipeline, record, rename,
+};
 use mote::event::{Class, Loss, LossPlace};
 use mote::limits::{PROCESS_STRINGS, PROCESSES};
 use mote::source::ebpf::Unsent;
@@ -117,6 +119,34 @@ fn relocations_touch_no_heap() {
     });
     // The last two are events themselves.
     assert_eq!(lines.events, 100 * (moves.len() as u64 + 2));
+    assert_eq!(pipeline.totals().lost, 0, "every record was well formed");
+}
+
+/// What is looked up in /proc: a login in doubt, and the cgroup of a program behind another
+/// process's namespaces.
+#[test]
+fn logins_and_containers_touch_no_heap() {
+    let pid = std::process::id();
+    let records = [
+        open_to_write(pid, "/proc/self/loginuid"),
+        call(libc::SYS_mkdirat, pid, "new"),
+        call(libc::SYS_setsid, pid, "-"),
+        call(libc::SYS_setns, pid, ""),
+        exec(pid, "/usr/bin/tool"),
+        exec(pid, "/proc/self/exe"),
+    ];
+    let mut pipeline = pipeline();
+    pipeline.scan_processes();
+    let mut lines = Lines::default();
+    without_heap(|| {
+        for _ in 0..100 {
+            for record in &records {
+                pipeline.record(Class::Bulk, 0, record, &mut lines);
+            }
+        }
+        pipeline.flush(&mut lines);
+    });
+    assert_eq!(lines.events, 100 * records.len() as u64);
     assert_eq!(pipeline.totals().lost, 0, "every record was well formed");
 }
 

@@ -87,6 +87,13 @@ pub fn call(syscall: i64, pid: u32, name: &str) -> Vec<u8> {
     call
 }
 
+/// An open of an absolute name, to be written.
+pub fn open_to_write(pid: u32, name: &str) -> Vec<u8> {
+    let mut open = call(libc::SYS_openat, pid, name);
+    put(&mut open, offset_of!(mote_call, call_flags), &libc::O_WRONLY.to_ne_bytes());
+    open
+}
+
 /// A connect to a `struct sockaddr`.
 pub fn connect(pid: u32, address: &[u8]) -> Vec<u8> {
     const SOCKET_BYTES: usize = size_of::<mote_socket>();

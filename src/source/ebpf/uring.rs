@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::Fd;
-use io_uring::{IoUring, opcode};
+use io_uring::{IoUring, Probe, opcode};
 use rustix::net::{AddressFamily, SocketType, socket};
 
 use super::abi::record::*;
@@ -58,7 +58,8 @@ pub struct Offsets {
     /// The descriptor in a `struct io_kiocb`. `None`: not there, since the request has the file
     /// itself (before 6.0).
     pub fd: Option<u32>,
-    /// Whether symlinkat has its descriptor second, as renameat has the new one (from 6.0 on).
+    /// Whether symlinkat, which there is from 5.15 on, has its descriptor second, as renameat has the
+    /// new one (from 6.0 on).
     pub symlink_second: bool,
 }
 
@@ -98,11 +99,14 @@ fn measure(object: &Object, ring: &mut IoUring, socket: &OwnedFd) -> io::Result<
     if !copy(object, ring, unlink.build())?.is_some_and(|probe| is_unlink(&probe)) {
         return Ok(None);
     }
+    let mut known = Probe::new();
+    ring.submitter().register_probe(&mut known)?;
     let symlink = opcode::SymlinkAt::new(Fd(new_dirfd), old, new).build();
-    let Some(symlink_second) = copy(object, ring, symlink)?.and_then(|probe| is_second(&probe))
-    else {
-        return Ok(None);
+    let symlink_second = match known.is_supported(opcode::SymlinkAt::CODE) {
+        false => Some(false),
+        true => copy(object, ring, symlink)?.and_then(|probe| is_second(&probe)),
     };
+    let Some(symlink_second) = symlink_second else { return Ok(None) };
     let fd = socket.as_raw_fd();
     let address = UNSPECIFIED.as_ptr();
     let connect = opcode::Connect::new(Fd(fd), address.cast(), UNSPECIFIED.len() as u32);
