@@ -197,18 +197,18 @@ INLINE void read_two_names(struct call_slot *slot, u8 opcode)
 	struct mote_call *call = &slot->call;
 	u16 flags = call->header.flags;
 	const u8 *first = slot->from;
-	u64 used = 0;
+	u8 *second;
+	u64 used;
 
 	if (!is_on_attribute(opcode) && probe_read(&first, sizeof(first), slot->from))
 		first = 0;
 	used = read_name(call->data, MOTE_PAIR_BYTES, first, &flags, MOTE_FROM_UNREAD,
 			 MOTE_FROM_CUT);
-	KEEP_IN_REGISTER(used);
-	used &= MOTE_PAIR_BYTES;
+	second = behind(call->data, used);
 	call->from_bytes = used;
 	if (!(flags & MOTE_UNNAMED))
-		call->path_bytes = read_filename(call->data + used, MOTE_PAIR_BYTES, slot->path,
-						 &flags, MOTE_PATH_UNREAD, MOTE_PATH_CUT);
+		call->path_bytes = read_filename(second, MOTE_PAIR_BYTES, slot->path, &flags,
+						 MOTE_PATH_UNREAD, MOTE_PATH_CUT);
 	call->header.flags = flags;
 }
 

@@ -10,7 +10,8 @@ mod support;
 use mote::source::ebpf::cpus;
 use mote::source::ebpf::object::{CallContext, Kernel, Object};
 use mote::source::ebpf::tracefs::Tracefs;
-use std::fmt::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use support::require_live;
@@ -57,10 +58,11 @@ fn verified(log: &str) -> Option<u32> {
 
 fn keep(logs: &[(String, String)]) {
     let Some(folder) = std::env::var_os("MOTE_ARTEFACTS").map(PathBuf::from) else { return };
-    let mut text = String::new();
-    for (program, log) in logs {
-        writeln!(text, "== {program}\n{}", log.trim_end()).unwrap();
-    }
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("verifier.log"), text).unwrap();
+    // Piece by piece: all of it would not fit into a guest a second time.
+    let mut file = BufWriter::new(File::create(folder.join("verifier.log")).unwrap());
+    for (program, log) in logs {
+        writeln!(file, "== {program}\n{}", log.trim_end()).unwrap();
+    }
+    file.flush().unwrap();
 }

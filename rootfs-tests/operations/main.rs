@@ -65,7 +65,6 @@ fn main() -> ExitCode {
         ("operations_with_tagged_addresses", || play(tags::CASES)),
         #[cfg(target_arch = "x86_64")]
         ("operations_by_32_bit_calls", by_32_bit_calls),
-        ("every_call_is_made_here", every_call_is_made_here),
         ("parents_are_who_forked", identities::parents_are_who_forked),
         ("a_start_is_told_as_a_time", identities::a_start_is_told_as_a_time),
         ("short_lives_are_told_in_full", identities::short_lives_are_told_in_full),
@@ -85,6 +84,8 @@ fn main() -> ExitCode {
         ),
         ("a_send_is_told_again_after_its_time", datagrams::a_send_is_told_again_after_its_time),
         ("events_of_two_cpus_keep_their_order", order::events_of_two_cpus_keep_their_order),
+        // The last: it may mount tracefs, and then has mounts of its own.
+        ("every_call_is_made_here", every_call_is_made_here),
     ])
 }
 
