@@ -116,6 +116,9 @@ pub const RING_WATERMARK_DIVISOR: usize = 4;
 /// instructions before the one that was refused.
 pub const LIBBPF_LOG_BYTES: usize = 8 << 10;
 
+/// The end of what the verifier says of one program that it takes, for the tests that ask for it.
+pub const VERIFIED_LOG_BYTES: usize = 256 << 10;
+
 /// Records taken from the rings before signals and the sink get their turn.
 pub const RECORDS_PER_TURN: usize = 4096;
 
