@@ -293,7 +293,7 @@ fn is_told(call: &Call) -> bool {
     match &*call.name {
         // Those that are excluded on every host are not told.
         "open" | "openat" | "openat2" => {
-            writes(&call.args) && !Call::strings(&call.args).iter().any(|path| is_default(path))
+            writes(&call.args) && !Call::strings(&call.args).iter().any(is_default)
         }
         "connect" | "bind" => !call.args.contains("AF_NETLINK"),
         "accept" | "accept4" => {
