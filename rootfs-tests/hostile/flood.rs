@@ -198,9 +198,8 @@ fn r4_who_floods_is_named() {
         let answer = ask(&dir, &["health", "--field", "health_issues"]);
         answer.out.contains(&stays.program).then(|| answer.expect(1).out)
     });
-    let words = [format!("process {}", stays.pid), format!("process add --path {}", stays.program)];
-    for word in words.iter().map(String::as_str).chain(["--bulk-budget", "more than 1000 a second"])
-    {
+    let who = format!("process {} ({})", stays.pid, stays.program);
+    for word in [&who, "mote exclusion process add", "--bulk-budget", "more than 1000 a second"] {
         assert!(issue.contains(word), "`{word}`: {issue}");
     }
     let mut ends = Flood::start(&dir, "ends", FLOOD);
