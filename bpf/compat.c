@@ -3,10 +3,10 @@
  * 32-bit system calls on x86-64, of 32-bit programs and by `int 0x80` of any other: the
  * syscalls:* tracepoints leave them out (trace_get_syscall_nr, kernel/trace/trace_syscalls.c). They
  * are told when they are entered. What each of them is given user space says, in the map
- * `compat_calls` (src/source/ebpf/compat.rs).
+ * `compat_calls` (src/source/ebpf/compat_forms.rs).
  */
-#ifndef MOTE_ARM64
 /* Included behind file.c, network.c and system.c, for what these look at in their calls. */
+#ifndef MOTE_ARM64
 #include "names.h"
 #include "socket.h"
 
@@ -108,7 +108,6 @@ INLINE int read_compat_message(struct request *request)
 		u32 address;
 		u32 bytes;
 	} message = {};
-
 	int is_unread = probe_read(&message, sizeof(message), request->from);
 
 	request->path = (void *)(u64)message.address;
@@ -154,14 +153,13 @@ INLINE void send_compat(void *ctx, struct call_slot *slot, const struct mote_set
 		return;
 	if (call->filter == MOTE_COMPAT_SENDS)
 		send_new(ctx, slot, set);
-	/* Whether it fails is not known: anybody could fill the ring, but for root. */
-	else if (call->route == MOTE_COMPAT_SYSTEM &&
-		 (record->header.uid == 0 || has_budget(&record->header, set)))
-		send_priority(ctx, record, call_bytes(record));
 	else if (call->route == MOTE_COMPAT_BULK)
 		send_bounded(ctx, record, call_bytes(record), set);
+	/* Whether it fails is not known: anybody could fill the ring, but for root. */
 	else
-		send_bulk(ctx, record, call_bytes(record));
+		send_either(ctx, record, call_bytes(record),
+			    call->route == MOTE_COMPAT_SYSTEM &&
+				    (record->header.uid == 0 || has_budget(&record->header, set)));
 }
 
 /* A call of this number that has just been entered, with its arguments in `given`. */

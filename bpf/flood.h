@@ -5,7 +5,6 @@
 
 #include "send.h"
 
-#define FLOOD_SLOTS_LOG2 12
 #define PID_BITS 22 /* PID_MAX_LIMIT, linux include/linux/threads.h */
 
 struct flood {
@@ -18,7 +17,7 @@ struct flood {
  * window; the events of others are not counted there, and so are told: none is silenced by
  * another one, and with many processes there are many budgets anyway.
  */
-MAP(floods, MAP_ARRAY, struct flood, 1 << FLOOD_SLOTS_LOG2);
+MAP(floods, MAP_ARRAY, struct flood, MOTE_FLOOD_PLACES);
 
 INLINE u32 flood_hash(u32 pid, const struct mote_settings *set)
 {
@@ -27,7 +26,7 @@ INLINE u32 flood_hash(u32 pid, const struct mote_settings *set)
 
 INLINE struct flood *flood_at(u32 hash)
 {
-	u32 place = hash >> (32 - FLOOD_SLOTS_LOG2);
+	u32 place = hash >> (32 - MOTE_FLOOD_PLACES_LOG2);
 
 	return map_lookup(&floods, &place);
 }

@@ -270,6 +270,8 @@ struct mote_compat_call {
 
 /* The window of bulk_budget: a second or so. */
 #define MOTE_BULK_WINDOW_LOG2_NS 30
+#define MOTE_FLOOD_PLACES_LOG2 12
+#define MOTE_FLOOD_PLACES (1 << MOTE_FLOOD_PLACES_LOG2)
 
 /* Calls that are replaced before a program is loaded (bpf/kernel.h). */
 #define MOTE_PREEMPT_DISABLE 0x7001

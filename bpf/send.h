@@ -95,7 +95,7 @@ INLINE void send_priority(void *ctx, void *record, u64 bytes)
 	send(ctx, &priority, record, bytes, MOTE_LOSS_PRIORITY_FULL, MOTE_LOSS_PRIORITY_OUTPUT);
 }
 
-/* One of both, where there is no room for the code of two. */
+/* To one of both, with the code of one. */
 INLINE void send_either(void *ctx, void *record, u64 bytes, int is_priority)
 {
 	const struct mote_header *header = record;

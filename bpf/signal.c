@@ -27,9 +27,6 @@ int signal_sent(void *ctx)
 	sent.header.syscall = -1;
 	set_identity(&sent.header, id);
 	sent.header.time_ns = ktime_get_ns();
-	if (has_budget(&sent.header, set))
-		send_priority(ctx, &sent, sizeof(sent));
-	else
-		send_bulk(ctx, &sent, sizeof(sent));
+	send_either(ctx, &sent, sizeof(sent), has_budget(&sent.header, set));
 	return 0;
 }

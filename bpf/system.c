@@ -274,7 +274,8 @@ MAP(budgets, MAP_ARRAY, struct budget, 1 << BUDGET_SLOTS_LOG2);
  * flood of files or connections pushes them out. But any user can make most of them without end
  * (memfd_create, unshare; in namespaces of his own also mount and setuid), so a process has a
  * budget, and what is beyond it travels with the files. Processes are told apart by a hash that
- * nobody can foresee: else one could be made to use up another one's.
+ * nobody can foresee: else one could be made to use up another one's. Two that share a place share a
+ * budget, and not as in flood.h: what one of them has too many of is told all the same.
  */
 INLINE int has_budget(const struct mote_header *header, const struct mote_settings *set)
 {

@@ -94,6 +94,13 @@ pub const UNSENT_PROCESSES: usize = 1024;
 /// sensor takes with a CPU of its own.
 pub const BULK_BUDGET: u32 = 100_000;
 
+/// The most that it can be given: more than a CPU makes.
+pub const BULK_BUDGET_MOST: u32 = 10_000_000;
+
+/// Places for processes with such a budget, by a hash of their ids: of two in one place only the
+/// events of one are counted. Kernel side: `MOTE_FLOOD_PLACES`.
+pub const BUDGET_PLACES: usize = 4096;
+
 /// Processes with more events than that, until it is reported four times a second. As many as are
 /// counted apart ([`UNSENT_PROCESSES`]); what more there are is reported without them. A power of
 /// two.

@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
     ("floods_of_calls_that_run_twice_are_counted_once", floods_of_calls_that_run_twice),
     ("what_is_not_told_costs_no_budget", what_is_not_told_costs_no_budget),
     ("a_budget_is_of_one_process", a_budget_is_of_one_process),
+    ("a_program_has_its_own_budget", a_program_has_its_own_budget),
     ("without_a_budget_nothing_is_suppressed", without_a_budget_nothing_is_suppressed),
 ];
 
@@ -73,6 +74,8 @@ fn each_kind_is_counted_once(taken_for: fn(Kernel) -> Kernel) {
         ("renames 5000", libc::SYS_renameat),
         ("unlinks 5000", libc::SYS_unlinkat),
         ("attempts 1000", libc::SYS_execve),
+        // One of the calls that are told with the process events, if they succeed.
+        ("umounts 5000", libc::SYS_umount2),
     ] {
         let by_call = |watch: &Watch| watch.unsent_calls.get(&(number as u32)).copied();
         let before = by_call(&watch).unwrap_or(0);
@@ -89,6 +92,24 @@ fn each_kind_is_counted_once(taken_for: fn(Kernel) -> Kernel) {
     std::thread::sleep(Duration::from_millis(1100));
     let (told, suppressed) = made(&mut watch, &mut worker, "renames 20");
     watch.expect((told, suppressed) == (20, 0), &format!("{told} and {suppressed} in a new one"));
+}
+
+/// What a program spent is not taken from the next one of its process.
+fn a_program_has_its_own_budget() {
+    require_live();
+    let (_guard, dir) = files();
+    let mut watch = start(|kernel| kernel, 100);
+    let mut worker = Worker::start(&dir);
+    watch.events(&worker);
+    // A window may end in between, in which case nothing is said.
+    for _ in 0..3 {
+        let (_, suppressed) = made(&mut watch, &mut worker, "unlinks 1000");
+        watch.expect(suppressed > BUDGET, &format!("{suppressed} suppressed"));
+        worker.ask("exec");
+        watch.events(&worker);
+        let both = made(&mut watch, &mut worker, "renames 50");
+        watch.expect(both == (50, 0), &format!("{both:?} of a new program"));
+    }
 }
 
 fn what_is_not_told_costs_no_budget() {

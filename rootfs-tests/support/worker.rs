@@ -45,6 +45,12 @@ pub fn main(args: &[String]) -> ExitCode {
                     sys!(SYS_unlinkat, AT_FDCWD, nothing.as_ptr(), 0).check(libc::ENOENT);
                 }
             }
+            "umounts" => {
+                let nothing = c(dir.join(UNLINKED));
+                for _ in 0..count {
+                    sys!(SYS_umount2, nothing.as_ptr(), 0).check(libc::ENOENT);
+                }
+            }
             // A directory of this name.
             "mkdir" => std::fs::create_dir(dir.join(count.to_string())).unwrap(),
             "chdir" => (0..count).for_each(|_| std::env::set_current_dir(dir).unwrap()),

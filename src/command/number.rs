@@ -2,32 +2,20 @@
 
 use std::str::FromStr;
 
-/// A number from 1 to `MOST`.
+/// A number from `LEAST` to `MOST`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UpTo<const MOST: u32>(pub u32);
+pub(super) struct Number<const LEAST: u32, const MOST: u32>(pub u32);
 
-impl<const MOST: u32> FromStr for UpTo<MOST> {
+/// One from 1 on.
+pub(super) type UpTo<const MOST: u32> = Number<1, MOST>;
+
+impl<const LEAST: u32, const MOST: u32> FromStr for Number<LEAST, MOST> {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<UpTo<MOST>, String> {
+    fn from_str(text: &str) -> Result<Number<LEAST, MOST>, String> {
         match text.parse() {
-            Ok(number) if (1..=MOST).contains(&number) => Ok(UpTo(number)),
-            _ => Err(format!("write a whole number from 1 to {MOST}")),
-        }
-    }
-}
-
-/// A number from 0, which stands for none, to `MOST`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoneOrUpTo<const MOST: u32>(pub u32);
-
-impl<const MOST: u32> FromStr for NoneOrUpTo<MOST> {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<NoneOrUpTo<MOST>, String> {
-        match text.parse() {
-            Ok(number) if number <= MOST => Ok(NoneOrUpTo(number)),
-            _ => Err(format!("write a whole number from 0 to {MOST}")),
+            Ok(number) if (LEAST..=MOST).contains(&number) => Ok(Number(number)),
+            _ => Err(format!("write a whole number from {LEAST} to {MOST}")),
         }
     }
 }
@@ -38,20 +26,13 @@ mod tests {
 
     #[test]
     fn what_is_no_number_in_range_is_told_what_is() {
-        assert_eq!("10".parse(), Ok(UpTo::<10>(10)));
+        assert_eq!("10".parse::<UpTo<10>>(), Ok(Number(10)));
         for wrong in ["0", "11", "-1", "1.5", "abc", "", "99999999999"] {
             let error = wrong.parse::<UpTo<10>>().unwrap_err();
             assert_eq!(error, "write a whole number from 1 to 10", "{wrong}");
         }
-    }
-
-    #[test]
-    fn none_is_a_number_where_it_has_a_meaning() {
-        assert_eq!("0".parse(), Ok(NoneOrUpTo::<10>(0)));
-        assert_eq!("10".parse(), Ok(NoneOrUpTo::<10>(10)));
-        for wrong in ["11", "-1", "1.5", "none", ""] {
-            let error = wrong.parse::<NoneOrUpTo<10>>().unwrap_err();
-            assert_eq!(error, "write a whole number from 0 to 10", "{wrong}");
-        }
+        assert_eq!("0".parse::<Number<0, 10>>(), Ok(Number(0)));
+        let error = "11".parse::<Number<0, 10>>().unwrap_err();
+        assert_eq!(error, "write a whole number from 0 to 10");
     }
 }

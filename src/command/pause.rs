@@ -18,7 +18,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 
 use super::asks::{understood, unexpected};
-use super::number::UpTo;
+use super::number::{Number, UpTo};
 use crate::control::client::Connection;
 use crate::control::{RUNTIME_DIR, Reply, Request};
 use crate::exit;
@@ -37,7 +37,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 #[argh(subcommand, name = "pause")]
 pub struct PauseCommand {
     /// attach again after so many seconds, even if the command still runs (default 600)
-    #[argh(option, default = "UpTo(600)")]
+    #[argh(option, default = "Number(600)")]
     limit_seconds: UpTo<{ u32::MAX }>,
 
     /// run the command even if no sensor runs that could be paused
@@ -97,7 +97,7 @@ impl PauseCommand {
             }
             Err(error) => return Err(exit::fail(error.code(), format_args!("{error}"))),
         };
-        let UpTo(limit_seconds) = self.limit_seconds;
+        let Number(limit_seconds) = self.limit_seconds;
         let request = Request::Pause { limit_seconds };
         let reply =
             connection.wait_at_most(DETACH_PATIENCE).and_then(|()| connection.ask(&request));

@@ -9,10 +9,10 @@ use std::time::Duration;
 use argh::FromArgs;
 
 use super::configuration;
-use super::number::{NoneOrUpTo, UpTo};
+use super::number::{Number, UpTo};
 use crate::control::{RUNTIME_DIR, STATE_DIR};
 use crate::explain::explain;
-use crate::limits::BULK_BUDGET;
+use crate::limits::{BULK_BUDGET, BULK_BUDGET_MOST};
 use crate::say::{Level, keep_log};
 use crate::sensor::Sensor;
 use crate::sink::Target;
@@ -43,13 +43,13 @@ pub struct RunCommand {
 
     /// seconds in which what a process sends to the same address and port is told once
     /// (default 60)
-    #[argh(option, default = "UpTo(60)")]
+    #[argh(option, default = "Number(60)")]
     send_window: UpTo<86_400>,
 
     /// file and network events that are told of a process, a second; those beyond are counted
     /// (default 100000; 0: all are told)
-    #[argh(option, default = "NoneOrUpTo(BULK_BUDGET)")]
-    bulk_budget: NoneOrUpTo<10_000_000>,
+    #[argh(option, default = "Number(BULK_BUDGET)")]
+    bulk_budget: Number<0, BULK_BUDGET_MOST>,
 
     /// see 32-bit system calls (int 0x80) also where that takes a program at every system call,
     /// which costs each of them some 90 ns

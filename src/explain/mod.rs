@@ -15,7 +15,7 @@ use crate::say::{self, REPORT};
 use crate::sensor::{Fallback, SensorError};
 use crate::sink::Target;
 use crate::source::ebpf::StartError;
-use crate::source::ebpf::hooks::FormatError;
+use crate::source::ebpf::formats::FormatError;
 use crate::source::ebpf::load_error::Failure;
 use rustix::process::{Resource, geteuid, getrlimit};
 

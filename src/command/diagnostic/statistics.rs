@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use argh::FromArgs;
 
 use crate::command::asks::{understood, unexpected};
-use crate::command::number::UpTo;
+use crate::command::number::{Number, UpTo};
 use crate::command::output::Output;
 use crate::control::client::{ClientError, Connection};
 use crate::control::{RUNTIME_DIR, Reply, Request, Statistics};
@@ -27,11 +27,11 @@ const SLACK: Duration = Duration::from_secs(30);
 #[argh(subcommand, name = "ebpf-statistics")]
 pub(super) struct StatisticsCommand {
     /// for how many seconds to watch (default 20)
-    #[argh(option, default = "UpTo(20)")]
+    #[argh(option, default = "Number(20)")]
     time: UpTo<STATISTICS_SECONDS>,
 
     /// how many of each to tell (default 10)
-    #[argh(option, default = "UpTo(10)")]
+    #[argh(option, default = "Number(10)")]
     top: UpTo<STATISTICS_TOP>,
 
     /// text (default) or json
@@ -46,7 +46,7 @@ pub(super) struct StatisticsCommand {
 impl StatisticsCommand {
     /// Watches and prints.
     pub fn run(self) -> ExitCode {
-        let (UpTo(seconds), UpTo(top)) = (self.time, self.top);
+        let (Number(seconds), Number(top)) = (self.time, self.top);
         if self.output == Output::Text
             && say::answer(&format!("Monitor {seconds} seconds\n")) != ExitCode::SUCCESS
         {

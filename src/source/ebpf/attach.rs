@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use super::compat::{self, Compat, Trial};
-use super::hooks::{self, FormatError, Hook};
+use super::formats::{self, FormatError};
+use super::hooks::{self, Hook};
 use super::kprobe::{self, Definition, Kprobe};
 use super::object::CallContext;
 use super::retire::AttachedProgram;
@@ -49,7 +50,7 @@ impl Ebpf {
         for (opcode, number) in uring::elements() {
             self.object.set_uring_call(opcode, number).map_err(StartError::Settings)?;
         }
-        let found = hooks::uring(tracefs).map_err(StartError::Format)?;
+        let found = formats::uring(tracefs).map_err(StartError::Format)?;
         self.attach_or_note(tracefs, found.map_or(hooks::URING[0], |(hook, _)| hook))?;
         Ok(())
     }
@@ -149,7 +150,7 @@ impl Ebpf {
             .format(hook.category, hook.event)
             .map_err(|error| StartError::Format(FormatError::Read(hook.event, error)))?;
         let Some(format) = format else { return Ok(None) };
-        let as_loaded = self.kernel.context == CallContext::Measured || hooks::is_usual(&format);
+        let as_loaded = self.kernel.context == CallContext::Measured || formats::is_usual(&format);
         if hook.category == "syscalls" && !as_loaded {
             return Ok(None);
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::hooks::FormatError;
+use super::formats::FormatError;
 use super::load_error::{Failure, LoadError};
 use crate::limits;
 

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::abi::record::mote_settings;
-use super::hooks::{self, FormatError, Hook};
+use super::formats::{self, FormatError};
+use super::hooks::{self, Hook};
 use super::object::CallContext;
 use super::peek::{Kernel, Memory};
 use super::tracefs::Tracefs;
@@ -178,7 +179,7 @@ impl Ebpf {
         tracefs: &Tracefs,
         settings: &mut mote_settings,
     ) -> Result<(), StartError> {
-        let found = hooks::uring(tracefs).map_err(StartError::Format)?;
+        let found = formats::uring(tracefs).map_err(StartError::Format)?;
         let Some((hook, _)) = found.filter(|_| !uring::is_disabled()) else {
             self.known.uring = true;
             return Ok(());

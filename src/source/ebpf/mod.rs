@@ -12,6 +12,7 @@ mod error;
 pub mod excluded;
 pub mod exits;
 pub mod files;
+pub mod formats;
 pub mod hooks;
 mod known;
 pub mod kprobe;
@@ -120,7 +121,7 @@ impl Ebpf {
             rustix::process::Rlimit { current: None, maximum: None },
         );
         let tracefs = Tracefs::find_or_mount().map_err(StartError::Tracefs)?;
-        let mut settings = hooks::settings(&tracefs).map_err(StartError::Format)?;
+        let mut settings = formats::settings(&tracefs).map_err(StartError::Format)?;
         settings.own_pid = std::process::id();
         settings.secret_key = secret() | 1;
 

@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use super::abi::record::{
     MOTE_UNSENT_SLOTS, mote_compat_call, mote_peek, mote_probe, mote_settings,
 };
-use super::hooks::FormatError;
+use super::formats::{self, FormatError};
 use super::load_error::{Failure, LoadError};
 use super::program_info;
 use super::shared::{self, Array};
@@ -51,14 +51,14 @@ pub struct Kernel {
 impl Kernel {
     /// What the running kernel needs.
     pub fn from_tracefs(tracefs: &Tracefs) -> Result<Kernel, FormatError> {
-        let usual = hooks::calls_are_usual(tracefs)?;
+        let usual = formats::calls_are_usual(tracefs)?;
         let compat = compat::trial();
         Ok(Kernel {
             context: if usual { CallContext::Usual } else { CallContext::Measured },
-            exec_kprobes: !hooks::has_execve(tracefs)?,
+            exec_kprobes: !formats::has_execve(tracefs)?,
             compat,
             compat_kprobes: compat != compat::Trial::Absent && tracefs.kprobe_events().exists(),
-            calls_run_twice: hooks::calls_are_preemptible(tracefs)?,
+            calls_run_twice: formats::calls_are_preemptible(tracefs)?,
             maps_arrays: shared::maps_can_be_mapped(),
         })
     }

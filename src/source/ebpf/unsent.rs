@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::Ebpf;
-use super::abi::record::{MOTE_UNSENT_CALLS, MOTE_UNSENT_SLOTS, mote_unsent};
+use super::abi::record::{MOTE_FLOOD_PLACES, MOTE_UNSENT_CALLS, MOTE_UNSENT_SLOTS, mote_unsent};
 use super::losses::grown;
 use super::object::Object;
 use super::shared::Array;
@@ -43,6 +43,7 @@ const SUPPRESSED: usize = 4;
 const COUNTS: Range<usize> = EXCLUDED..SUPPRESSED + 1;
 const _: () = assert!(
     MOTE_UNSENT_SLOTS as usize == limits::UNSENT_PROCESSES
+        && MOTE_FLOOD_PLACES as usize == limits::BUDGET_PLACES
         && MOTE_UNSENT_CALLS as usize == limits::STATISTICS_SYSCALLS
         && std::mem::offset_of!(mote_unsent, owner) == 8 * OWNER
         && std::mem::offset_of!(mote_unsent, excluded) == 8 * EXCLUDED
