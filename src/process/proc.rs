@@ -170,6 +170,7 @@ pub fn copy(path: &[u8], to: &mut Bytes<PATH_BYTES>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::own_session;
     use super::*;
 
     #[test]
@@ -212,8 +213,7 @@ mod tests {
         let stat = proc.stat(own).unwrap();
         assert_eq!(stat.ppid, std::os::unix::process::parent_id());
         assert!(stat.start > 0);
-        let session = rustix::process::getsid(None).unwrap().as_raw_nonzero().get();
-        assert_eq!(stat.session, session as u32);
+        assert_eq!(stat.session, own_session());
         assert_eq!(proc.number(4_194_305, "loginuid"), None);
         assert!(proc.pids().any(|pid| pid == own));
         // No process has this number: pid_max is at most 4194304.

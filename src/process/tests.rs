@@ -17,6 +17,14 @@ fn processes() -> Processes {
     processes
 }
 
+/// The leader of our session; 0 where process 1 has begun none, which rustix's `getsid` takes for
+/// an error.
+pub fn own_session() -> u32 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let ids = status.lines().find_map(|line| line.strip_prefix("NSsid:")).unwrap();
+    ids.split_ascii_whitespace().last().unwrap().parse().unwrap()
+}
+
 fn event(action: Action, pid: u32, path: &str) -> Event {
     let mut event = Event::new();
     (event.action, event.pid, event.ret) = (action, pid, Some(0));

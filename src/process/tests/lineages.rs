@@ -61,16 +61,17 @@ fn a_sibling_has_the_same_parent() {
 #[test]
 fn a_process_older_than_the_table_is_as_proc_says() {
     let mut processes = processes();
-    let own = std::process::id();
     let proc = Proc::open().unwrap();
-    let ppid = std::os::unix::process::parent_id();
-    let event = told(&mut processes, Action::Open, own, "/f");
-    assert_eq!(event.start, proc.stat(own).map(|stat| stat.start));
-    let mut link = [0; PATH_BYTES];
-    let executable = proc.link(ppid, format_args!("exe"), &mut link).unwrap();
-    let executable = std::str::from_utf8(executable).unwrap();
-    let start = proc.stat(ppid).map(|stat| stat.start);
-    assert_eq!(parent(&event), (Some(ppid), start, executable));
+    let own = std::process::id();
+    let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let event = told(&mut processes, Action::Open, child.id(), "/f");
+    let start = |pid| proc.stat(pid).map(|stat| stat.start);
+    let starts = (start(child.id()), start(own));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let executable = std::env::current_exe().unwrap();
+    assert_eq!(event.start, starts.0);
+    assert_eq!(parent(&event), (Some(own), starts.1, executable.to_str().unwrap()));
 }
 
 /// Its id was another's before.

@@ -58,8 +58,8 @@ fn a_process_that_is_found_has_what_proc_says() {
     let (mut processes, own) = with_own();
     processes.remove(own);
     let event = at(&mut processes, Action::Unlink, own, "/f", 0);
-    let session = rustix::process::getsid(None).unwrap().as_raw_nonzero().get() as u32;
-    assert_eq!(event.lineage.session, Some(session));
+    let session = Some(own_session()).filter(|session| *session != 0);
+    assert_eq!(event.lineage.session, session);
     let uid = std::fs::read_to_string("/proc/self/loginuid").ok();
     let uid = uid.and_then(|text| text.parse().ok()).filter(|uid| *uid != u32::MAX);
     assert_eq!(event.lineage.login_uid, uid);
