@@ -80,6 +80,8 @@ INLINE int is_wanted(const struct mote_compat_call *call, const struct request *
 		       request->call_flags == 26 /* SET_THREAD_AREA */;
 	if (call->filter == MOTE_COMPAT_LOADS)
 		return request->call_flags == BPF_PROG_LOAD;
+	if (call->filter == MOTE_COMPAT_COPIES)
+		return request->call_flags & OPEN_TREE_CLONE;
 	return 1;
 }
 
@@ -262,9 +264,8 @@ INLINE void tell_registers(void *ctx, const u8 *registers)
 	tell_compat(ctx, from.number, given_here);
 }
 
-/* ia32_sys_call, do_int80_syscall_32, do_fast_syscall_32: (struct pt_regs *, ...). The first, from
- * 6.9 and in older stable kernels, is called for each 32-bit call; so are, before 5.8, the two
- * others, for which of the three instructions it is entered by. */
+/* ia32_sys_call, do_int80_syscall_32, do_fast_syscall_32, __ia32_sys_open and others: (struct
+ * pt_regs *, ...). Where each is: src/source/ebpf/compat.rs. */
 SEC("kprobe/probe_compat")
 int probe_compat(struct registers *regs)
 {

@@ -160,6 +160,20 @@ CALL_PROGRAM(enter_openat2)
 	enter_call(ctx, &request, 1);
 }
 
+#define O_PATH 010000000
+
+/* open_by_handle_at: (fd on the file system, handle, flags). Few may make it, and it reaches what no
+ * name leads to: it is told whatever it is for. With O_PATH it only asks what the handle is. */
+CALL_PROGRAM(enter_handle)
+{
+	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
+					 .call_flags = argument(ctx, 2), .flags = MOTE_UNNAMED);
+
+	if (argument(ctx, 2) & O_PATH)
+		return;
+	enter_call(ctx, &request, 0);
+}
+
 /* rename, link: (old, new); symlink: (target, name) */
 CALL_PROGRAM(enter_rename)
 {
@@ -277,6 +291,24 @@ CALL_PROGRAM(leave_call)
 	if (!slot)
 		return;
 	read_places(slot, 1, set);
+	slot->call.header.time_ns = ktime_get_ns();
+	send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
+	release(&slot->claim);
+}
+
+/* open_by_handle_at: what was opened is where the new descriptor leads. */
+CALL_PROGRAM(leave_handle)
+{
+	const struct mote_settings *set = get_settings();
+	struct call_slot *slot = find_returning(ctx, set);
+
+	if (!slot)
+		return;
+	if (slot->call.header.ret >= 0) {
+		slot->call.dirfd = slot->call.header.ret;
+		find_place(set, slot->call.dirfd, &slot->place);
+		read_places(slot, 0, set);
+	}
 	slot->call.header.time_ns = ktime_get_ns();
 	send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
 	release(&slot->claim);

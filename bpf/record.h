@@ -245,6 +245,7 @@ enum mote_compat_filter {
 	MOTE_COMPAT_SENDS = 4, /* to an address, once */
 	MOTE_COMPAT_HOW = 5, /* opens, whose flags are where call_flags points */
 	MOTE_COMPAT_ACCEPTS = 6,
+	MOTE_COMPAT_COPIES = 7, /* of open_tree(2) */
 };
 
 struct mote_compat_call {

@@ -3,18 +3,42 @@
 use crate::call::{Case, Made, c, case, nothing, own};
 use crate::connections::{end, internet, socket};
 use crate::support::expect::{Row, mode};
+use crate::support::runner::skip;
 use crate::support::sys::sys;
+use crate::support::{Sensor, require_live};
 use libc::{AF_INET, O_CREAT, O_RDONLY, O_WRONLY, SOCK_DGRAM, SOCK_STREAM};
+use mote::source::ebpf::compat::{Trial, trial};
 use serde_json::json;
 use std::ffi::CStr;
 use std::fs::{create_dir, write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::Path;
 use syscalls::x86::Sysno;
+
+/// A sensor that sees these calls; skips where there are none, or nothing to see them by.
+pub fn start(dir: &Path) -> Sensor {
+    require_live();
+    if trial() != Trial::Works {
+        skip("this kernel has no 32-bit system calls");
+    }
+    let are_unseen = |sensor: &Sensor| sensor.log().contains("32-bit system calls");
+    let sensor = Sensor::start_to_file(dir);
+    if !are_unseen(&sensor) {
+        return sensor;
+    }
+    sensor.stop();
+    println!("by a program at every call, as this kernel has no kprobes, or none that is fit");
+    let sensor = Sensor::start_with(dir, &["--syslog", "stdout", "--watch-compat-calls"]);
+    if are_unseen(&sensor) {
+        skip("this kernel has nothing to see 32-bit system calls by");
+    }
+    sensor
+}
 
 /// Makes a call with these arguments, and returns its result.
 #[allow(unsafe_code)]
-fn int80(call: Sysno, args: [u32; 5]) -> i32 {
+pub fn int80(call: Sysno, args: [u32; 5]) -> i32 {
     let result: u32;
     // SAFETY: the addresses among the arguments are of `Low`, which lives as long as the call.
     // rbx, which the compiler keeps for itself, is put back.
@@ -33,13 +57,13 @@ fn int80(call: Sysno, args: [u32; 5]) -> i32 {
 }
 
 /// Memory that a 32-bit pointer can point at.
-struct Low(*mut u8, usize);
+pub struct Low(*mut u8, usize);
 
 const LOW_BYTES: usize = 4096;
 
 #[allow(unsafe_code)]
 impl Low {
-    fn new() -> Low {
+    pub fn new() -> Low {
         let (read_write, anonymous) = (
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT,
@@ -52,7 +76,7 @@ impl Low {
     }
 
     /// A copy of this, and where it is.
-    fn bytes(&mut self, bytes: &[u8]) -> u32 {
+    pub fn bytes(&mut self, bytes: &[u8]) -> u32 {
         let at = self.1;
         self.1 = (at + bytes.len()).next_multiple_of(4);
         assert!(self.1 <= LOW_BYTES);
@@ -70,7 +94,7 @@ impl Low {
         self.bytes(bytes)
     }
 
-    fn text(&mut self, text: &CStr) -> u32 {
+    pub fn text(&mut self, text: &CStr) -> u32 {
         self.bytes(text.to_bytes_with_nul())
     }
 }
@@ -88,7 +112,7 @@ fn keep(made: &mut Made, fd: i32) {
     made.open.push(unsafe { OwnedFd::from_raw_fd(fd) });
 }
 
-const HERE: u32 = libc::AT_FDCWD as u32;
+pub const HERE: u32 = libc::AT_FDCWD as u32;
 const SOCKETCALL_CONNECT: u32 = 3;
 const SOCKETCALL_SENDTO: u32 = 11;
 

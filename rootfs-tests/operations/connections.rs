@@ -9,19 +9,12 @@ use libc::{
 };
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 pub const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-#[allow(unsafe_code)]
-fn opened(call: &Returned) -> OwnedFd {
-    call.check(0);
-    // SAFETY: the kernel just opened it and nothing else has it.
-    unsafe { OwnedFd::from_raw_fd(call.value as i32) }
-}
-
 pub fn socket(family: i32, kind: i32) -> OwnedFd {
-    opened(&sys!(SYS_socket, family, kind, 0))
+    sys!(SYS_socket, family, kind, 0).descriptor()
 }
 
 pub fn bind(socket: &OwnedFd, address: &[u8]) -> Returned {
@@ -107,7 +100,7 @@ fn tcp(made: &mut Made, at: SocketAddr) {
         let from = name(&client);
         made.rows.push(tcp(end(whole_end(row, "destination", server), "source", from)));
         let call = accept(&listener);
-        drop(opened(&call));
+        drop(call.descriptor());
         let row = end(call.event("accept", 0), "source", from);
         made.rows.push(tcp(end(row, "destination", server)));
     }
@@ -173,7 +166,7 @@ pub const CASES: &[Case] = &[
         let from = SocketAddr::new(server.ip(), name(&client).port());
         m.rows.push(tcp(end(whole_end(row, "destination", server), "source", from)));
         let call = accept4(&listener);
-        m.open.push(opened(&call));
+        m.open.push(call.descriptor());
         let row = end(call.event("accept", 0), "source", from);
         m.rows.push(tcp(end(row, "destination", server)));
     }),
@@ -187,7 +180,7 @@ pub const CASES: &[Case] = &[
         let by_name = socket(AF_UNIX, SOCK_STREAM);
         m.rows.push(connected(connect(&by_name, &unix(b"s\0")), 0, &name));
         // Which is not told.
-        drop(opened(&accept4(&listener)));
+        drop(accept4(&listener).descriptor());
         drop(listener);
         let late = socket(AF_UNIX, SOCK_STREAM);
         m.rows.push(connected(connect(&late, &unix(b"s\0")), ECONNREFUSED, &name));

@@ -152,6 +152,26 @@ pub const CASES: &[Case] = &[
         let call = sys!(SYS_unlinkat, d.as_raw_fd(), c"a".as_ptr(), 0);
         m.rows.push(call.event("unlink", ENOENT).path(&p.path("d/a")));
     }),
+    case!("opened by a handle", tree, |p, m| {
+        // struct file_handle, linux include/uapi/linux/fcntl.h: its bytes, its type, itself.
+        let mut handle = [0u32; 2 + 32];
+        handle[0] = 128;
+        let mut mount = 0i32;
+        let (at, to) = (&raw mut handle, &raw mut mount);
+        let asked = sys!(SYS_name_to_handle_at, AT_FDCWD, c"d/a".as_ptr(), at, to, 0);
+        let here = File::open(".").unwrap();
+        if asked.value == 0 {
+            let call = sys!(SYS_open_by_handle_at, here.as_raw_fd(), at, O_RDONLY);
+            m.open.push(call.descriptor());
+            m.rows.push(call.event("open", 0).path(&p.path("d/a")));
+            // It only asks what the handle is.
+            let call = sys!(SYS_open_by_handle_at, here.as_raw_fd(), at, libc::O_PATH);
+            m.open.push(call.descriptor());
+        } else {
+            println!("not on this file system: handles, so none is opened");
+        }
+        m.rows.push(sys!(SYS_open_by_handle_at, -1, at, O_RDONLY).event("open", libc::EBADF));
+    }),
     case!("the root directory", nothing, |_, m| {
         let root = File::open("/").unwrap();
         let call = sys!(SYS_unlinkat, root.as_raw_fd(), c"absent".as_ptr(), 0);

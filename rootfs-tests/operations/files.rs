@@ -10,7 +10,7 @@ use libc::{
 };
 use serde_json::json;
 use std::fs::{File, create_dir, write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// A file `a`.
 fn file(_: &Place) {
@@ -39,14 +39,6 @@ fn open_directory(name: &str) -> OwnedFd {
     File::open(name).unwrap().into()
 }
 
-/// The descriptor that a call returned.
-#[allow(unsafe_code)]
-fn returned(value: i64) -> OwnedFd {
-    assert!(value >= 0);
-    // SAFETY: the kernel just opened it for this case, which alone has it.
-    unsafe { OwnedFd::from_raw_fd(value as i32) }
-}
-
 /// `struct open_how`, linux `include/uapi/linux/openat2.h`.
 #[repr(C)]
 struct OpenHow {
@@ -60,19 +52,19 @@ pub const CASES: &[Case] = &[
     #[cfg(target_arch = "x86_64")]
     case!("open creates, absolute", nothing, |p, m| {
         let call = sys!(SYS_open, c(p.path("new")).as_ptr(), O_CREAT | O_WRONLY, 0o640);
-        m.open.push(returned(call.value));
+        m.open.push(call.descriptor());
         m.rows.push(call.event("open", 0).path(&p.path("new")).with("file.mode", mode(0o640)));
     }),
     #[cfg(target_arch = "x86_64")]
     case!("open for writing, relative", file, |p, m| {
         let call = sys!(SYS_open, c"a".as_ptr(), O_RDWR, 0);
-        m.open.push(returned(call.value));
+        m.open.push(call.descriptor());
         m.rows.push(call.event("open", 0).path(&p.path("a")));
     }),
     #[cfg(target_arch = "x86_64")]
     case!("open that truncates", file, |p, m| {
         let call = sys!(SYS_open, c"a".as_ptr(), O_RDONLY | O_TRUNC, 0);
-        m.open.push(returned(call.value));
+        m.open.push(call.descriptor());
         m.rows.push(call.event("open", 0).path(&p.path("a")));
     }),
     #[cfg(target_arch = "x86_64")]
@@ -85,34 +77,34 @@ pub const CASES: &[Case] = &[
     }),
     case!("open for reading is not reported", file, |_, m| {
         let call = sys!(SYS_openat, AT_FDCWD, c"a".as_ptr(), O_RDONLY, 0);
-        m.open.push(returned(call.value));
+        m.open.push(call.descriptor());
         sys!(SYS_openat, AT_FDCWD, c"absent".as_ptr(), O_RDONLY, 0).check(ENOENT);
     }),
     case!("openat2 for reading is not reported", file, |_, m| {
         let how = OpenHow { flags: O_RDONLY as u64, mode: 0, resolve: 0 };
         let call = sys!(SYS_openat2, AT_FDCWD, c"a".as_ptr(), &raw const how, size_of::<OpenHow>());
-        m.open.push(returned(call.value));
+        m.open.push(call.descriptor());
     }),
     case!("openat, relative to the working directory", nothing, |p, m| {
         let call = sys!(SYS_openat, AT_FDCWD, c"new".as_ptr(), O_CREAT | O_WRONLY, 0o600);
-        m.open.push(returned(call.value));
+        m.open.push(call.descriptor());
         m.rows.push(call.event("open", 0).path(&p.path("new")).with("file.mode", mode(0o600)));
     }),
     case!("openat, relative to a descriptor", directory, |p, m| {
         let d = open_directory("d");
         let call = sys!(SYS_openat, d.as_raw_fd(), c"new".as_ptr(), O_CREAT | O_RDWR, 0o600);
-        m.open.extend([returned(call.value), d]);
+        m.open.extend([call.descriptor(), d]);
         m.rows.push(call.event("open", 0).path(&p.path("d/new")).with("file.mode", mode(0o600)));
     }),
     case!("openat, absolute beside a descriptor", two_directories, |p, m| {
         let e = open_directory("e");
         let call = sys!(SYS_openat, e.as_raw_fd(), c(p.path("d/a")).as_ptr(), O_WRONLY, 0);
-        m.open.extend([returned(call.value), e]);
+        m.open.extend([call.descriptor(), e]);
         m.rows.push(call.event("open", 0).path(&p.path("d/a")));
     }),
     case!("openat that truncates", file, |p, m| {
         let call = sys!(SYS_openat, AT_FDCWD, c"a".as_ptr(), O_RDONLY | O_TRUNC, 0);
-        m.open.push(returned(call.value));
+        m.open.push(call.descriptor());
         m.rows.push(call.event("open", 0).path(&p.path("a")));
     }),
     case!("openat in vain", file, |p, m| {
@@ -127,7 +119,7 @@ pub const CASES: &[Case] = &[
     }),
     case!("openat of a file without a name", directory, |p, m| {
         let call = sys!(SYS_openat, AT_FDCWD, c"d".as_ptr(), O_TMPFILE | O_WRONLY, 0o600);
-        m.open.push(returned(call.value));
+        m.open.push(call.descriptor());
         m.rows.push(call.event("open", 0).path(&p.path("d")).with("file.mode", mode(0o600)));
     }),
     case!("openat2", directory, |p, m| {
@@ -135,7 +127,7 @@ pub const CASES: &[Case] = &[
         let size = size_of::<OpenHow>();
         let d = open_directory("d");
         let call = sys!(SYS_openat2, d.as_raw_fd(), c"new".as_ptr(), &raw const how, size);
-        m.open.extend([returned(call.value), d]);
+        m.open.extend([call.descriptor(), d]);
         m.rows.push(call.event("open", 0).path(&p.path("d/new")).with("file.mode", mode(0o604)));
         m.rows.push(
             sys!(SYS_openat2, AT_FDCWD, c"no/such".as_ptr(), &raw const how, size)
@@ -145,7 +137,7 @@ pub const CASES: &[Case] = &[
     #[cfg(target_arch = "x86_64")]
     case!("creat", nothing, |p, m| {
         let call = sys!(SYS_creat, c"new".as_ptr(), 0o600);
-        m.open.push(returned(call.value));
+        m.open.push(call.descriptor());
         m.rows.push(call.event("open", 0).path(&p.path("new")).with("file.mode", mode(0o600)));
     }),
 

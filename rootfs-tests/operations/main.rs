@@ -9,6 +9,8 @@ mod attributes;
 mod call;
 #[cfg(target_arch = "x86_64")]
 mod compat;
+#[cfg(target_arch = "x86_64")]
+mod compat_calls;
 mod connections;
 mod containers;
 mod datagrams;
@@ -64,7 +66,11 @@ fn main() -> ExitCode {
         #[cfg(target_arch = "aarch64")]
         ("operations_with_tagged_addresses", || play(tags::CASES)),
         #[cfg(target_arch = "x86_64")]
-        ("operations_by_32_bit_calls", by_32_bit_calls),
+        ("operations_by_32_bit_calls", || {
+            play_under(compat::CASES, compat::start);
+        }),
+        #[cfg(target_arch = "x86_64")]
+        ("each_32_bit_call_is_told", compat_calls::each_32_bit_call_is_told),
         ("parents_are_who_forked", identities::parents_are_who_forked),
         ("a_start_is_told_as_a_time", identities::a_start_is_told_as_a_time),
         ("short_lives_are_told_in_full", identities::short_lives_are_told_in_full),
@@ -126,29 +132,6 @@ fn tables() -> usize {
     10 + usize::from(cfg!(target_arch = "aarch64")) + usize::from(uring::is_here())
 }
 
-#[cfg(target_arch = "x86_64")]
-fn by_32_bit_calls() {
-    use mote::source::ebpf::compat::{Trial, trial as compat_trial};
-    require_live();
-    if compat_trial() != Trial::Works {
-        skip("this kernel has no 32-bit system calls");
-    }
-    let are_unseen = |sensor: &Sensor| sensor.log().contains("32-bit system calls");
-    play_under(compat::CASES, |dir| {
-        let sensor = Sensor::start_to_file(dir);
-        if !are_unseen(&sensor) {
-            return sensor;
-        }
-        sensor.stop();
-        println!("by a program at every call, as this kernel has no kprobes, or none that is fit");
-        let sensor = Sensor::start_with(dir, &["--syslog", "stdout", "--watch-compat-calls"]);
-        if are_unseen(&sensor) {
-            skip("this kernel has nothing to see 32-bit system calls by");
-        }
-        sensor
-    });
-}
-
 /// Plays the cases, and notes what was seen.
 fn play(cases: &[Case]) {
     let events = play_under(cases, Sensor::start_to_file);
@@ -204,6 +187,9 @@ fn can_be_played(case: &Case) -> bool {
         ("fchmodat2", support::sys::numbers::SYS_fchmodat2),
         ("pidfd_getfd", libc::SYS_pidfd_getfd),
         ("move_mount", libc::SYS_move_mount),
+        ("fsopen", libc::SYS_fsopen),
+        ("mount_setattr", libc::SYS_mount_setattr),
+        ("open_tree_attr", support::sys::numbers::SYS_open_tree_attr),
         ("io_uring_setup", libc::SYS_io_uring_setup),
         ("removexattrat", support::sys::numbers::SYS_removexattrat),
     ];

@@ -59,6 +59,21 @@ struct ProgLoad {
     prog_name: [u8; 16],
 }
 
+/// linux `include/uapi/linux/mount.h`.
+const FSCONFIG_SET_STRING: i32 = 1;
+const FSCONFIG_CMD_CREATE: i32 = 6;
+
+/// `struct mount_attr`: read-only from now on, with no matter which set-uid programs, and private.
+fn changed_attributes() -> [u64; 4] {
+    [libc::MOUNT_ATTR_RDONLY, libc::MOUNT_ATTR_NOSUID, MS_PRIVATE, 0]
+}
+
+fn with_changed(row: Row) -> Row {
+    row.with("mote.mount_attributes_set", names(&["MOUNT_ATTR_RDONLY"]))
+        .with("mote.mount_attributes_cleared", names(&["MOUNT_ATTR_NOSUID"]))
+        .with("mote.mount_flags", names(&["MS_PRIVATE"]))
+}
+
 #[rustfmt::skip]
 pub const CASES: &[Case] = &[
     case!("setsid", nothing, |_, m| {
@@ -173,6 +188,51 @@ pub const CASES: &[Case] = &[
         let call = sys!(SYS_move_mount, place.as_raw_fd(), c"".as_ptr(), place.as_raw_fd(), c"".as_ptr(), 0x44);
         m.rows.push(call.event("mount", EINVAL).path(&p.dir));
         m.open.push(place);
+    }),
+    // Since 5.2. In memory that the process has: words are read when the call is entered.
+    case!("fsopen and what follows", directory, |p, m| {
+        let [tmpfs, source, some, size] = ["tmpfs", "source", "some", "size"].map(c);
+        let call = sys!(SYS_fsopen, tmpfs.as_ptr(), 0);
+        let context = call.descriptor();
+        m.rows.push(call.event("mount", 0).with("mote.mount_type", "tmpfs"));
+        let fd = context.as_raw_fd();
+        let call = sys!(SYS_fsconfig, fd, FSCONFIG_SET_STRING, source.as_ptr(), some.as_ptr(), 0);
+        m.rows.push(call.event("mount", 0).with("mote.mount_option", "source").with("mote.mount_source", "some"));
+        // Of another option only what it is.
+        let call = sys!(SYS_fsconfig, fd, FSCONFIG_SET_STRING, size.as_ptr(), c"64k".as_ptr(), 0);
+        m.rows.push(call.event("mount", 0).with("mote.mount_option", "size"));
+        let call = sys!(SYS_fsconfig, fd, FSCONFIG_CMD_CREATE, null::<c_char>(), null::<c_char>(), 0);
+        m.rows.push(call.event("mount", 0));
+        let call = sys!(SYS_fsmount, fd, 0, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV);
+        m.open.push(call.descriptor());
+        let set = names(&["MOUNT_ATTR_NOSUID", "MOUNT_ATTR_NODEV"]);
+        m.rows.push(call.event("mount", 0).with("mote.mount_attributes_set", set));
+        // Of what is no mount.
+        let call = sys!(SYS_fspick, libc::AT_FDCWD, c"d".as_ptr(), 0);
+        m.rows.push(call.event("mount", EINVAL).path(&p.path("d")));
+        let call = sys!(SYS_open_tree, libc::AT_FDCWD, c"d".as_ptr(), libc::OPEN_TREE_CLONE);
+        m.open.push(call.descriptor());
+        m.rows.push(call.event("mount", 0).path(&p.path("d")));
+        // Without a copy it is an open that gives nothing.
+        m.open.push(sys!(SYS_open_tree, libc::AT_FDCWD, c"d".as_ptr(), 0).descriptor());
+        m.open.push(context);
+    }),
+    // Since 5.12.
+    case!("mount_setattr", directory, |p, m| {
+        let attributes = changed_attributes();
+        let call = sys!(SYS_mount_setattr, libc::AT_FDCWD, c"d".as_ptr(), 0, &raw const attributes, size_of_val(&attributes));
+        m.rows.push(with_changed(call.event("mount", EINVAL)).path(&p.path("d")));
+        let d = OwnedFd::from(File::open("d").unwrap());
+        let call = sys!(SYS_mount_setattr, d.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH, &raw const attributes, size_of_val(&attributes));
+        m.rows.push(with_changed(call.event("mount", EINVAL)).path(&p.path("d")));
+        m.open.push(d);
+    }),
+    // Since 6.15.
+    case!("open_tree_attr", directory, |p, m| {
+        let attributes = changed_attributes();
+        let call = sys!(SYS_open_tree_attr, libc::AT_FDCWD, c"d".as_ptr(), libc::OPEN_TREE_CLONE, &raw const attributes, size_of_val(&attributes));
+        m.open.push(call.descriptor());
+        m.rows.push(with_changed(call.event("mount", 0)).path(&p.path("d")));
     }),
     case!("unshare and setns", nothing, |_, m| {
         m.by_a_child(|pid| vec![

@@ -1,6 +1,7 @@
 //! System calls made past the C library, which would choose another form of them.
 
 use std::ffi::CString;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -21,6 +22,14 @@ impl Returned {
         let right = if errno == 0 { self.value >= 0 } else { self.value == -i64::from(errno) };
         assert!(right, "{} returned {}, not {}", self.name, self.value, -errno);
     }
+
+    /// The descriptor that it opened.
+    #[allow(unsafe_code)]
+    pub fn descriptor(&self) -> OwnedFd {
+        self.check(0);
+        // SAFETY: the kernel just opened it, and nobody else has it.
+        unsafe { OwnedFd::from_raw_fd(self.value as i32) }
+    }
 }
 
 /// The numbers of system calls.
@@ -35,6 +44,8 @@ pub mod numbers {
     pub const SYS_setxattrat: c_long = 463;
     #[allow(non_upper_case_globals)]
     pub const SYS_removexattrat: c_long = 466;
+    #[allow(non_upper_case_globals)]
+    pub const SYS_open_tree_attr: c_long = 467;
 }
 
 /// Makes a system call past the C library, which would choose another form of it.

@@ -35,8 +35,11 @@ pub enum Given {
     Ids([Option<u32>; 3]),
     /// Ptrace: the other process, as its caller names it. Kill: the sensor.
     Process(u32),
-    /// Mount: the type of file system.
+    /// Mount: the type of file system; of fsconfig which of its options is set.
     Type(Bytes<WORD_BYTES>),
+    /// Mount: the attributes that are set (`MOUNT_ATTR_*`), those that are cleared, and the
+    /// propagation (`MS_*`, 0: it stays).
+    Attributes([u32; 3]),
     /// Clock_set: Unix time in nanoseconds.
     Clock(i64),
     /// Utime: when the file is said to have been modified, in Unix nanoseconds; `None`: now, it

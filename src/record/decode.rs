@@ -6,8 +6,8 @@ use super::error::{DecodeError, Reason};
 use super::reader::{Reader, entry, join};
 use super::wire::{
     Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, Head, Header,
-    Ids, Joined, Loaded, Lost, Mount, Node, Owner, Paused, Rename, Resumed, Size, Socket,
-    SocketMore, Target, Times,
+    Ids, Joined, Loaded, Lost, Mount, MountMore, Node, Owner, Paused, Rename, Resumed, Size,
+    Socket, SocketMore, Target, Times,
 };
 use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
@@ -255,7 +255,14 @@ impl<'s> Batch<'s> {
                 if append(&mut kind, body.kind.0) {
                     cut.insert(Truncated::MOUNT_TYPE);
                 }
-                event.given = (!kind.is_empty()).then_some(Given::Type(kind));
+                let more = match record.is_empty() {
+                    true => MountMore::default(),
+                    false => record.take("what follows a mount")?,
+                };
+                event.given = match more.attributes {
+                    Some(attributes) => Some(Given::Attributes(attributes)),
+                    None => (!kind.is_empty()).then_some(Given::Type(kind)),
+                };
                 event.call_flags = body.call_flags;
             }
             Action::Unshare | Action::Setns | Action::IoUring => {

@@ -4,8 +4,8 @@ use super::actor;
 use super::dictionary::{Dictionary, Mark};
 use super::wire::{
     Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, HEADER_BYTES,
-    Head, Header, Ids, Loaded, Lost, Mount, Node, Owner, Paused, Rename, Resumed, Side, Size,
-    Socket, SocketMore, Target, Times,
+    Head, Header, Ids, Loaded, Lost, Mount, MountMore, Node, Owner, Paused, Rename, Resumed, Side,
+    Size, Socket, SocketMore, Target, Times,
 };
 use super::{Context, PREFIX, Provider, VERSION};
 use crate::event::{Action, Bytes, Class, Event, Given, Heartbeat};
@@ -210,11 +210,15 @@ impl Encoder {
             }
             Action::Mount => {
                 let source = self.strings.split(&event.from);
-                let kind = match &event.given {
-                    Some(Given::Type(kind)) => Blob(kind),
-                    _ => Blob(b""),
+                let (kind, attributes) = match &event.given {
+                    Some(Given::Type(kind)) => (Blob(kind), None),
+                    Some(Given::Attributes(attributes)) => (Blob(b""), Some(*attributes)),
+                    _ => (Blob(b""), None),
                 };
                 append(out, &Mount { path, source, kind, call_flags: event.call_flags })?;
+                if attributes.is_some() {
+                    append(out, &MountMore { attributes })?;
+                }
             }
             Action::Unshare | Action::Setns | Action::IoUring => {
                 append(out, &Asked { call_flags: event.call_flags })?;

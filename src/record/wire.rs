@@ -283,6 +283,12 @@ pub(super) struct Mount<'a> {
     pub call_flags: Option<u32>,
 }
 
+/// What follows a mount that was given them.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct MountMore {
+    pub attributes: Option<[u32; 3]>,
+}
+
 /// unshare, setns, io_uring.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Asked {

@@ -113,8 +113,12 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             event.from = path(rng);
             event.call_flags = some(rng, |r| wide(r) as u32);
             let kind = text(rng, 11);
-            event.given = (!kind.is_empty()).then(|| Given::Type(bytes(&kind)));
-            event.syscall = some(rng, |_| 165);
+            event.given = match rng.bool() {
+                true => Some(Given::Attributes([(); 3].map(|()| wide(rng) as u32))),
+                false => (!kind.is_empty()).then(|| Given::Type(bytes(&kind))),
+            };
+            // mount, fsconfig, fsmount.
+            event.syscall = some(rng, |r| [165, 431, 432][r.usize(..3)]);
         }
         Action::Unshare | Action::Setns | Action::IoUring => {
             event.call_flags = some(rng, |r| wide(r) as u32);

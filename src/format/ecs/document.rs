@@ -301,7 +301,7 @@ fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
         ..Mote::default()
     };
     name_flags(origin, event, &mut mote);
-    given(event, &mut mote);
+    given(origin, event, &mut mote);
     mote.some()
 }
 
@@ -316,13 +316,8 @@ fn name_flags(origin: &Origin<'_>, event: &Event, mote: &mut Mote<'_>) {
         Action::Unshare | Action::Setns => {
             mote.clone_flags = Names::some(names::clone_flags(flags));
         }
-        // The flags of move_mount(2) are others, and about its names.
-        Action::Mount
-            if event
-                .syscall
-                .and_then(|number| by_number(origin.arch?, number))
-                .is_some_and(|call| call.name == "mount") =>
-        {
+        // Those of the newer calls are others, and about their names and descriptors.
+        Action::Mount if call_name(origin, event) == Some("mount") => {
             mote.mount_flags = Names::some(names::mount_flags(flags));
         }
         Action::Umount => mote.mount_flags = Names::some(names::umount_flags(flags)),
@@ -330,8 +325,13 @@ fn name_flags(origin: &Origin<'_>, event: &Event, mote: &mut Mote<'_>) {
     }
 }
 
+fn call_name(origin: &Origin<'_>, event: &Event) -> Option<&'static str> {
+    let call = by_number(origin.arch?, event.syscall?)?;
+    Some(call.name)
+}
+
 /// What else the call was given.
-fn given<'a>(event: &'a Event, mote: &mut Mote<'a>) {
+fn given<'a>(origin: &Origin<'_>, event: &'a Event, mote: &mut Mote<'a>) {
     let second = Second::of(event);
     mote.attribute = text(second.attribute);
     mote.mount_source = text(second.mount_source);
@@ -344,7 +344,15 @@ fn given<'a>(event: &'a Event, mote: &mut Mote<'a>) {
             mote.new_ids = ids.some();
         }
         Some(Given::Process(pid)) => mote.target_pid = Some(*pid),
-        Some(Given::Type(kind)) => mote.mount_type = text(kind),
+        Some(Given::Type(_)) => {
+            let [kind, option] = mount_words(origin, event);
+            (mote.mount_type, mote.mount_option) = (text(kind), text(option));
+        }
+        Some(Given::Attributes([set, cleared, propagation])) => {
+            mote.mount_attributes_set = Names::some(names::mount_attributes(*set));
+            mote.mount_attributes_cleared = Names::some(names::mount_attributes(*cleared));
+            mote.mount_flags = Names::some(names::mount_flags(*propagation));
+        }
         Some(Given::Asked(asked)) => {
             mote.asked =
                 internet(*asked).map(|(ip, port)| Asked { ip: Some(ip), port: Some(port) });
@@ -353,6 +361,15 @@ fn given<'a>(event: &'a Event, mote: &mut Mote<'a>) {
         Some(Given::Messages(messages)) => mote.messages = Some(*messages),
         Some(Given::Clock(time_ns)) => mote.new_time = Some(Timestamp((*time_ns).into())),
         _ => {}
+    }
+}
+
+/// The type that a mount has, or the option of which fsconfig(2) is about.
+fn mount_words<'a>(origin: &Origin<'_>, event: &'a Event) -> [&'a [u8]; 2] {
+    match &event.given {
+        Some(Given::Type(word)) if call_name(origin, event) == Some("fsconfig") => [b"", word],
+        Some(Given::Type(word)) => [word, b""],
+        _ => [b""; 2],
     }
 }
 
@@ -366,6 +383,7 @@ fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
     };
     let second = Second::of(event);
     let (container_id, container_name) = container_names(event);
+    let [mount_type, mount_option] = mount_words(origin, event);
     let exact = Exact {
         hostname: hex(origin.hostname),
         executable: hex(&event.executable),
@@ -380,10 +398,8 @@ fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
         target_path: hex(second.target_path),
         attribute: hex(second.attribute),
         mount_source: hex(second.mount_source),
-        mount_type: match &event.given {
-            Some(Given::Type(kind)) => hex(kind),
-            _ => None,
-        },
+        mount_type: hex(mount_type),
+        mount_option: hex(mount_option),
         name: hex(second.name),
         parameters: hex(second.parameters),
         destination,

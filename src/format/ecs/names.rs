@@ -101,6 +101,20 @@ const MOUNT: [(u32, &str); 17] = [
     (0x20_0000, "MS_RELATIME"),
 ];
 
+/// `MOUNT_ATTR_*` (linux `include/uapi/linux/mount.h`), as fsmount(2) and mount_setattr(2) take
+/// them.
+const MOUNT_ATTR: [(u32, &str); 9] = [
+    (1, "MOUNT_ATTR_RDONLY"),
+    (2, "MOUNT_ATTR_NOSUID"),
+    (4, "MOUNT_ATTR_NODEV"),
+    (8, "MOUNT_ATTR_NOEXEC"),
+    (0x10, "MOUNT_ATTR_NOATIME"),
+    (0x20, "MOUNT_ATTR_STRICTATIME"),
+    (0x80, "MOUNT_ATTR_NODIRATIME"),
+    (0x10_0000, "MOUNT_ATTR_IDMAP"),
+    (0x20_0000, "MOUNT_ATTR_NOSYMFOLLOW"),
+];
+
 /// What older programs put into the upper half of the flags, which the kernel then ignores
 /// (`MS_MGC_VAL`, linux `fs/namespace.c`).
 const MS_MGC_MSK: u32 = 0xffff_0000;
@@ -125,7 +139,12 @@ pub fn mount_flags(flags: u32) -> impl Iterator<Item = &'static str> {
     names(&MOUNT, if is_magic { flags & !MS_MGC_MSK } else { flags })
 }
 
-/// The same.
+/// The names of the attributes that are set; one without a name is in the record only.
+pub fn mount_attributes(attributes: u32) -> impl Iterator<Item = &'static str> {
+    names(&MOUNT_ATTR, attributes)
+}
+
+/// As of `mount_flags`.
 pub fn umount_flags(flags: u32) -> impl Iterator<Item = &'static str> {
     names(&UMOUNT, flags)
 }
@@ -218,6 +237,19 @@ mod tests {
         }
         // MS_MGC_VAL, MS_RDONLY
         assert_eq!(mount_flags(0xc0ed_0001).collect::<Vec<_>>(), ["MS_RDONLY"]);
+        for (bits, name) in [
+            (libc::MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY"),
+            (libc::MOUNT_ATTR_NOSUID, "MOUNT_ATTR_NOSUID"),
+            (libc::MOUNT_ATTR_NODEV, "MOUNT_ATTR_NODEV"),
+            (libc::MOUNT_ATTR_NOEXEC, "MOUNT_ATTR_NOEXEC"),
+            (libc::MOUNT_ATTR_NOATIME, "MOUNT_ATTR_NOATIME"),
+            (libc::MOUNT_ATTR_STRICTATIME, "MOUNT_ATTR_STRICTATIME"),
+            (libc::MOUNT_ATTR_NODIRATIME, "MOUNT_ATTR_NODIRATIME"),
+            (libc::MOUNT_ATTR_IDMAP, "MOUNT_ATTR_IDMAP"),
+            (libc::MOUNT_ATTR_NOSYMFOLLOW, "MOUNT_ATTR_NOSYMFOLLOW"),
+        ] {
+            assert_eq!(mount_attributes(bits as u32).collect::<Vec<_>>(), [name]);
+        }
         for (bits, name) in [
             (libc::MNT_FORCE, "MNT_FORCE"),
             (libc::MNT_DETACH, "MNT_DETACH"),

@@ -169,8 +169,11 @@ objects! {
         bpf_program_type: &'static str,
         clone_flags: Names,
         mount_flags: Names,
+        mount_attributes_set: Names,
+        mount_attributes_cleared: Names,
         mount_source: Text<'a>,
         mount_type: Text<'a>,
+        mount_option: Text<'a>,
         name: Text<'a>,
         parameters: Text<'a>,
         new_time: Timestamp,
@@ -238,6 +241,8 @@ objects! {
         mount_source: Hex<'a>,
         #[serde(rename = "mote.mount_type")]
         mount_type: Hex<'a>,
+        #[serde(rename = "mote.mount_option")]
+        mount_option: Hex<'a>,
         #[serde(rename = "mote.name")]
         name: Hex<'a>,
         #[serde(rename = "mote.parameters")]

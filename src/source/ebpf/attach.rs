@@ -89,9 +89,35 @@ impl Ebpf {
             self.hooks += attached.len();
             self.attached.extend(attached);
             self.compat = Compat::Seen;
-            break;
+            return Ok(());
+        }
+        if self.kernel.compat_kprobes {
+            self.attach_compat_functions(tracefs);
         }
         Ok(())
+    }
+
+    /// Each of them by its own function, where there is none that all go through.
+    fn attach_compat_functions(&mut self, tracefs: &Tracefs) {
+        let mut missing = Vec::new();
+        for (functions, same) in compat_forms::functions() {
+            // Of some the kernel has both, and calls one.
+            let before = self.attached.len();
+            for function in functions {
+                let probe = Kprobe { function, program: compat::PROGRAM, at_return: false };
+                self.attached.extend(self.attach_kprobe(tracefs, probe).ok());
+            }
+            self.hooks += self.attached.len() - before;
+            if self.attached.len() > before {
+                self.compat = Compat::Seen;
+            } else if !self.missing.contains(&format!("syscalls:sys_exit_{same}")) {
+                missing.push(format!("kprobe:{}", functions[1]));
+            }
+        }
+        // Without any, the kernel has other names for them.
+        if self.compat == Compat::Seen {
+            self.missing.extend(missing);
+        }
     }
 
     /// Sees 32-bit system calls if nothing cheaper does: with a program at every system call.

@@ -134,102 +134,146 @@ type Form = mote_compat_call;
 const CHANGES: u32 = MOTE_COMPAT_CHANGES;
 const SENDS: u32 = MOTE_COMPAT_SENDS;
 
-/// A 32-bit call, the 64-bit call that does the same, and its form.
-const CALLS: &[(Sysno, &str, Form)] = &[
-    (Sysno::open, "open", Form::name(0).flags(1).mode(2).only(CHANGES)),
-    (Sysno::openat, "openat", Form::name_at(0, 1).flags(2).mode(3).only(CHANGES)),
-    (Sysno::openat2, "openat2", Form::name_at(0, 1).flags(2).only(MOTE_COMPAT_HOW)),
-    (Sysno::creat, "creat", Form::name(0).flags(MOTE_GIVEN_CREAT as u8).mode(1)),
-    (Sysno::rename, "rename", Form::pair(0, 1)),
-    (Sysno::renameat, "renameat", Form::pair(1, 3).old_dirfd(0).dirfd(2)),
-    (Sysno::renameat2, "renameat2", Form::pair(1, 3).old_dirfd(0).dirfd(2).flags(4)),
-    (Sysno::unlink, "unlink", Form::name(0)),
-    (Sysno::unlinkat, "unlinkat", Form::name_at(0, 1).flags(2)),
-    (Sysno::rmdir, "rmdir", Form::name(0)),
-    (Sysno::link, "link", Form::pair(0, 1)),
-    (Sysno::linkat, "linkat", Form::pair(1, 3).old_dirfd(0).dirfd(2).flags(4)),
-    (Sysno::symlink, "symlink", Form::pair(0, 1)),
-    (Sysno::symlinkat, "symlinkat", Form::pair(0, 2).dirfd(1)),
-    (Sysno::mkdir, "mkdir", Form::name(0).mode(1)),
-    (Sysno::mkdirat, "mkdirat", Form::name_at(0, 1).mode(2)),
-    (Sysno::mknod, "mknod", Form::name(0).mode(1).value(2, NOTHING)),
-    (Sysno::mknodat, "mknodat", Form::name_at(0, 1).mode(2).value(3, NOTHING)),
-    (Sysno::chmod, "chmod", Form::name(0).mode(1)),
-    (Sysno::fchmod, "fchmod", Form::descriptor(0).mode(1)),
-    (Sysno::fchmodat, "fchmodat", Form::name_at(0, 1).mode(2)),
-    (Sysno::fchmodat2, "fchmodat2", Form::name_at(0, 1).mode(2).flags(3)),
-    (Sysno::chown, "chown", Form::name(0).value(1, 2).narrow()),
-    (Sysno::chown32, "chown", Form::name(0).value(1, 2)),
-    (Sysno::lchown, "lchown", Form::name(0).value(1, 2).narrow()),
-    (Sysno::lchown32, "lchown", Form::name(0).value(1, 2)),
-    (Sysno::fchown, "fchown", Form::descriptor(0).value(1, 2).narrow()),
-    (Sysno::fchown32, "fchown", Form::descriptor(0).value(1, 2)),
-    (Sysno::fchownat, "fchownat", Form::name_at(0, 1).value(2, 3).flags(4)),
-    (Sysno::truncate, "truncate", Form::name(0).value(1, NOTHING)),
-    (Sysno::truncate64, "truncate", Form::name(0).value(1, 2)),
-    (Sysno::ftruncate, "ftruncate", Form::descriptor(0).value(1, NOTHING)),
-    (Sysno::ftruncate64, "ftruncate", Form::descriptor(0).value(1, 2)),
-    (Sysno::utime, "utime", Form::name(0).unread()),
-    (Sysno::utimes, "utimes", Form::name(0).unread()),
-    (Sysno::futimesat, "futimesat", Form::name_at(0, 1).unread()),
-    (Sysno::utimensat, "utimensat", Form::name_at(0, 1).flags(3).unread()),
-    (Sysno::utimensat_time64, "utimensat", Form::name_at(0, 1).flags(3).unread()),
-    (Sysno::setxattr, "setxattr", Form::pair(1, 0)),
-    (Sysno::lsetxattr, "lsetxattr", Form::pair(1, 0)),
-    (Sysno::fsetxattr, "fsetxattr", Form::descriptor_and(0, 1)),
-    (Sysno::removexattr, "removexattr", Form::pair(1, 0)),
-    (Sysno::lremovexattr, "lremovexattr", Form::pair(1, 0)),
-    (Sysno::fremovexattr, "fremovexattr", Form::descriptor_and(0, 1)),
-    (Sysno::bind, "bind", Form::address(1, 2)),
-    (Sysno::connect, "connect", Form::address(1, 2)),
-    (Sysno::listen, "listen", Form::socket().flags(1)),
-    (Sysno::accept4, "accept4", ACCEPT),
-    (Sysno::sendto, "sendto", Form::address(4, 5).flags(3).only(SENDS)),
-    (Sysno::sendmsg, "sendmsg", SENDMSG),
-    (Sysno::setuid, "setuid", Form::ids(NO_ID, 0, NO_ID).narrow()),
-    (Sysno::setuid32, "setuid", Form::ids(NO_ID, 0, NO_ID)),
-    (Sysno::setreuid, "setreuid", Form::ids(0, 1, NO_ID).narrow()),
-    (Sysno::setreuid32, "setreuid", Form::ids(0, 1, NO_ID)),
-    (Sysno::setresuid, "setresuid", Form::ids(0, 1, 2).narrow()),
-    (Sysno::setresuid32, "setresuid", Form::ids(0, 1, 2)),
-    (Sysno::setgid, "setgid", Form::ids(NO_ID, 0, NO_ID).narrow()),
-    (Sysno::setgid32, "setgid", Form::ids(NO_ID, 0, NO_ID)),
-    (Sysno::setregid, "setregid", Form::ids(0, 1, NO_ID).narrow()),
-    (Sysno::setregid32, "setregid", Form::ids(0, 1, NO_ID)),
-    (Sysno::setresgid, "setresgid", Form::ids(0, 1, 2).narrow()),
-    (Sysno::setresgid32, "setresgid", Form::ids(0, 1, 2)),
-    (Sysno::setgroups, "setgroups", Form::plain().system()),
-    (Sysno::setgroups32, "setgroups", Form::plain().system()),
-    (Sysno::setsid, "setsid", Form::plain().system()),
-    (
-        Sysno::ptrace,
+/// A 32-bit call.
+struct Call {
+    number: Sysno,
+    /// Where the kernel does it, since 4.17: it calls one of these
+    /// (linux `arch/x86/entry/syscalls/syscall_32.tbl`).
+    functions: [&'static str; 2],
+    /// The 64-bit call that does the same.
+    same: &'static str,
+    form: Form,
+}
+
+/// A call, whose function may have another name, the 64-bit call that does the same, and its form.
+macro_rules! call {
+    ($number:ident, $same:literal, $form:expr) => {
+        call!($number = $number, $same, $form)
+    };
+    ($number:ident = $function:ident, $same:literal, $form:expr) => {
+        Call { number: Sysno::$number, functions: functions!($function), same: $same, form: $form }
+    };
+}
+
+macro_rules! functions {
+    ($function:ident) => {
+        [
+            concat!("__ia32_compat_sys_", stringify!($function)),
+            concat!("__ia32_sys_", stringify!($function)),
+        ]
+    };
+}
+
+const CALLS: &[Call] = &[
+    call!(open, "open", Form::name(0).flags(1).mode(2).only(CHANGES)),
+    call!(openat, "openat", Form::name_at(0, 1).flags(2).mode(3).only(CHANGES)),
+    call!(openat2, "openat2", Form::name_at(0, 1).flags(2).only(MOTE_COMPAT_HOW)),
+    call!(creat, "creat", Form::name(0).flags(MOTE_GIVEN_CREAT as u8).mode(1)),
+    call!(open_by_handle_at, "open_by_handle_at", Form::descriptor(0).flags(2)),
+    call!(rename, "rename", Form::pair(0, 1)),
+    call!(renameat, "renameat", Form::pair(1, 3).old_dirfd(0).dirfd(2)),
+    call!(renameat2, "renameat2", Form::pair(1, 3).old_dirfd(0).dirfd(2).flags(4)),
+    call!(unlink, "unlink", Form::name(0)),
+    call!(unlinkat, "unlinkat", Form::name_at(0, 1).flags(2)),
+    call!(rmdir, "rmdir", Form::name(0)),
+    call!(link, "link", Form::pair(0, 1)),
+    call!(linkat, "linkat", Form::pair(1, 3).old_dirfd(0).dirfd(2).flags(4)),
+    call!(symlink, "symlink", Form::pair(0, 1)),
+    call!(symlinkat, "symlinkat", Form::pair(0, 2).dirfd(1)),
+    call!(mkdir, "mkdir", Form::name(0).mode(1)),
+    call!(mkdirat, "mkdirat", Form::name_at(0, 1).mode(2)),
+    call!(mknod, "mknod", Form::name(0).mode(1).value(2, NOTHING)),
+    call!(mknodat, "mknodat", Form::name_at(0, 1).mode(2).value(3, NOTHING)),
+    call!(chmod, "chmod", Form::name(0).mode(1)),
+    call!(fchmod, "fchmod", Form::descriptor(0).mode(1)),
+    call!(fchmodat, "fchmodat", Form::name_at(0, 1).mode(2)),
+    call!(fchmodat2, "fchmodat2", Form::name_at(0, 1).mode(2).flags(3)),
+    call!(chown = chown16, "chown", Form::name(0).value(1, 2).narrow()),
+    call!(chown32 = chown, "chown", Form::name(0).value(1, 2)),
+    call!(lchown = lchown16, "lchown", Form::name(0).value(1, 2).narrow()),
+    call!(lchown32 = lchown, "lchown", Form::name(0).value(1, 2)),
+    call!(fchown = fchown16, "fchown", Form::descriptor(0).value(1, 2).narrow()),
+    call!(fchown32 = fchown, "fchown", Form::descriptor(0).value(1, 2)),
+    call!(fchownat, "fchownat", Form::name_at(0, 1).value(2, 3).flags(4)),
+    call!(truncate, "truncate", Form::name(0).value(1, NOTHING)),
+    call!(truncate64 = ia32_truncate64, "truncate", Form::name(0).value(1, 2)),
+    call!(ftruncate, "ftruncate", Form::descriptor(0).value(1, NOTHING)),
+    call!(ftruncate64 = ia32_ftruncate64, "ftruncate", Form::descriptor(0).value(1, 2)),
+    call!(utime = utime32, "utime", Form::name(0).unread()),
+    call!(utimes = utimes_time32, "utimes", Form::name(0).unread()),
+    call!(futimesat = futimesat_time32, "futimesat", Form::name_at(0, 1).unread()),
+    call!(utimensat = utimensat_time32, "utimensat", Form::name_at(0, 1).flags(3).unread()),
+    call!(utimensat_time64 = utimensat, "utimensat", Form::name_at(0, 1).flags(3).unread()),
+    call!(setxattr, "setxattr", Form::pair(1, 0)),
+    call!(lsetxattr, "lsetxattr", Form::pair(1, 0)),
+    call!(fsetxattr, "fsetxattr", Form::descriptor_and(0, 1)),
+    call!(removexattr, "removexattr", Form::pair(1, 0)),
+    call!(lremovexattr, "lremovexattr", Form::pair(1, 0)),
+    call!(fremovexattr, "fremovexattr", Form::descriptor_and(0, 1)),
+    call!(bind, "bind", Form::address(1, 2)),
+    call!(connect, "connect", Form::address(1, 2)),
+    call!(listen, "listen", Form::socket().flags(1)),
+    call!(accept4, "accept4", ACCEPT),
+    call!(sendto, "sendto", Form::address(4, 5).flags(3).only(SENDS)),
+    call!(sendmsg, "sendmsg", SENDMSG),
+    call!(setuid = setuid16, "setuid", Form::ids(NO_ID, 0, NO_ID).narrow()),
+    call!(setuid32 = setuid, "setuid", Form::ids(NO_ID, 0, NO_ID)),
+    call!(setreuid = setreuid16, "setreuid", Form::ids(0, 1, NO_ID).narrow()),
+    call!(setreuid32 = setreuid, "setreuid", Form::ids(0, 1, NO_ID)),
+    call!(setresuid = setresuid16, "setresuid", Form::ids(0, 1, 2).narrow()),
+    call!(setresuid32 = setresuid, "setresuid", Form::ids(0, 1, 2)),
+    call!(setgid = setgid16, "setgid", Form::ids(NO_ID, 0, NO_ID).narrow()),
+    call!(setgid32 = setgid, "setgid", Form::ids(NO_ID, 0, NO_ID)),
+    call!(setregid = setregid16, "setregid", Form::ids(0, 1, NO_ID).narrow()),
+    call!(setregid32 = setregid, "setregid", Form::ids(0, 1, NO_ID)),
+    call!(setresgid = setresgid16, "setresgid", Form::ids(0, 1, 2).narrow()),
+    call!(setresgid32 = setresgid, "setresgid", Form::ids(0, 1, 2)),
+    call!(setgroups = setgroups16, "setgroups", Form::plain().system()),
+    call!(setgroups32 = setgroups, "setgroups", Form::plain().system()),
+    call!(setsid, "setsid", Form::plain().system()),
+    call!(
+        ptrace,
         "ptrace",
-        Form::plain().flags(0).value(1, NOTHING).only(MOTE_COMPAT_PTRACE).system(),
+        Form::plain().flags(0).value(1, NOTHING).only(MOTE_COMPAT_PTRACE).system()
     ),
-    (Sysno::process_vm_writev, "process_vm_writev", Form::plain().value(0, NOTHING).system()),
-    (Sysno::pidfd_getfd, "pidfd_getfd", Form::plain().system()),
-    (Sysno::init_module, "init_module", Form::descriptor_and(NO_ID, 2).system()),
-    (Sysno::finit_module, "finit_module", Form::descriptor_and(0, 1).flags(2).system()),
-    (Sysno::delete_module, "delete_module", Form::name(0).flags(1).system()),
-    (Sysno::memfd_create, "memfd_create", Form::name(0).flags(1).system()),
-    (Sysno::kexec_load, "kexec_load", Form::plain().flags(3).system()),
-    (Sysno::bpf, "bpf", Form::descriptor(NO_ID).flags(0).only(MOTE_COMPAT_LOADS).unread().system()),
-    (Sysno::mount, "mount", Form::pair(0, 1).flags(3).system()),
-    (Sysno::move_mount, "move_mount", Form::pair(1, 3).old_dirfd(0).dirfd(2).flags(4).system()),
-    (Sysno::umount, "umount2", Form::name(0).system()),
-    (Sysno::umount2, "umount2", Form::name(0).flags(1).system()),
-    (Sysno::stime, "settimeofday", Form::plain().unread().system()),
-    (Sysno::settimeofday, "settimeofday", Form::plain().unread().system()),
-    (Sysno::clock_settime, "clock_settime", Form::plain().flags(0).unread().system()),
-    (Sysno::clock_settime64, "clock_settime", Form::plain().flags(0).unread().system()),
-    (Sysno::io_uring_setup, "io_uring_setup", Form::plain().unread().system()),
-    (Sysno::chdir, "chdir", Form::name(0).relocation()),
+    call!(process_vm_writev, "process_vm_writev", Form::plain().value(0, NOTHING).system()),
+    call!(pidfd_getfd, "pidfd_getfd", Form::plain().system()),
+    call!(init_module, "init_module", Form::descriptor_and(NO_ID, 2).system()),
+    call!(finit_module, "finit_module", Form::descriptor_and(0, 1).flags(2).system()),
+    call!(delete_module, "delete_module", Form::name(0).flags(1).system()),
+    call!(memfd_create, "memfd_create", Form::name(0).flags(1).system()),
+    call!(kexec_load, "kexec_load", Form::plain().flags(3).system()),
+    call!(bpf, "bpf", Form::descriptor(NO_ID).flags(0).only(MOTE_COMPAT_LOADS).unread().system()),
+    call!(mount, "mount", Form::pair(0, 1).flags(3).system()),
+    call!(move_mount, "move_mount", Form::pair(1, 3).old_dirfd(0).dirfd(2).flags(4).system()),
+    call!(fsopen, "fsopen", Form::plain().flags(1).unread().system()),
+    call!(fsconfig, "fsconfig", Form::plain().flags(1).unread().system()),
+    call!(fsmount, "fsmount", Form::plain().flags(1).value(2, NOTHING).system()),
+    call!(fspick, "fspick", Form::name_at(0, 1).flags(2).system()),
+    call!(open_tree, "open_tree", Form::name_at(0, 1).flags(2).only(MOTE_COMPAT_COPIES).system()),
+    call!(mount_setattr, "mount_setattr", Form::name_at(0, 1).flags(2).unread().system()),
+    call!(umount = oldumount, "umount2", Form::name(0).system()),
+    call!(umount2 = umount, "umount2", Form::name(0).flags(1).system()),
+    call!(stime = stime32, "settimeofday", Form::plain().unread().system()),
+    call!(settimeofday, "settimeofday", Form::plain().unread().system()),
+    call!(
+        clock_settime = clock_settime32,
+        "clock_settime",
+        Form::plain().flags(0).unread().system()
+    ),
+    call!(
+        clock_settime64 = clock_settime,
+        "clock_settime",
+        Form::plain().flags(0).unread().system()
+    ),
+    call!(io_uring_setup, "io_uring_setup", Form::plain().unread().system()),
+    call!(chdir, "chdir", Form::name(0).relocation()),
     // The descriptor is where it works, and not what is changed.
-    (Sysno::fchdir, "fchdir", Form { named: 0, ..Form::name_at(0, NOTHING).relocation() }),
-    (Sysno::chroot, "chroot", Form::name(0).relocation()),
-    (Sysno::pivot_root, "pivot_root", Form::name(0).relocation()),
-    (Sysno::unshare, "unshare", Form::plain().flags(0).namespaces()),
-    (Sysno::setns, "setns", Form::plain().flags(1).namespaces()),
+    call!(fchdir, "fchdir", Form { named: 0, ..Form::name_at(0, NOTHING).relocation() }),
+    call!(chroot, "chroot", Form::name(0).relocation()),
+    call!(pivot_root, "pivot_root", Form::name(0).relocation()),
+    call!(unshare, "unshare", Form::plain().flags(0).namespaces()),
+    call!(setns, "setns", Form::plain().flags(1).namespaces()),
 ];
 
 const ACCEPT: Form = Form::socket().only(MOTE_COMPAT_ACCEPTS);
@@ -248,7 +292,7 @@ const SOCKET_CALLS: &[(u32, &str, Form)] = &[
 
 /// The elements of the map `compat_calls`: where they go, and what they are.
 pub(super) fn elements() -> impl Iterator<Item = (u32, mote_compat_call)> {
-    let calls = CALLS.iter().map(|(call, name, form)| (*call as u32, *name, *form));
+    let calls = CALLS.iter().map(|call| (call.number as u32, call.same, call.form));
     let socket_calls = SOCKET_CALLS
         .iter()
         .map(|(call, name, form)| (MOTE_COMPAT_SOCKET_CALLS + call, *name, *form));
@@ -256,6 +300,12 @@ pub(super) fn elements() -> impl Iterator<Item = (u32, mote_compat_call)> {
         let number = syscalls::number_here(name)?;
         Some((place, mote_compat_call { syscall: number as i32, ..form }))
     })
+}
+
+/// The functions that the kernel has for each of them, and the 64-bit call that does the same.
+pub(super) fn functions() -> impl Iterator<Item = ([&'static str; 2], &'static str)> {
+    let calls = CALLS.iter().map(|call| (call.functions, call.same));
+    calls.chain([(functions!(socketcall), "connect")])
 }
 
 #[cfg(test)]
@@ -272,11 +322,11 @@ mod tests {
         let places: std::collections::BTreeSet<u32> = elements.iter().map(|(at, _)| *at).collect();
         assert_eq!(places.len(), elements.len());
         assert!(places.iter().all(|at| *at < MOTE_COMPAT_CALLS));
-        for (call, name, form) in CALLS {
-            assert!((*call as u32) < MOTE_COMPAT_SOCKET_CALLS, "{name}");
-            let effect = SYSCALLS.iter().find(|call| call.name == *name).unwrap().effect;
+        for Call { number, same, form, .. } in CALLS {
+            assert!((*number as u32) < MOTE_COMPAT_SOCKET_CALLS, "{same}");
+            let effect = SYSCALLS.iter().find(|call| call.name == *same).unwrap().effect;
             let moves = matches!(effect, Effect::Relocate(_) | Effect::Both(..));
-            assert_eq!(form.moves != 0, moves, "{name}");
+            assert_eq!(form.moves != 0, moves, "{same}");
         }
     }
 
@@ -296,9 +346,10 @@ mod tests {
             "sendmmsg",
             "setxattrat",
             "removexattrat",
+            "open_tree_attr",
         ];
         for call in SYSCALLS {
-            let is_there = CALLS.iter().any(|(_, name, _)| *name == call.name);
+            let is_there = CALLS.iter().any(|given| given.same == call.name);
             assert_eq!(is_there, !unseen.contains(&call.name), "{}", call.name);
         }
     }

@@ -35,7 +35,7 @@ macro_rules! call {
 }
 
 /// System calls: what runs at their enter, and at their exit.
-pub const SYSCALLS: [(Hook, Hook); 82] = [
+pub const SYSCALLS: [(Hook, Hook); 90] = [
     call!("execve", "enter_execve", "leave_exec"),
     call!("execveat", "enter_execveat", "leave_exec"),
     call!("chdir", "enter_directory", "leave_relocation"),
@@ -61,6 +61,13 @@ pub const SYSCALLS: [(Hook, Hook); 82] = [
     call!("bpf", "enter_bpf", "leave_system"),
     call!("mount", "enter_mount", "leave_system"),
     call!("move_mount", "enter_move_mount", "leave_system"),
+    call!("fsopen", "enter_fsopen", "leave_system"),
+    call!("fsconfig", "enter_fsconfig", "leave_system"),
+    call!("fsmount", "enter_fsmount", "leave_system"),
+    call!("fspick", "enter_fspick", "leave_system"),
+    call!("open_tree", "enter_open_tree", "leave_system"),
+    call!("open_tree_attr", "enter_mount_setattr", "leave_system"),
+    call!("mount_setattr", "enter_mount_setattr", "leave_system"),
     // The tracepoint has the name of the kernel's function.
     call!("umount", "enter_name_flags", "leave_system"),
     call!("memfd_create", "enter_name_flags", "leave_system"),
@@ -75,6 +82,7 @@ pub const SYSCALLS: [(Hook, Hook); 82] = [
     call!("openat", "enter_openat", "leave_call"),
     call!("openat2", "enter_openat2", "leave_call"),
     call!("creat", "enter_creat", "leave_call"),
+    call!("open_by_handle_at", "enter_handle", "leave_handle"),
     call!("rename", "enter_rename", "leave_call"),
     call!("renameat", "enter_renameat", "leave_call"),
     call!("renameat2", "enter_renameat2", "leave_call"),

@@ -4,8 +4,10 @@ use core::mem::offset_of;
 
 use super::{Decoded, Malformed, Record, entered_ns, put, until_nul};
 use crate::event::{
-    AT_EMPTY_PATH, Action, Device, Event, FileType, Flags, Given, NO_ID, Opened, Tree, Truncated,
+    AT_EMPTY_PATH, Action, Bytes, Device, Event, FileType, Flags, Given, NO_ID, Opened, Tree,
+    Truncated,
 };
+use crate::limits::WORD_BYTES;
 use crate::source::ebpf::abi::record::*;
 use crate::syscalls::{self, Arch, Effect, Syscall};
 
@@ -13,6 +15,8 @@ use crate::syscalls::{self, Arch, Effect, Syscall};
 const AT_REMOVEDIR: u32 = 0x200;
 /// linux `include/uapi/linux/mount.h`.
 const MOVE_MOUNT_T_EMPTY_PATH: u32 = 0x40;
+/// The same.
+const FSPICK_EMPTY_PATH: u32 = 8;
 /// `KEXEC_FILE_UNLOAD` (linux `include/uapi/linux/kexec.h`): the descriptors mean nothing.
 const KEXEC_FILE_UNLOAD: u32 = 1;
 /// `PTRACE_TRACEME` (linux `include/uapi/linux/ptrace.h`): the kernel does not look at the pid.
@@ -91,9 +95,12 @@ pub(super) fn call(
     match event.action {
         Action::Open if flags & MOTE_FLAGS_UNREAD == 0 => {
             event.call_flags = Some(call_flags);
+            // Of one by a handle that failed, or whose result is not known, nothing is known.
+            event.by_descriptor &= event.ret.is_some_and(|ret| ret >= 0);
             // Without them the kernel ignores it (open(2)). O_TMPFILE has O_DIRECTORY in it.
             let has = |flags: i32| call_flags & flags as u32 == flags as u32;
-            if has(libc::O_CREAT) || has(libc::O_TMPFILE) {
+            let creates = has(libc::O_CREAT) || has(libc::O_TMPFILE);
+            if creates && call.name != "open_by_handle_at" {
                 event.mode = Some(mode);
             }
         }
@@ -143,16 +150,25 @@ pub(super) fn call(
         Action::ModuleLoad => event.by_descriptor = false,
         Action::Mount => {
             event.call_flags = Some(call_flags);
-            if call.name == "mount" {
-                let word = record.bytes(offset_of!(mote_call, mode), MOTE_WORD_BYTES as usize)?;
-                let kind = until_nul(word);
-                if flags & MOTE_WORD_CUT != 0 {
-                    event.truncated.insert(Truncated::MOUNT_TYPE);
+            event.given = match call.name {
+                "mount" | "fsopen" | "fsconfig" => {
+                    let word =
+                        record.bytes(offset_of!(mote_call, mode), MOTE_WORD_BYTES as usize)?;
+                    if flags & MOTE_WORD_CUT != 0 {
+                        event.truncated.insert(Truncated::MOUNT_TYPE);
+                    }
+                    let word: Bytes<WORD_BYTES> = until_nul(word).iter().copied().collect();
+                    (!word.is_empty()).then_some(Given::Type(word))
                 }
-                if !kind.is_empty() {
-                    event.given = Some(Given::Type(kind.iter().copied().collect()));
+                "fsmount" | "mount_setattr" | "open_tree_attr" => {
+                    let [set, cleared] = [value as u32, (value >> 32) as u32];
+                    (flags & MOTE_FLAGS_UNREAD == 0)
+                        .then_some(Given::Attributes([set, cleared, mode]))
                 }
-            }
+                _ => None,
+            };
+            // The descriptor is of no file.
+            event.by_descriptor &= call.name != "fsconfig";
         }
         Action::Umount => event.call_flags = Some(call_flags),
         Action::KexecLoad => {
@@ -216,7 +232,9 @@ fn flags_read(flags: u32, call_flags: u32) -> Option<u32> {
 /// The flag with which an empty name means the descriptor.
 fn takes_descriptors(call: &Syscall) -> u32 {
     match call.name {
-        "fchmodat2" | "fchownat" | "utimensat" | "setxattrat" | "removexattrat" => AT_EMPTY_PATH,
+        "fchmodat2" | "fchownat" | "utimensat" | "setxattrat" | "removexattrat" | "open_tree"
+        | "open_tree_attr" | "mount_setattr" => AT_EMPTY_PATH,
+        "fspick" => FSPICK_EMPTY_PATH,
         "move_mount" => MOVE_MOUNT_T_EMPTY_PATH,
         _ => 0,
     }

@@ -96,6 +96,41 @@ fn what_a_privileged_call_is_given() {
     assert_eq!((event.given, &event.from[..], &event.path[..]), (None, &b"none"[..], &b"/m"[..]));
 }
 
+#[test]
+fn what_a_mount_in_steps_is_given() {
+    use crate::event::Given;
+    let word = |word: &[u8]| Some(Given::Type(word.iter().copied().collect()));
+    let attributes = Some(Given::Attributes([1, 2, 1 << 18]));
+    for (number, flags, bytes, given) in [
+        (libc::SYS_fsopen, 0, &b"tmpfs\0"[..], word(b"tmpfs")),
+        (libc::SYS_fsconfig, MOTE_UNNAMED, b"source\0", word(b"source")),
+        (libc::SYS_fsconfig, MOTE_UNNAMED, b"\0", None),
+        (libc::SYS_mount_setattr, 0, &[0, 0, 4, 0, 1, 0, 0, 0, 2, 0, 0, 0], attributes),
+        (libc::SYS_mount_setattr, MOTE_FLAGS_UNREAD, b"", None),
+        (libc::SYS_fsmount, 0, &[0, 0, 0, 0, 8], Some(Given::Attributes([8, 0, 0]))),
+        (libc::SYS_fspick, 0, b"", None),
+    ] {
+        let mut record = call(MOTE_KIND_NAME, flags, number, b"", b"");
+        record.put(offset_of!(mote_call, mode), bytes);
+        let event = record.event();
+        assert_eq!((event.action, event.by_descriptor), (Action::Mount, false), "{number}");
+        assert_eq!(event.given, given, "{number}");
+    }
+}
+
+#[test]
+fn what_a_handle_opened_is_its_descriptor() {
+    for (ret, by_descriptor) in [(5i64, true), (-1, false)] {
+        let mut bytes = call(MOTE_KIND_NAME, MOTE_UNNAMED, libc::SYS_open_by_handle_at, b"", b"");
+        bytes.put(offset_of!(mote_header, ret), &ret.to_ne_bytes());
+        let event = bytes.event();
+        assert_eq!((event.action, event.by_descriptor), (Action::Open, by_descriptor));
+    }
+    let entered = MOTE_UNNAMED | MOTE_RESULT_UNKNOWN;
+    let event = call(MOTE_KIND_NAME, entered, libc::SYS_open_by_handle_at, b"", b"").event();
+    assert!(!event.by_descriptor);
+}
+
 /// `RESOLVE_IN_ROOT`: the name is no path of the host's.
 #[test]
 fn a_name_below_another_root_is_relative_to_it() {
@@ -118,6 +153,11 @@ fn a_call_without_a_name_is_of_its_descriptor_if_it_says_so() {
         (libc::SYS_fchownat, 0, libc::AT_EMPTY_PATH, true),
         (libc::SYS_move_mount, 0, to_descriptor, true),
         (libc::SYS_move_mount, 0, libc::AT_EMPTY_PATH, false),
+        (libc::SYS_open_tree, 0, libc::AT_EMPTY_PATH, true),
+        (libc::SYS_mount_setattr, 0, libc::AT_EMPTY_PATH, true),
+        // FSPICK_EMPTY_PATH
+        (libc::SYS_fspick, 0, 8, true),
+        (libc::SYS_fspick, 0, libc::AT_EMPTY_PATH, false),
         (libc::SYS_utimensat, MOTE_UNNAMED, 0, true),
         (libc::SYS_utimensat, unread, 0, false),
         (libc::SYS_fsetxattr, MOTE_UNNAMED, 0, true),
