@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use super::compat::{self, Compat, Trial};
 use super::formats::{self, FormatError};
 use super::hooks::{self, Hook};
+use super::kallsyms::Functions;
 use super::kprobe::{self, Definition, Kprobe};
 use super::object::CallContext;
 use super::retire::AttachedProgram;
@@ -57,7 +58,7 @@ impl Ebpf {
 
     fn attach_kprobes(&mut self, tracefs: &Tracefs) {
         for kprobe in kprobe::EXEC {
-            match self.attach_kprobe(tracefs, kprobe) {
+            match self.attach_kprobe(tracefs, kprobe, None) {
                 Ok(attached) => {
                     self.hooks += 1;
                     self.attached.push(attached);
@@ -83,7 +84,7 @@ impl Ebpf {
         }
         for group in compat::KPROBES.into_iter().filter(|_| self.kernel.compat_kprobes) {
             let attached: Result<Vec<Attached>, io::Error> =
-                group.iter().map(|kprobe| self.attach_kprobe(tracefs, *kprobe)).collect();
+                group.iter().map(|kprobe| self.attach_kprobe(tracefs, *kprobe, None)).collect();
             // One that the kernel does not have, or lets nobody probe.
             let Ok(attached) = attached else { continue };
             self.hooks += attached.len();
@@ -99,13 +100,19 @@ impl Ebpf {
 
     /// Each of them by its own function, where there is none that all go through.
     fn attach_compat_functions(&mut self, tracefs: &Tracefs) {
+        let names = compat_forms::functions().flat_map(|(names, _)| names).collect();
+        let known = Functions::read(&names).unwrap_or_default();
         let mut missing = Vec::new();
         for (functions, same) in compat_forms::functions() {
-            // Of some the kernel has both, and calls one.
             let before = self.attached.len();
+            // Of some calls the kernel has both, and uses one.
             for function in functions {
+                let address = known.address(function);
+                if address.is_none() && !known.is_empty() {
+                    continue;
+                }
                 let probe = Kprobe { function, program: compat::PROGRAM, at_return: false };
-                self.attached.extend(self.attach_kprobe(tracefs, probe).ok());
+                self.attached.extend(self.attach_kprobe(tracefs, probe, address).ok());
             }
             self.hooks += self.attached.len() - before;
             if self.attached.len() > before {
@@ -143,9 +150,14 @@ impl Ebpf {
         Ok(())
     }
 
-    fn attach_kprobe(&self, tracefs: &Tracefs, kprobe: Kprobe) -> io::Result<Attached> {
+    fn attach_kprobe(
+        &self,
+        tracefs: &Tracefs,
+        kprobe: Kprobe,
+        address: Option<u64>,
+    ) -> io::Result<Attached> {
         let program = self.object.program(kprobe.program).ok_or(io::ErrorKind::NotFound)?;
-        let (definition, id) = Definition::add(tracefs, kprobe)?;
+        let (definition, id) = Definition::add(tracefs, kprobe, address)?;
         let event = perf::attach_tracepoint(id, program, cpus::some()?)?;
         let hook = Hook { category: "kprobe", event: kprobe.function, program: kprobe.program };
         let program = AttachedProgram { hook, id: program_info::id(program).ok() };

@@ -42,14 +42,24 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// Defines a kprobe. Returns what perf_event_open(2) takes as `config` too.
-    pub fn add(tracefs: &Tracefs, kprobe: Kprobe) -> io::Result<(Definition, u64)> {
+    /// Defines a kprobe. Returns what perf_event_open(2) takes as `config` too. `address`: where the
+    /// function is, if that is known; else the kernel searches all of its symbols for it, more
+    /// than once.
+    pub fn add(
+        tracefs: &Tracefs,
+        kprobe: Kprobe,
+        address: Option<u64>,
+    ) -> io::Result<(Definition, u64)> {
         let kind = if kprobe.at_return { 'r' } else { 'p' };
         let group = format!("{GROUP}{}", std::process::id());
         let event = format!("{}_{}", kprobe.program, kprobe.function);
         let name = format!("{group}/{event}");
         let control = tracefs.kprobe_events();
-        tell(&control, &format!("{kind}:{name} {}", kprobe.function))?;
+        let place = match address {
+            Some(address) => format!("{address:#x}"),
+            None => kprobe.function.to_owned(),
+        };
+        tell(&control, &format!("{kind}:{name} {place}"))?;
         let definition = Definition { control, name };
         let id = tracefs.format(&group, &event)?.map(|Format { id, .. }| id);
         Ok((definition, id.ok_or(io::ErrorKind::NotFound)?))

@@ -14,6 +14,7 @@ pub mod exits;
 pub mod files;
 pub mod formats;
 pub mod hooks;
+pub mod kallsyms;
 mod known;
 pub mod kprobe;
 mod libbpf_log;
