@@ -81,7 +81,7 @@ INLINE int is_wanted(const struct mote_compat_call *call, const struct request *
 	if (call->filter == MOTE_COMPAT_LOADS)
 		return request->call_flags == BPF_PROG_LOAD;
 	if (call->filter == MOTE_COMPAT_COPIES)
-		return request->call_flags & OPEN_TREE_CLONE;
+		return copies_tree(request->call_flags);
 	return 1;
 }
 
@@ -157,6 +157,8 @@ INLINE void send_compat(void *ctx, struct call_slot *slot, const struct mote_set
 		send_new(ctx, slot, set);
 	else if (call->route == MOTE_COMPAT_BULK)
 		send_bounded(ctx, record, call_bytes(record), set);
+	else if (kind == MOTE_KIND_NAME && call->route == MOTE_COMPAT_MOVES)
+		send_move(ctx, record, call_bytes(record), set);
 	/* Whether it fails is not known: anybody could fill the ring, but for root. */
 	else
 		send_either(ctx, record, call_bytes(record),

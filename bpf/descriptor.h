@@ -41,19 +41,26 @@ INLINE const u8 *find_file(const struct mote_settings *set, s32 fd, u32 *users)
 	return next;
 }
 
-/* Finds what a descriptor of the current task is open on. Not if other threads can change it
- * at any time: then it need not be what the call uses, even if it is the same before and
- * after. */
-INLINE void find_place(const struct mote_settings *set, s32 fd, struct place *place)
+/* Finds what a descriptor of the current task is open on, now, and by how many tasks that can be
+ * changed. */
+INLINE void find_opened(const struct mote_settings *set, s32 fd, struct place *place, u32 *users)
 {
-	u32 users = 0;
-	const u8 *file = find_file(set, fd, &users);
+	const u8 *file = find_file(set, fd, users);
 
 	place->mount = 0;
 	place->dentry = 0;
-	if (!file || users != 1)
-		return;
-	if (probe_read(place, sizeof(*place), file + set->file_path_offset))
+	if (file && probe_read(place, sizeof(*place), file + set->file_path_offset))
+		place->dentry = 0;
+}
+
+/* The same, but not if other threads can change it at any time: then it need not be what the call
+ * uses, even if it is the same before and after. */
+INLINE void find_place(const struct mote_settings *set, s32 fd, struct place *place)
+{
+	u32 users = 0;
+
+	find_opened(set, fd, place, &users);
+	if (users != 1)
 		place->dentry = 0;
 }
 
@@ -113,10 +120,14 @@ INLINE int step_up(struct way *way, u8 *data, const struct mote_settings *set)
 		way->tree = mount == (void *)set->host_mount ? MOTE_TREE_HOST : MOTE_TREE_OTHER;
 		return 0;
 	}
-	/* A root that is not the mount's: what is open cannot be reached by any path. */
-	if (probe_read(&entry, sizeof(entry), dentry + set->dentry_parent_offset) ||
-	    entry.parent == dentry)
+	if (probe_read(&entry, sizeof(entry), dentry + set->dentry_parent_offset))
 		return 0;
+	/* A root that is not the mount's: no path leads to what is open, but in another mount of the
+	 * file system. */
+	if (entry.parent == dentry) {
+		way->tree = MOTE_TREE_DOUBTFUL;
+		return 0;
+	}
 	used = KEPT(way->used);
 	if (used >= MOTE_NAME_BYTES)
 		return 0;
@@ -131,13 +142,36 @@ INLINE int step_up(struct way *way, u8 *data, const struct mote_settings *set)
 	return 1;
 }
 
-/* Appends the names from a descriptor's place up to the root to `data`, if the descriptor
- * is open on what it was when the call began: what a slot remembers of an earlier call, whose
- * return was not seen, may be freed. Returns their bytes, and sets `tree`. */
+/* Appends the names from a place up to the root to `data`. Returns their bytes, and sets `tree`. */
+INLINE u16 read_way(struct way *way, const struct place *from, u8 *data, u8 *tree,
+		    const struct mote_settings *set)
+{
+	u64 before = KEPT(way->used);
+
+	*tree = MOTE_TREE_UNKNOWN;
+	way->tree = MOTE_TREE_UNKNOWN;
+	if (!from->dentry || !go_to_mount(way, from->mount, from->dentry))
+		return 0;
+#pragma clang loop unroll(full)
+	for (int i = 0; i < STEPS_MAX; i++)
+		if (!step_up(way, data, set))
+			break;
+	*tree = KEPT(way->tree);
+	/* One that was found by its handle may have no name at all yet. */
+	if (*tree == MOTE_TREE_DOUBTFUL && KEPT(way->used) == before)
+		*tree = MOTE_TREE_UNKNOWN;
+	if (*tree == MOTE_TREE_UNKNOWN) {
+		KEPT(way->used) = before;
+		return 0;
+	}
+	return KEPT(way->used) - before;
+}
+
+/* The same of a descriptor, if it is open on what it was when the call began: what a slot
+ * remembers of an earlier call, whose return was not seen, may be freed. */
 INLINE u16 read_place(struct way *way, const struct place *began, s32 fd, u8 *data, u8 *tree,
 		      const struct mote_settings *set)
 {
-	u64 before = KEPT(way->used);
 	struct place place;
 
 	*tree = MOTE_TREE_UNKNOWN;
@@ -146,19 +180,7 @@ INLINE u16 read_place(struct way *way, const struct place *began, s32 fd, u8 *da
 	find_place(set, fd, &place);
 	if (place.dentry != began->dentry || place.mount != began->mount)
 		return 0;
-	way->tree = MOTE_TREE_UNKNOWN;
-	if (!go_to_mount(way, place.mount, place.dentry))
-		return 0;
-#pragma clang loop unroll(full)
-	for (int i = 0; i < STEPS_MAX; i++)
-		if (!step_up(way, data, set))
-			break;
-	*tree = KEPT(way->tree);
-	if (*tree == MOTE_TREE_UNKNOWN) {
-		KEPT(way->used) = before;
-		return 0;
-	}
-	return KEPT(way->used) - before;
+	return read_way(way, &place, data, tree, set);
 }
 
 #endif

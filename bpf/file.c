@@ -160,17 +160,13 @@ CALL_PROGRAM(enter_openat2)
 	enter_call(ctx, &request, 1);
 }
 
-#define O_PATH 010000000
-
 /* open_by_handle_at: (fd on the file system, handle, flags). Few may make it, and it reaches what no
- * name leads to: it is told whatever it is for. With O_PATH it only asks what the handle is. */
+ * name leads to: it is told whatever it is for. */
 CALL_PROGRAM(enter_handle)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .dirfd = argument(ctx, 0),
 					 .call_flags = argument(ctx, 2), .flags = MOTE_UNNAMED);
 
-	if (argument(ctx, 2) & O_PATH)
-		return;
 	enter_call(ctx, &request, 0);
 }
 
@@ -296,7 +292,22 @@ CALL_PROGRAM(leave_call)
 	release(&slot->claim);
 }
 
-/* open_by_handle_at: what was opened is where the new descriptor leads. */
+/* Where the descriptor leads that a call returned. It is new, so that another thread has hardly had
+ * the time to put another one in its place. */
+INLINE void read_opened(struct call_slot *slot, const struct mote_settings *set)
+{
+	struct mote_call *call = &slot->call;
+	u32 users = 0;
+
+	call->dirfd = call->header.ret;
+	slot->way.used = 0;
+	find_opened(set, call->dirfd, &slot->place, &users);
+	call->opened_bytes = read_way(&slot->way, &slot->place, call->data, &call->opened_tree, set);
+	if (users != 1 && call->opened_tree != MOTE_TREE_UNKNOWN)
+		call->opened_tree = MOTE_TREE_DOUBTFUL;
+}
+
+/* open_by_handle_at: (fd on the file system, handle, flags) */
 CALL_PROGRAM(leave_handle)
 {
 	const struct mote_settings *set = get_settings();
@@ -304,18 +315,30 @@ CALL_PROGRAM(leave_handle)
 
 	if (!slot)
 		return;
-	if (slot->call.header.ret >= 0) {
-		slot->call.dirfd = slot->call.header.ret;
-		find_place(set, slot->call.dirfd, &slot->place);
-		read_places(slot, 0, set);
-	}
+	if (slot->call.header.ret >= 0)
+		read_opened(slot, set);
 	slot->call.header.time_ns = ktime_get_ns();
 	send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
 	release(&slot->claim);
 }
 
-/* Calls that change what a process's names mean from now on. They are not sent with the
- * process events: a flood of chdir would push those out. */
+/* chdir, fchdir: any process may make them without end. */
+CALL_PROGRAM(leave_directory)
+{
+	const struct mote_settings *set = get_settings();
+	struct call_slot *slot = find_returning(ctx, set);
+
+	if (!slot)
+		return;
+	if (slot->call.header.ret == 0) {
+		read_places(slot, 0, set);
+		slot->call.header.time_ns = ktime_get_ns();
+		send_move(ctx, &slot->call, call_bytes(&slot->call), set);
+	}
+	release(&slot->claim);
+}
+
+/* chroot, pivot_root, which need privileges: these too change what names mean from now on. */
 CALL_PROGRAM(leave_relocation)
 {
 	const struct mote_settings *set = get_settings();

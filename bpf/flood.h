@@ -82,6 +82,28 @@ INLINE void renew_budget(u32 pid, const struct mote_settings *set)
 		flood->told = 0;
 }
 
+/* Set in `told` once it was said that a process moves unseen: above all that can be told. */
+#define MOVES_UNSEEN (1ULL << 48)
+
+/* A call after which a process works in another directory. Beyond the budget of events one such call
+ * stands for all that follow in the window, and cannot be pushed out by them. */
+INLINE void send_move(void *ctx, struct mote_call *call, u64 bytes,
+		      const struct mote_settings *set)
+{
+	struct flood *flood;
+
+	if (spend(call->header.pid, call->header.time_ns, set)) {
+		send_bulk(ctx, call, bytes);
+		return;
+	}
+	flood = flood_at(flood_hash(call->header.pid, set));
+	if (!flood || *(volatile u64 *)&flood->told >= MOVES_UNSEEN)
+		return;
+	__sync_fetch_and_add(&flood->told, MOVES_UNSEEN);
+	call->unseen = 1;
+	send_priority(ctx, call, bytes);
+}
+
 /* An event of a process that may have too many of them. */
 INLINE void send_bounded(void *ctx, void *record, u64 bytes, const struct mote_settings *set)
 {

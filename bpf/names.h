@@ -176,7 +176,7 @@ INLINE void fill_call(struct call_slot *slot, s32 number, u64 id,
 	call->from_opened_bytes = 0;
 	call->opened_tree = MOTE_TREE_UNKNOWN;
 	call->from_opened_tree = MOTE_TREE_UNKNOWN;
-	call->reserved = 0;
+	call->unseen = 0;
 	set_identity(&call->header, id);
 }
 

@@ -23,7 +23,7 @@ typedef long long mote_s64;
 #define MOTE_EXEC_PATH_BYTES 512
 #define MOTE_ARGS_MAX 32
 #define MOTE_COMPONENT_BYTES 256 /* NAME_MAX, include/uapi/linux/limits.h, and its NUL */
-#define MOTE_WORD_BYTES 12 /* of the type of a mount */
+#define MOTE_WORD_BYTES 12 /* of the type or an option of a mount */
 #define MOTE_ADDRESS_BYTES 128 /* sizeof(struct sockaddr_storage) */
 
 /* Which struct a record is. */
@@ -42,6 +42,9 @@ enum mote_tree {
 	MOTE_TREE_UNKNOWN = 0, /* where it leads is not known */
 	MOTE_TREE_HOST = 1,
 	MOTE_TREE_OTHER = 2, /* another namespace's, or no one's */
+	/* What a mount does not show, from the root of its file system; or it may be another
+	 * thread's doing. */
+	MOTE_TREE_DOUBTFUL = 3,
 };
 
 /* mote_header.flags */
@@ -131,12 +134,14 @@ struct mote_call {
 	mote_s32 from_dirfd;
 	mote_u32 call_flags;
 	/* The size of an address; of utime and a clock nanoseconds, of which a second has
-	 * less if there is no time; of setresuid the saved id. */
+	 * less if there is no time; of setresuid the saved id; of mount_setattr MS_*. */
 	mote_u32 mode;
 	/* Of mknod the device; of chown the user, with the group above it; of truncate the size in
 	 * bytes; of utime and a clock the second; of setuid and the like the real id, with the
 	 * effective one above it; of ptrace the other process; of sendmmsg the
-	 * number of messages. Of mount the bytes of mode and value are the type, MOTE_WORD_BYTES. */
+	 * number of messages; of fsmount and mount_setattr attributes, with those that are cleared
+	 * above them. Of mount and fsopen the bytes of mode and value are the type, of fsconfig the
+	 * option: MOTE_WORD_BYTES. */
 	mote_u64 value;
 	mote_u16 from_bytes; /* with NUL, or of struct mote_socket; 0: none */
 	mote_u16 path_bytes; /* with NUL; of an address: its size, without */
@@ -145,7 +150,7 @@ struct mote_call {
 	mote_u16 from_opened_bytes;
 	mote_u8 opened_tree; /* enum mote_tree */
 	mote_u8 from_opened_tree;
-	mote_u16 reserved;
+	mote_u16 unseen; /* of chdir and fchdir: 1: others of its window are not told (bpf/flood.h) */
 	/* Old name, then name; or struct mote_socket, then the address. Then the components of
 	 * dirfd, those of from_dirfd, each with NUL: the last one begins within
 	 * MOTE_NAME_BYTES. */
@@ -234,6 +239,7 @@ enum mote_compat_route {
 	MOTE_COMPAT_BULK = 0,   /* as far as there is a budget */
 	MOTE_COMPAT_SYSTEM = 1, /* with the process events, as far as there is a budget of them */
 	MOTE_COMPAT_NAMES = 2,  /* only tells what names mean */
+	MOTE_COMPAT_MOVES = 3,  /* the same of the working directory, as far as there is a budget */
 };
 
 /* Which of these calls are told. */

@@ -197,7 +197,7 @@ INLINE int is_source(const struct request *request)
 /* fsconfig: (fd, command, key, value, number) */
 CALL_PROGRAM(enter_fsconfig)
 {
-	struct request request = REQUEST(.kind = MOTE_KIND_PAIR, .dirfd = -1,
+	struct request request = REQUEST(.kind = MOTE_KIND_PAIR, .dirfd = argument(ctx, 0),
 					 .call_flags = argument(ctx, 1),
 					 .flags = MOTE_UNNAMED);
 
@@ -212,7 +212,8 @@ CALL_PROGRAM(enter_fsconfig)
 /* fsmount: (fd, flags, attributes) */
 CALL_PROGRAM(enter_fsmount)
 {
-	struct request request = PLAIN(.call_flags = argument(ctx, 1), .value = argument(ctx, 2));
+	struct request request = PLAIN(.dirfd = argument(ctx, 0), .call_flags = argument(ctx, 1),
+				       .value = two_ids(argument(ctx, 2), 0));
 
 	enter_other_call(ctx, &request, 0);
 }
@@ -226,15 +227,23 @@ CALL_PROGRAM(enter_fspick)
 	enter_other_call(ctx, &request, 1);
 }
 
+/* Linux 7.0 has the second: into a new mount namespace. */
 #define OPEN_TREE_CLONE 1
+#define OPEN_TREE_NAMESPACE 2
 
-/* open_tree: (dirfd, name, flags). Without a copy it is an open that gives nothing. */
+/* Without a copy it is an open that gives nothing. */
+INLINE int copies_tree(u64 flags)
+{
+	return flags & (OPEN_TREE_CLONE | OPEN_TREE_NAMESPACE);
+}
+
+/* open_tree: (dirfd, name, flags) */
 CALL_PROGRAM(enter_open_tree)
 {
 	struct request request = PLAIN(.dirfd = argument(ctx, 0), .path = address(ctx, 1),
 				       .call_flags = argument(ctx, 2));
 
-	if (!(argument(ctx, 2) & OPEN_TREE_CLONE))
+	if (!copies_tree(argument(ctx, 2)))
 		return;
 	enter_other_call(ctx, &request, 1);
 }
@@ -266,6 +275,11 @@ CALL_PROGRAM(enter_move_mount)
 					 .from = address(ctx, 1), .dirfd = argument(ctx, 2),
 					 .path = address(ctx, 3), .call_flags = argument(ctx, 4));
 
+	/* The descriptors alone, since 6.15. */
+	if (!request.from)
+		request.flags |= MOTE_FROM_ABSENT;
+	if (!request.path)
+		request.flags |= MOTE_UNNAMED;
 	enter_other_call(ctx, &request, 1);
 }
 

@@ -19,8 +19,9 @@ pub const ARGS_BYTES: usize = 1023;
 /// `TASK_COMM_LEN` without its NUL (linux `include/linux/sched.h`).
 pub const COMM_BYTES: usize = 15;
 
-/// The type of a mounted file system, with its NUL. Kernel side: `MOTE_WORD_BYTES` in
-/// `bpf/record.h`. Those of the kernel fit; `fuse.` with a longer subtype is cut, and marked.
+/// The type of a mounted file system, or the name of one of its options, with its NUL. Kernel side:
+/// `MOTE_WORD_BYTES` in `bpf/record.h`. The kernel's types fit; `fuse.` with a longer subtype and
+/// longer options are cut, and marked.
 pub const WORD_BYTES: usize = 12;
 
 /// A container's id, in bytes: every runtime has 64 hexadecimal digits. The name of one that has
@@ -96,6 +97,10 @@ pub const BULK_BUDGET: u32 = 100_000;
 
 /// The most that it can be given: more than a CPU makes.
 pub const BULK_BUDGET_MOST: u32 = 10_000_000;
+
+/// How long, in nanoseconds, a process may move unseen once its budget is had: the window of it.
+/// Kernel side: `MOTE_BULK_WINDOW_LOG2_NS`.
+pub const MOVES_UNSEEN_NS: u64 = 1 << 30;
 
 /// Places for processes with such a budget, by a hash of their ids: of two in one place only the
 /// events of one are counted. Kernel side: `MOTE_FLOOD_PLACES`.

@@ -1,17 +1,19 @@
 //! Floods of file events: what the guard lets pass, what it counts, and what is told beside them.
 
 use crate::support::command::{ask, start_that_tells_who_asks, wait_for_begin, watch};
-use crate::support::expect::at;
+use crate::support::expect::{at, text};
 use crate::support::runner::{Test, again};
 use crate::support::sensor::decode_where;
 use crate::support::sys::{c, sys};
 use crate::support::worker::{UNLINKED, Worker};
-use crate::support::{Sensor, child, program_as, release, require_live, scratch, wait_for};
-use crate::{assert_executed, by, lost, only, program};
+use crate::support::{Sensor, child, decode, program_as, release, require_live, scratch, wait_for};
+use crate::{assert_executed, by, lost, marked, only, program};
 use libc::AT_FDCWD;
 use mote::limits::BULK_BUDGET;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::cell::Cell;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,7 @@ pub const TESTS: &[Test] = &[
     ("r4_a_flood_is_counted_to_the_last_event", r4_a_flood_is_counted_to_the_last_event),
     ("r4_who_floods_is_named", r4_who_floods_is_named),
     ("r4_a_budget_can_be_none", r4_a_budget_can_be_none),
+    ("r4_who_moves_too_often_is_nowhere_for_certain", r4_who_moves_too_often_is_nowhere),
 ];
 
 /// Whether it tells what the flood guard kept back.
@@ -225,6 +228,39 @@ fn r4_who_floods_is_named() {
     }
     assert_eq!(by(&events, beside, "unlink").len(), BESIDE);
     assert_eq!(suppressed(&events, beside) + suppressed(&events, 0), 0);
+}
+
+/// It moves beyond its budget, and executes a program where it is; that one makes files later: for
+/// the first it is asked where it is, and at the second that is known.
+fn r4_who_moves_too_often_is_nowhere() {
+    require_live();
+    const MOVES: usize = 20_000;
+    let (_guard, dir) = scratch();
+    let places = ["a", "b"].map(|name| dir.join(name));
+    places.iter().for_each(|place| fs::create_dir(place).unwrap());
+    let program = places[1].join("prog");
+    fs::copy("/bin/sh", &program).unwrap();
+    let sensor = Sensor::start_with(&dir, &["--syslog", "stdout", "--bulk-budget", "1000"]);
+    let child = child::fork(|| {
+        let places = places.each_ref().map(c);
+        for place in places.iter().cycle().take(MOVES) {
+            sys!(SYS_chdir, place.as_ptr()).check(0);
+        }
+        child::exec(Path::new("./prog"), &[b"sh", b"-c", b"sleep 2; : >f; sleep 1; : >g; sleep 1"])
+    });
+    child::ends_with(child, 0);
+    sensor.leave();
+    let events = decode(&Sensor::records(&dir));
+    calm(&events);
+    let exec = only(&events, child, "exec");
+    assert_eq!(at(exec, "process.executable"), &text(program.as_os_str().as_bytes()), "{exec}");
+    assert_eq!(at(exec, "mote.flags"), &json!(["path_unresolved", "executable_unresolved"]));
+    assert!(at(exec, "process.working_directory").is_null(), "{exec}");
+    let [_, later] = by(&events, child, "open")[..] else { panic!("{events:?}") };
+    let g = places[1].join("g");
+    assert_eq!(at(later, "file.path"), &text(g.as_os_str().as_bytes()), "{later}");
+    assert!(!marked(later, "path_unresolved"), "{later}");
+    assert_eq!(suppressed(&events, child), 0, "moves are no events");
 }
 
 /// Everything is told then, or lost in a ring.

@@ -1,5 +1,5 @@
-//! Every 32-bit system call that is told, by its name alone: on some kernels each has a probe of its
-//! own.
+//! 32-bit system calls that are told, by their names alone: on some kernels each has a probe of its
+//! own. Left out are setsid, and the sends, which need a socket and an address (`compat.rs`).
 
 use crate::call::c;
 use crate::compat::{HERE, Low, int80, start};
@@ -25,7 +25,8 @@ const CLONE_NEWNET: u32 = 0x4000_0000;
 const TOO_MANY: u32 = 70_000;
 
 /// Calls that change nothing, and the 64-bit call that each is told as. `no` is the name of
-/// nothing, `how` what openat2(2) is given. Those that came after 5.8 are left out.
+/// nothing, `how` what openat2(2) is given. Those that came after 5.8 are left out, as nobody knows
+/// whether this kernel has them.
 #[rustfmt::skip]
 fn calls(no: u32, how: u32) -> Vec<(Sysno, &'static str, [u32; 5])> {
     let mut calls = vec![

@@ -20,6 +20,11 @@ fn tree(_: &Place) {
     write("d/e/b", "").unwrap();
 }
 
+fn tree_and_mount_point(place: &Place) {
+    tree(place);
+    create_dir("m").unwrap();
+}
+
 fn two_directories(_: &Place) {
     for name in ["d", "e"] {
         create_dir(name).unwrap();
@@ -46,6 +51,41 @@ fn remove(row: Row, path: &Path) -> Row {
 fn unlink_at(fd: i32, name: &str, flags: i32) {
     let name = c(name);
     sys!(SYS_unlinkat, fd, name.as_ptr(), flags).check(0);
+}
+
+/// `struct file_handle`, linux `include/uapi/linux/fcntl.h`: its bytes, its type, itself.
+struct Handle([u32; 2 + MAX_HANDLE_SZ / 4]);
+
+const MAX_HANDLE_SZ: usize = 128;
+
+impl Handle {
+    /// Of a file; `None`: this file system has none.
+    fn of(name: &str) -> Option<Handle> {
+        let mut handle = [0; 2 + MAX_HANDLE_SZ / 4];
+        handle[0] = MAX_HANDLE_SZ as u32;
+        let mut mount = 0i32;
+        let (name, to) = (c(name), &raw mut handle);
+        let call = sys!(SYS_name_to_handle_at, AT_FDCWD, name.as_ptr(), to, &raw mut mount, 0);
+        if call.value != 0 {
+            println!("not on this file system: handles, so none is opened");
+        }
+        (call.value == 0).then_some(Handle(handle))
+    }
+
+    fn pointer(&self) -> *const u32 {
+        self.0.as_ptr()
+    }
+}
+
+/// A path as it begins at the root of its file system.
+fn in_file_system(path: &Path) -> PathBuf {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mounts = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let (root, below) = mounts
+        .filter_map(|fields| Some((fields[3].to_owned(), path.strip_prefix(fields[4]).ok()?)))
+        .min_by_key(|(_, below)| below.as_os_str().len())
+        .unwrap();
+    Path::new(&root).join(below)
 }
 
 pub const CASES: &[Case] = &[
@@ -153,24 +193,62 @@ pub const CASES: &[Case] = &[
         m.rows.push(call.event("unlink", ENOENT).path(&p.path("d/a")));
     }),
     case!("opened by a handle", tree, |p, m| {
-        // struct file_handle, linux include/uapi/linux/fcntl.h: its bytes, its type, itself.
-        let mut handle = [0u32; 2 + 32];
-        handle[0] = 128;
-        let mut mount = 0i32;
-        let (at, to) = (&raw mut handle, &raw mut mount);
-        let asked = sys!(SYS_name_to_handle_at, AT_FDCWD, c"d/a".as_ptr(), at, to, 0);
+        let call = sys!(SYS_open_by_handle_at, -1, std::ptr::null::<u32>(), O_RDONLY);
+        m.rows.push(call.event("open", libc::EFAULT));
+        let Some(handle) = Handle::of("d/a") else { return };
         let here = File::open(".").unwrap();
-        if asked.value == 0 {
-            let call = sys!(SYS_open_by_handle_at, here.as_raw_fd(), at, O_RDONLY);
+        for flags in [O_RDONLY, libc::O_PATH] {
+            let call = sys!(SYS_open_by_handle_at, here.as_raw_fd(), handle.pointer(), flags);
             m.open.push(call.descriptor());
             m.rows.push(call.event("open", 0).path(&p.path("d/a")));
-            // It only asks what the handle is.
-            let call = sys!(SYS_open_by_handle_at, here.as_raw_fd(), at, libc::O_PATH);
-            m.open.push(call.descriptor());
-        } else {
-            println!("not on this file system: handles, so none is opened");
         }
-        m.rows.push(sys!(SYS_open_by_handle_at, -1, at, O_RDONLY).event("open", libc::EBADF));
+        // Another thread could put another one in its place.
+        let (go, told_to) = std::sync::mpsc::channel::<()>();
+        let other = std::thread::spawn(move || told_to.recv());
+        let call = sys!(SYS_open_by_handle_at, here.as_raw_fd(), handle.pointer(), O_RDONLY);
+        drop(go);
+        other.join().unwrap().unwrap_err();
+        m.open.push(call.descriptor());
+        let row = call.event("open", 0).path(&p.path("d/a"));
+        m.rows.push(row.with("mote.flags", json!(["path_unresolved"])));
+    }),
+    // As out of a container, by a mount that shows one directory of it.
+    case!("opened by a handle outside of the mount", tree_and_mount_point, |p, m| {
+        let Some(handle) = Handle::of("d/a") else { return };
+        // The next descriptors, of the child too.
+        let [_, opened] =
+            [(), ()].map(|()| File::open(".").unwrap()).each_ref().map(AsRawFd::as_raw_fd);
+        let moved = |row: Row| row.result(0).with("mote.flags", json!(["other_mounts"]));
+        let rows = |pid| {
+            let mount = |row: Row| moved(row).with("mote.syscall_name", "mount");
+            let unshare = Row::new("unshare", pid).with("mote.syscall_name", "unshare").result(0);
+            let open = Row::new("open", pid).with("mote.syscall_name", "open_by_handle_at");
+            vec![
+                unshare.with("mote.clone_flags", json!(["CLONE_NEWNS"])),
+                mount(Row::new("mount", pid))
+                    .path(Path::new("/"))
+                    .with("mote.mount_flags", json!(["MS_REC", "MS_PRIVATE"])),
+                mount(Row::new("mount", pid))
+                    .path(&p.path("m"))
+                    .with("mote.mount_source", "d/e")
+                    .with("mote.mount_flags", json!(["MS_BIND"])),
+                moved(open)
+                    .result(opened.into())
+                    .path(&in_file_system(&p.path("d/a")))
+                    .with("mote.flags", json!(["path_unresolved", "other_mounts"])),
+            ]
+        };
+        m.by_a_child(rows, || {
+            sys!(SYS_unshare, libc::CLONE_NEWNS).check(0);
+            let (none, private) =
+                (std::ptr::null::<libc::c_char>(), libc::MS_REC | libc::MS_PRIVATE);
+            sys!(SYS_mount, none, c"/".as_ptr(), none, private, none).check(0);
+            sys!(SYS_mount, c"d/e".as_ptr(), c(p.path("m")).as_ptr(), none, libc::MS_BIND, none)
+                .check(0);
+            let mount = File::open("m").unwrap();
+            let call = sys!(SYS_open_by_handle_at, mount.as_raw_fd(), handle.pointer(), O_RDONLY);
+            assert_eq!(call.value, i64::from(opened));
+        });
     }),
     case!("the root directory", nothing, |_, m| {
         let root = File::open("/").unwrap();

@@ -186,7 +186,13 @@ pub const CASES: &[Case] = &[
         // From and to descriptors, of what is no mount: MOVE_MOUNT_F_EMPTY_PATH, _T_EMPTY_PATH.
         let place = OwnedFd::from(File::open(".").unwrap());
         let call = sys!(SYS_move_mount, place.as_raw_fd(), c"".as_ptr(), place.as_raw_fd(), c"".as_ptr(), 0x44);
-        m.rows.push(call.event("mount", EINVAL).path(&p.dir));
+        let fd = place.as_raw_fd();
+        m.rows.push(call.event("mount", EINVAL).path(&p.dir).with("mote.mount_descriptor", fd));
+        // Without names, since 6.15; before it is an error.
+        let call = sys!(SYS_move_mount, fd, null::<c_char>(), fd, null::<c_char>(), 0x44);
+        let errno = or_errno(call.value);
+        let row = call.event("mount", errno).path(&p.dir);
+        m.rows.push(row.with("mote.mount_descriptor", fd));
         m.open.push(place);
     }),
     // Since 5.2. In memory that the process has: words are read when the call is entered.
@@ -197,16 +203,22 @@ pub const CASES: &[Case] = &[
         m.rows.push(call.event("mount", 0).with("mote.mount_type", "tmpfs"));
         let fd = context.as_raw_fd();
         let call = sys!(SYS_fsconfig, fd, FSCONFIG_SET_STRING, source.as_ptr(), some.as_ptr(), 0);
-        m.rows.push(call.event("mount", 0).with("mote.mount_option", "source").with("mote.mount_source", "some"));
+        let configures = |call: Returned, command: &str| {
+            call.event("mount", 0).with("mote.mount_command", command).with("mote.mount_descriptor", fd)
+        };
+        let sets = |call, option: &str| configures(call, "FSCONFIG_SET_STRING").with("mote.mount_option", option);
+        m.rows.push(sets(call, "source").with("mote.mount_source", "some"));
         // Of another option only what it is.
         let call = sys!(SYS_fsconfig, fd, FSCONFIG_SET_STRING, size.as_ptr(), c"64k".as_ptr(), 0);
-        m.rows.push(call.event("mount", 0).with("mote.mount_option", "size"));
+        m.rows.push(sets(call, "size"));
         let call = sys!(SYS_fsconfig, fd, FSCONFIG_CMD_CREATE, null::<c_char>(), null::<c_char>(), 0);
-        m.rows.push(call.event("mount", 0));
-        let call = sys!(SYS_fsmount, fd, 0, libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV);
+        m.rows.push(configures(call, "FSCONFIG_CMD_CREATE"));
+        // Of a number the kernel takes the lower half.
+        let attributes = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | 1 << 32;
+        let call = sys!(SYS_fsmount, fd, 0, attributes);
         m.open.push(call.descriptor());
         let set = names(&["MOUNT_ATTR_NOSUID", "MOUNT_ATTR_NODEV"]);
-        m.rows.push(call.event("mount", 0).with("mote.mount_attributes_set", set));
+        m.rows.push(call.event("mount", 0).with("mote.mount_attributes_set", set).with("mote.mount_descriptor", fd));
         // Of what is no mount.
         let call = sys!(SYS_fspick, libc::AT_FDCWD, c"d".as_ptr(), 0);
         m.rows.push(call.event("mount", EINVAL).path(&p.path("d")));

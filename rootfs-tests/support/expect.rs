@@ -48,6 +48,8 @@ fn fields(action: &str) -> &'static [&'static str] {
             "mote.mount_type",
             "mote.mount_flags",
             "mote.mount_option",
+            "mote.mount_command",
+            "mote.mount_descriptor",
             "mote.mount_attributes_set",
             "mote.mount_attributes_cleared",
             "mote.return",

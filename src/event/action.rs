@@ -134,6 +134,11 @@ impl Action {
 pub enum Relocation {
     /// It works in the directory `path`, or, if that is empty, in its descriptor `dirfd`.
     Directory,
+    /// It works in another directory each time one looks: until [`MOVES_UNSEEN_NS`] later that is
+    /// not told.
+    ///
+    /// [`MOVES_UNSEEN_NS`]: crate::limits::MOVES_UNSEEN_NS
+    Unseen,
     /// It has another root directory.
     Root,
     /// It has namespaces of its own: `call_flags` are the `CLONE_*` of unshare(2), `None`

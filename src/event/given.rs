@@ -35,11 +35,10 @@ pub enum Given {
     Ids([Option<u32>; 3]),
     /// Ptrace: the other process, as its caller names it. Kill: the sensor.
     Process(u32),
-    /// Mount: the type of file system; of fsconfig which of its options is set.
+    /// Mount: the type of file system.
     Type(Bytes<WORD_BYTES>),
-    /// Mount: the attributes that are set (`MOUNT_ATTR_*`), those that are cleared, and the
-    /// propagation (`MS_*`, 0: it stays).
-    Attributes([u32; 3]),
+    /// Mount by calls that are steps of it.
+    Step(MountStep),
     /// Clock_set: Unix time in nanoseconds.
     Clock(i64),
     /// Utime: when the file is said to have been modified, in Unix nanoseconds; `None`: now, it
@@ -51,6 +50,19 @@ pub enum Given {
     Backlog(u32),
     /// Send: how many messages the call was given.
     Messages(u32),
+}
+
+/// What one of the calls that mount in steps is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MountStep {
+    /// What an earlier step returned and this one is about: of fsconfig and fsmount the file
+    /// system, of move_mount the mount.
+    pub descriptor: Option<i32>,
+    /// Fsconfig: which option of the file system is set.
+    pub option: Bytes<WORD_BYTES>,
+    /// The attributes that are set (`MOUNT_ATTR_*`), those that are cleared, and how mounts are
+    /// propagated from now on (`MS_*`, 0: as before).
+    pub attributes: Option<[u32; 3]>,
 }
 
 /// The numbers of a device.

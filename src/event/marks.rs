@@ -89,7 +89,8 @@ bit_set! {
         /// The process has a mount namespace of its own below the host's root directory:
         /// other files may be mounted where its names point.
         OTHER_MOUNTS = 13, "other_mounts";
-        /// The flags of the call could not be read from the caller's memory.
+        /// What the call points at beside names could not be read from the caller's memory: its
+        /// flags, a time, the type, options or attributes of a mount.
         CALL_FLAGS_UNREAD = 14, "call_flags_unread";
         /// Asked for through io_uring: `syscall` is the one that does the same. The result is not
         /// waited for.
@@ -119,5 +120,7 @@ bit_set! {
         PARENT_EXECUTABLE = 6, "process.parent.executable";
         /// The directory that a process works in.
         WORKING_DIRECTORY = 7, "process.working_directory";
+        /// An option of a file system that is mounted.
+        MOUNT_OPTION = 8, "mote.mount_option";
     }
 }

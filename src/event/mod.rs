@@ -20,7 +20,7 @@ pub use action::{Action, Class, Endpoint, Relocation, Transport};
 pub use change::Change;
 pub use container::Runtime;
 pub use executable::ExecutableKind;
-pub use given::{Device, FileType, Given};
+pub use given::{Device, FileType, Given, MountStep};
 pub use lineage::Lineage;
 pub use loss::{Loss, LossPlace};
 pub use marks::{Flags, Truncated};
@@ -121,8 +121,8 @@ pub struct Event {
     /// was not seen. Not in records.
     pub entered_ns: u64,
     /// open: `O_*`; rename: `RENAME_*`; link: `AT_*`; ptrace: `PTRACE_*`; kill: the signal; unshare, setns:
-    /// `CLONE_*`; mount, move_mount, umount: `MS_*`, `MOVE_MOUNT_*`, `MNT_*`; bpf_load:
-    /// `BPF_PROG_TYPE_*`; others as the call has them. Not in records: fork: `CLONE_*`.
+    /// `CLONE_*`; mount: `MS_*`, or those of the step (fsconfig: the command); umount: `MNT_*`;
+    /// bpf_load: `BPF_PROG_TYPE_*`; others as the call has them. Not in records: fork: `CLONE_*`.
     pub call_flags: Option<u32>,
     /// Permission bits given to open, mkdir, mknod or chmod.
     pub mode: Option<u32>,

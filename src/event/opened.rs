@@ -10,6 +10,9 @@ pub enum Tree {
     Host,
     /// Those of another mount namespace, or of none: whose, is not known.
     Other,
+    /// None: from the root of its file system to what no mount that is known shows. Or another
+    /// thread may have put the descriptor in the place of the call's.
+    Doubtful,
 }
 
 /// The file or directory that a descriptor was open on during a call, as the kernel part

@@ -75,6 +75,12 @@ impl Processes {
             let found = self.absolute(giver, dirfd, &event.opened, &mut event.path);
             let cut = if is_socket { Truncated::ADDRESS } else { Truncated::PATH };
             mark(event, found, Flags::PATH_RELATIVE, cut);
+            // So /proc has it of a file that was opened by its handle and has no name yet (linux
+            // `fs/d_path.c`, `prepend_path`).
+            let by_handle = event.action == Action::Open && event.by_descriptor;
+            if by_handle && event.opened.tree.is_none() && event.path == b"/" {
+                event.path.clear();
+            }
         }
         if by_from {
             let (dirfd, opened) = (event.from_dirfd, &event.from_opened);
@@ -133,26 +139,31 @@ impl Processes {
             |place: Option<Place>| place.is_some_and(|p| giver.time_ns >= p.look.ended_ns);
         let mut certain = false;
         let absolute = name.first() == Some(&b'/');
-        if !absolute && dirfd == AT_FDCWD && place.is_some_and(|p| p.directory.is_none()) {
+        let is_elsewhere = |p: Place| p.directory.is_none() || p.unseen_until_ns != 0;
+        if !absolute && dirfd == AT_FDCWD && place.is_some_and(is_elsewhere) {
             place = self.refresh_place(giver.pid);
         }
         let base = if absolute {
             certain = in_time(place);
             path::ROOT
         } else if dirfd == AT_FDCWD
-            && let Some(Place { directory: Some(id), spelling, changed_ns, changed_by, .. }) = place
+            && let Some(p @ Place { directory: Some(id), spelling, .. }) = place
         {
             certain = in_time(place)
+                && p.unseen_until_ns == 0
                 && spelling != Spelling::Doubtful
                 && giver.sharing == Sharing::Own
-                && (giver.tid == changed_by || giver.entered_ns > changed_ns);
+                && (giver.tid == p.changed_by || giver.entered_ns > p.changed_ns);
             Base { path: self.strings.get(id), canonical: spelling == Spelling::Kernel }
         } else if let Some(tree) = opened.tree {
             // A descriptor of a user's own mounts can be handed to any process. One that has
             // another root is never taken for a name of the host's. Where `..` leads from a
             // directory that this call moved is not known.
-            let is_trusted = tree == Tree::Host
-                || in_time(place) && place.is_some_and(|p| p.view >= View::OtherRoot);
+            let is_trusted = match tree {
+                Tree::Host => true,
+                Tree::Other => in_time(place) && place.is_some_and(|p| p.view >= View::OtherRoot),
+                Tree::Doubtful => false,
+            };
             certain = is_trusted && !name.split(|byte| *byte == b'/').any(|part| part == b"..");
             Base { path: &opened.path, canonical: true }
         } else {
@@ -185,11 +196,16 @@ impl Processes {
 
     /// Asks /proc where a process is now, and remembers it.
     fn refresh_place(&mut self, pid: u32) -> Option<Place> {
-        let place = self.read_place(pid)?;
+        let mut place = self.read_place(pid)?;
         let Some(process) = self.table.get_mut(&pid) else {
             self.strings.give_back(place.directory);
             return None;
         };
+        let unseen_until_ns = process.place.unseen_until_ns;
+        // Else it is where it was for a moment.
+        if place.look.began_ns < unseen_until_ns {
+            place.unseen_until_ns = unseen_until_ns;
+        }
         let before = std::mem::replace(&mut process.place, place);
         self.strings.give_back(before.directory);
         Some(place)
@@ -207,6 +223,7 @@ impl Processes {
             look: Look { began_ns, ended_ns: (self.now_ns)() },
             changed_ns: 0,
             changed_by: 0,
+            unseen_until_ns: 0,
             view,
             epoch: self.epoch,
         })

@@ -26,7 +26,7 @@ mod told;
 use heapless::index_map::FnvIndexMap;
 
 use crate::event::{Action, Bytes, Event, ExecutableKind, Flags, Relocation, RuleId};
-use crate::limits::{PATH_BYTES, PROCESSES};
+use crate::limits::{MOVES_UNSEEN_NS, PATH_BYTES, PROCESSES};
 use clock::BootClock;
 use ended::Ended;
 use identity::Identity;
@@ -180,6 +180,11 @@ impl Processes {
             }
             Relocation::Directory => {
                 (next.place.directory, next.place.spelling) = self.new_directory(process, event);
+                next.place.unseen_until_ns = 0;
+            }
+            Relocation::Unseen => {
+                next.place.directory = None;
+                next.place.unseen_until_ns = event.time_ns + MOVES_UNSEEN_NS;
             }
             Relocation::Root => next.place.view = next.place.view.max(View::OtherRoot),
             Relocation::Namespaces => {

@@ -81,6 +81,8 @@ pub struct Place {
     /// thread that began before started elsewhere, whenever it ended.
     pub changed_ns: u64,
     pub changed_by: u32,
+    /// Until when, in `CLOCK_MONOTONIC`, the directory changes without being told.
+    pub unseen_until_ns: u64,
     /// Whose names they are.
     pub view: View,
     /// The table's count of lost relocations when this was right.
@@ -96,6 +98,7 @@ impl Place {
             look: Look::NEVER,
             changed_ns: 0,
             changed_by: 0,
+            unseen_until_ns: 0,
             view: View::UserNamespace,
             epoch,
         }

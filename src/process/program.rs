@@ -115,6 +115,7 @@ impl Processes {
     pub(super) fn tell_directory(&self, event: &mut Event) {
         let Some(Process { place, sharing, .. }) = self.table.get(&event.pid) else { return };
         let certain = place.epoch == self.epoch
+            && place.unseen_until_ns == 0
             && place.spelling != Spelling::Doubtful
             && *sharing == Sharing::Own
             && event.time_ns >= place.look.ended_ns;

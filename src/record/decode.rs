@@ -12,7 +12,7 @@ use super::wire::{
 use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
     Action, Bytes, Class, Device, Endpoint, Event, FileType, Flags, Given, Heartbeat, Loss,
-    LossPlace, Pause, Resumption, Transport, Truncated, append,
+    LossPlace, MountStep, Pause, Resumption, Transport, Truncated, append,
 };
 use crate::limits::{DECODE_LINE_BYTES, HOSTNAME_BYTES};
 use crate::syscalls::Arch;
@@ -255,13 +255,19 @@ impl<'s> Batch<'s> {
                 if append(&mut kind, body.kind.0) {
                     cut.insert(Truncated::MOUNT_TYPE);
                 }
-                let more = match record.is_empty() {
-                    true => MountMore::default(),
-                    false => record.take("what follows a mount")?,
-                };
-                event.given = match more.attributes {
-                    Some(attributes) => Some(Given::Attributes(attributes)),
-                    None => (!kind.is_empty()).then_some(Given::Type(kind)),
+                event.given = if record.is_empty() {
+                    (!kind.is_empty()).then_some(Given::Type(kind))
+                } else {
+                    let more = record.take::<MountMore>("what follows a mount")?;
+                    let mut step = MountStep {
+                        descriptor: more.descriptor,
+                        attributes: more.attributes,
+                        option: Bytes::new(),
+                    };
+                    if append(&mut step.option, more.option.0) {
+                        cut.insert(Truncated::MOUNT_OPTION);
+                    }
+                    Some(Given::Step(step))
                 };
                 event.call_flags = body.call_flags;
             }

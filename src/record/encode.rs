@@ -210,14 +210,14 @@ impl Encoder {
             }
             Action::Mount => {
                 let source = self.strings.split(&event.from);
-                let (kind, attributes) = match &event.given {
-                    Some(Given::Type(kind)) => (Blob(kind), None),
-                    Some(Given::Attributes(attributes)) => (Blob(b""), Some(*attributes)),
-                    _ => (Blob(b""), None),
+                let kind = match &event.given {
+                    Some(Given::Type(kind)) => Blob(kind),
+                    _ => Blob(b""),
                 };
                 append(out, &Mount { path, source, kind, call_flags: event.call_flags })?;
-                if attributes.is_some() {
-                    append(out, &MountMore { attributes })?;
+                if let Some(Given::Step(step)) = &event.given {
+                    let (descriptor, attributes) = (step.descriptor, step.attributes);
+                    append(out, &MountMore { descriptor, option: Blob(&step.option), attributes })?;
                 }
             }
             Action::Unshare | Action::Setns | Action::IoUring => {

@@ -283,9 +283,12 @@ pub(super) struct Mount<'a> {
     pub call_flags: Option<u32>,
 }
 
-/// What follows a mount that was given them.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct MountMore {
+/// What follows a mount that is a step of one.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct MountMore<'a> {
+    pub descriptor: Option<i32>,
+    #[serde(borrow)]
+    pub option: Blob<'a>,
     pub attributes: Option<[u32; 3]>,
 }
 

@@ -122,7 +122,8 @@ impl Pipeline {
     fn relocate(&mut self, to: Relocation) {
         self.processes.relocate(to, &mut self.event);
         // Its program is not certain any more.
-        if to != Relocation::Directory && !self.note_excluded(false) {
+        let moves = matches!(to, Relocation::Directory | Relocation::Unseen);
+        if !moves && !self.note_excluded(false) {
             self.exclusions_in_doubt = true;
         }
     }

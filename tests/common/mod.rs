@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
 use mote::event::{
     Action, Bytes, Class, Device, Endpoint, Event, ExecutableKind, FileType, Flags, Given,
-    Heartbeat, Loss, LossPlace, Pause, Resumption, Runtime, Transport, Truncated,
+    Heartbeat, Loss, LossPlace, MountStep, Pause, Resumption, Runtime, Transport, Truncated,
 };
 use mote::limits::LINE_BYTES;
 use mote::record::{Context, Encoder, PREFIX, Provider};
@@ -111,10 +111,14 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
         Action::Mount => {
             event.path = path(rng);
             event.from = path(rng);
-            event.call_flags = some(rng, |r| wide(r) as u32);
+            event.call_flags = some(rng, |r| if r.bool() { r.u32(..10) } else { wide(r) as u32 });
             let kind = text(rng, 11);
             event.given = match rng.bool() {
-                true => Some(Given::Attributes([(); 3].map(|()| wide(rng) as u32))),
+                true => Some(Given::Step(MountStep {
+                    descriptor: some(rng, |r| wide(r) as i32),
+                    option: bytes(&kind),
+                    attributes: some(rng, |r| [(); 3].map(|()| wide(r) as u32)),
+                })),
                 false => (!kind.is_empty()).then(|| Given::Type(bytes(&kind))),
             };
             // mount, fsconfig, fsmount.

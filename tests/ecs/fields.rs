@@ -95,6 +95,8 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.mount_source", "keyword"),
     ("mote.mount_type", "keyword"),
     ("mote.mount_option", "keyword"),
+    ("mote.mount_command", "keyword"),
+    ("mote.mount_descriptor", "long"),
     ("mote.name", "keyword"),
     ("mote.parameters", "keyword"),
     ("mote.new_time", "date"),

@@ -12,8 +12,8 @@ use super::text::{
     Args, CommandLine, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
 };
 use crate::event::{
-    Action, Class, Endpoint, Event, ExecutableKind, FileType, Given, Loss, LossPlace, NO_ID,
-    Resumption, Runtime, Transport,
+    Action, Class, Endpoint, Event, ExecutableKind, FileType, Given, Loss, LossPlace, MountStep,
+    NO_ID, Resumption, Runtime, Transport,
 };
 use crate::record::Origin;
 use crate::syscalls::by_number;
@@ -267,11 +267,10 @@ fn network(event: &Event) -> Option<Network> {
 }
 
 fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
-    let call = || by_number(origin.arch?, event.syscall?);
     let signal = event.exit_status.map(|status| status & 0x7f).filter(|signal| *signal != 0);
     let mut mote = Mote {
         syscall: event.syscall,
-        syscall_name: call().map(|call| call.name),
+        syscall_name: call_name(origin, event),
         ret: event.ret,
         flags: Names::some(event.flags.names()),
         truncated: Names::some(event.truncated.names()),
@@ -301,7 +300,7 @@ fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
         ..Mote::default()
     };
     name_flags(origin, event, &mut mote);
-    given(origin, event, &mut mote);
+    given(event, &mut mote);
     mote.some()
 }
 
@@ -316,10 +315,12 @@ fn name_flags(origin: &Origin<'_>, event: &Event, mote: &mut Mote<'_>) {
         Action::Unshare | Action::Setns => {
             mote.clone_flags = Names::some(names::clone_flags(flags));
         }
-        // Those of the newer calls are others, and about their names and descriptors.
-        Action::Mount if call_name(origin, event) == Some("mount") => {
-            mote.mount_flags = Names::some(names::mount_flags(flags));
-        }
+        Action::Mount => match call_name(origin, event) {
+            Some("mount") => mote.mount_flags = Names::some(names::mount_flags(flags)),
+            Some("fsconfig") => mote.mount_command = names::fsconfig_command(flags),
+            // Those of the other calls are about their names and descriptors.
+            _ => {}
+        },
         Action::Umount => mote.mount_flags = Names::some(names::umount_flags(flags)),
         _ => {}
     }
@@ -331,7 +332,7 @@ fn call_name(origin: &Origin<'_>, event: &Event) -> Option<&'static str> {
 }
 
 /// What else the call was given.
-fn given<'a>(origin: &Origin<'_>, event: &'a Event, mote: &mut Mote<'a>) {
+fn given<'a>(event: &'a Event, mote: &mut Mote<'a>) {
     let second = Second::of(event);
     mote.attribute = text(second.attribute);
     mote.mount_source = text(second.mount_source);
@@ -344,14 +345,14 @@ fn given<'a>(origin: &Origin<'_>, event: &'a Event, mote: &mut Mote<'a>) {
             mote.new_ids = ids.some();
         }
         Some(Given::Process(pid)) => mote.target_pid = Some(*pid),
-        Some(Given::Type(_)) => {
-            let [kind, option] = mount_words(origin, event);
-            (mote.mount_type, mote.mount_option) = (text(kind), text(option));
-        }
-        Some(Given::Attributes([set, cleared, propagation])) => {
-            mote.mount_attributes_set = Names::some(names::mount_attributes(*set));
-            mote.mount_attributes_cleared = Names::some(names::mount_attributes(*cleared));
-            mote.mount_flags = Names::some(names::mount_flags(*propagation));
+        Some(Given::Type(kind)) => mote.mount_type = text(kind),
+        Some(Given::Step(MountStep { descriptor, option, attributes })) => {
+            (mote.mount_descriptor, mote.mount_option) = (*descriptor, text(option));
+            if let Some([set, cleared, propagation]) = *attributes {
+                mote.mount_attributes_set = Names::some(names::mount_attributes(set));
+                mote.mount_attributes_cleared = Names::some(names::mount_attributes(cleared));
+                mote.mount_flags = Names::some(names::mount_flags(propagation));
+            }
         }
         Some(Given::Asked(asked)) => {
             mote.asked =
@@ -361,15 +362,6 @@ fn given<'a>(origin: &Origin<'_>, event: &'a Event, mote: &mut Mote<'a>) {
         Some(Given::Messages(messages)) => mote.messages = Some(*messages),
         Some(Given::Clock(time_ns)) => mote.new_time = Some(Timestamp((*time_ns).into())),
         _ => {}
-    }
-}
-
-/// The type that a mount has, or the option of which fsconfig(2) is about.
-fn mount_words<'a>(origin: &Origin<'_>, event: &'a Event) -> [&'a [u8]; 2] {
-    match &event.given {
-        Some(Given::Type(word)) if call_name(origin, event) == Some("fsconfig") => [b"", word],
-        Some(Given::Type(word)) => [word, b""],
-        _ => [b""; 2],
     }
 }
 
@@ -383,7 +375,11 @@ fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
     };
     let second = Second::of(event);
     let (container_id, container_name) = container_names(event);
-    let [mount_type, mount_option] = mount_words(origin, event);
+    let (mount_type, mount_option) = match &event.given {
+        Some(Given::Type(kind)) => (&kind[..], &b""[..]),
+        Some(Given::Step(step)) => (&b""[..], &step.option[..]),
+        _ => (&b""[..], &b""[..]),
+    };
     let exact = Exact {
         hostname: hex(origin.hostname),
         executable: hex(&event.executable),

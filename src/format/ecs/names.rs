@@ -139,9 +139,32 @@ pub fn mount_flags(flags: u32) -> impl Iterator<Item = &'static str> {
     names(&MOUNT, if is_magic { flags & !MS_MGC_MSK } else { flags })
 }
 
+/// All that says when times of access are kept: cleared as a whole, whichever is set then.
+const MOUNT_ATTR__ATIME: u32 = 0x70;
+
 /// The names of the attributes that are set; one without a name is in the record only.
 pub fn mount_attributes(attributes: u32) -> impl Iterator<Item = &'static str> {
-    names(&MOUNT_ATTR, attributes)
+    let is_whole = attributes & MOUNT_ATTR__ATIME == MOUNT_ATTR__ATIME;
+    let others = if is_whole { attributes & !MOUNT_ATTR__ATIME } else { attributes };
+    is_whole.then_some("MOUNT_ATTR__ATIME").into_iter().chain(names(&MOUNT_ATTR, others))
+}
+
+/// `enum fsconfig_command` (linux `include/uapi/linux/mount.h`), by number.
+const FSCONFIG: [&str; 9] = [
+    "FSCONFIG_SET_FLAG",
+    "FSCONFIG_SET_STRING",
+    "FSCONFIG_SET_BINARY",
+    "FSCONFIG_SET_PATH",
+    "FSCONFIG_SET_PATH_EMPTY",
+    "FSCONFIG_SET_FD",
+    "FSCONFIG_CMD_CREATE",
+    "FSCONFIG_CMD_RECONFIGURE",
+    "FSCONFIG_CMD_CREATE_EXCL",
+];
+
+/// What fsconfig(2) does, if this version knows it.
+pub fn fsconfig_command(number: u32) -> Option<&'static str> {
+    FSCONFIG.get(usize::try_from(number).ok()?).copied()
 }
 
 /// As of `mount_flags`.
@@ -250,6 +273,13 @@ mod tests {
         ] {
             assert_eq!(mount_attributes(bits as u32).collect::<Vec<_>>(), [name]);
         }
+        let relatime = (libc::MOUNT_ATTR__ATIME | libc::MOUNT_ATTR_RDONLY) as u32;
+        let named: Vec<_> = mount_attributes(relatime).collect();
+        assert_eq!(named, ["MOUNT_ATTR__ATIME", "MOUNT_ATTR_RDONLY"]);
+        assert_eq!(
+            [1, 7, 9].map(fsconfig_command),
+            [Some("FSCONFIG_SET_STRING"), Some("FSCONFIG_CMD_RECONFIGURE"), None,]
+        );
         for (bits, name) in [
             (libc::MNT_FORCE, "MNT_FORCE"),
             (libc::MNT_DETACH, "MNT_DETACH"),

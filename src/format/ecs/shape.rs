@@ -174,6 +174,8 @@ objects! {
         mount_source: Text<'a>,
         mount_type: Text<'a>,
         mount_option: Text<'a>,
+        mount_command: &'static str,
+        mount_descriptor: i32,
         name: Text<'a>,
         parameters: Text<'a>,
         new_time: Timestamp,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::event::{AT_EMPTY_PATH, Tree};
+use std::os::fd::AsRawFd;
 
 /// An open of `name` from a descriptor that was seen to lead to `directory`.
 fn opened_from(processes: &mut Processes, directory: &str, tree: Tree, name: &str) -> Event {
@@ -93,6 +94,7 @@ fn a_descriptor_that_was_seen_becomes_the_working_directory() {
         (Tree::Host, "/d/f", Flags(0)),
         // As if it had not been seen.
         (Tree::Other, "../f", Flags::PATH_RELATIVE),
+        (Tree::Doubtful, "../f", Flags::PATH_RELATIVE),
     ] {
         let mut processes = with_shell("/home/u");
         let mut fchdir = event(Action::Open, SHELL, "");
@@ -101,5 +103,23 @@ fn a_descriptor_that_was_seen_becomes_the_working_directory() {
         fchdir.opened.tree = Some(tree);
         processes.relocate(Relocation::Directory, &mut fchdir);
         assert_eq!(opened(&mut processes, SHELL, "../f"), (path.into(), flags));
+    }
+}
+
+/// Nothing says where it is, also not to those who have another root; and what /proc calls the root
+/// directory is none if the kernel part saw no way from it.
+#[test]
+fn a_doubtful_way_is_never_certain() {
+    let mut processes = with_shell("/home/u");
+    processes.relocate(Relocation::Root, &mut event(Action::Open, SHELL, "/jail"));
+    let open = opened_from(&mut processes, "/etc", Tree::Doubtful, "shadow");
+    let marks = Flags::OTHER_ROOT.union(Flags::PATH_UNRESOLVED);
+    assert_eq!((&open.path[..], open.flags), (&b"/etc/shadow"[..], marks));
+    let root = std::fs::File::open("/").unwrap();
+    for (action, path) in [(Action::Open, &b""[..]), (Action::Chmod, b"/")] {
+        let mut call = event(action, std::process::id(), "");
+        (call.by_descriptor, call.dirfd) = (true, root.as_raw_fd());
+        processes.enrich(&mut call);
+        assert_eq!((&call.path[..], call.flags), (path, Flags::PATH_UNRESOLVED), "{action:?}");
     }
 }

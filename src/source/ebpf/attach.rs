@@ -98,32 +98,32 @@ impl Ebpf {
         Ok(())
     }
 
-    /// Each of them by its own function, where there is none that all go through.
+    /// Each of them by its own function, where there is none that all go through: all of these, or
+    /// none.
     fn attach_compat_functions(&mut self, tracefs: &Tracefs) {
         let names = compat_forms::functions().flat_map(|(names, _)| names).collect();
-        let known = Functions::read(&names).unwrap_or_default();
-        let mut missing = Vec::new();
+        let Ok(known) = Functions::read(&names) else { return };
+        let (mut all, mut missing) = (Vec::new(), Vec::new());
         for (functions, same) in compat_forms::functions() {
-            let before = self.attached.len();
             // Of some calls the kernel has both, and uses one.
-            for function in functions {
-                let address = known.address(function);
-                if address.is_none() && !known.is_empty() {
-                    continue;
-                }
-                let probe = Kprobe { function, program: compat::PROGRAM, at_return: false };
-                self.attached.extend(self.attach_kprobe(tracefs, probe, address).ok());
-            }
-            self.hooks += self.attached.len() - before;
-            if self.attached.len() > before {
-                self.compat = Compat::Seen;
-            } else if !self.missing.contains(&format!("syscalls:sys_exit_{same}")) {
+            let here: Vec<_> = functions.into_iter().filter(|name| known.has(name)).collect();
+            if here.is_empty() && !self.missing.contains(&format!("syscalls:sys_exit_{same}")) {
                 missing.push(format!("kprobe:{}", functions[1]));
+            }
+            for function in here {
+                let probe = Kprobe { function, program: compat::PROGRAM, at_return: false };
+                match self.attach_kprobe(tracefs, probe, known.address(function)) {
+                    Ok(attached) => all.push(attached),
+                    Err(_) => return,
+                }
             }
         }
         // Without any, the kernel has other names for them.
-        if self.compat == Compat::Seen {
+        if !all.is_empty() {
+            self.hooks += all.len();
+            self.attached.extend(all);
             self.missing.extend(missing);
+            self.compat = Compat::Seen;
         }
     }
 

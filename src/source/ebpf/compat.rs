@@ -1,13 +1,14 @@
 //! 32-bit system calls on x86-64: how they are seen, and whether they are. What each of them is given
 //! is in `compat_forms`.
 //!
-//! Any process can make them by `int 0x80`, and the `syscalls:*` tracepoints leave them out. A kprobe
-//! sees them at no cost to others, where the kernel has kprobes and one function that all of them
-//! go through: `ia32_sys_call` from 6.9 on and in older stable kernels (linux
+//! Any process can make them by `int 0x80`, and the `syscalls:*` tracepoints leave them out. Where
+//! the kernel has kprobes these see them at no cost to others, if it has one function that all of
+//! them go through: `ia32_sys_call` from 6.9 on and in older stable kernels (linux
 //! `arch/x86/entry/syscall_32.c`, commit 1e3ad78334a6), before 5.8 `do_int80_syscall_32` and
-//! `do_fast_syscall_32` (`arch/x86/entry/common.c`; from then on nothing can be attached to them). In
-//! between each call's own function is probed. Without kprobes there is `raw_syscalls:sys_enter`, which costs every system call of the host some 90 ns,
-//! and so is attached only if that is asked for.
+//! `do_fast_syscall_32` (`arch/x86/entry/common.c`; from then on nothing can be attached to them).
+//! In between the function of each call is probed. Without kprobes there is
+//! `raw_syscalls:sys_enter`, which costs every system call of the host some 90 ns, and so is attached
+//! only if that is asked for.
 
 #![allow(unsafe_code)]
 

@@ -25,6 +25,7 @@ const _: () = assert!(
         && MOTE_EXEC_PATH_BYTES as usize <= limits::PATH_BYTES
         && MOTE_WORD_BYTES as usize == limits::WORD_BYTES
         && MOTE_COMM_BYTES as usize == limits::COMM_BYTES + 1
+        && 1 << MOTE_BULK_WINDOW_LOG2_NS == limits::MOVES_UNSEEN_NS
         && MOTE_NAME_BYTES as usize <= limits::PATH_BYTES
         && MOTE_PAIR_BYTES as usize <= limits::PATH_BYTES
         && MOTE_ADDRESS_BYTES as usize <= limits::PATH_BYTES
@@ -113,9 +114,16 @@ pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
 
 /// What an operation of io_uring or a 32-bit call was given, if that was not read.
 fn forget_unread(flags: u32, event: &mut Event) {
-    if flags & (MOTE_URING | MOTE_COMPAT) != 0 && flags & MOTE_FLAGS_UNREAD != 0 {
-        (event.call_flags, event.mode, event.given) = (None, None, None);
+    if flags & (MOTE_URING | MOTE_COMPAT) == 0 || flags & MOTE_FLAGS_UNREAD == 0 {
+        return;
     }
+    event.mode = None;
+    let in_memory = matches!(event.action, Action::Open | Action::IoUring | Action::BpfLoad);
+    if flags & MOTE_URING != 0 || in_memory {
+        event.call_flags = None;
+    }
+    // Of a step what was not read is empty.
+    event.given = event.given.take().filter(|given| matches!(given, Given::Step(_)));
 }
 
 fn set_flags(flags: u32, event: &mut Event) {

@@ -108,6 +108,9 @@ fn a_relocation_is_not_an_event() {
     let (result, event) = call(MOTE_KIND_NAME, 0, libc::SYS_chdir, b"", b"/tmp\0").decode();
     assert_eq!(result, Ok(Decoded::Relocation(Relocation::Directory)));
     assert_eq!(&event.path[..], b"/tmp");
+    let mut unseen = call(MOTE_KIND_NAME, 0, libc::SYS_chdir, b"", b"/tmp\0");
+    unseen.put(offset_of!(mote_call, unseen), &1u16.to_ne_bytes());
+    assert_eq!(unseen.decode().0, Ok(Decoded::Relocation(Relocation::Unseen)));
 }
 
 #[test]
@@ -188,6 +191,8 @@ fn components_from_a_descriptor_upwards_become_its_path() {
     let event = from_descriptors((b"", host), (b"", 0)).event();
     assert_eq!((&event.opened.path[..], event.opened.tree), (&b"/"[..], Some(Tree::Host)));
     assert_eq!(event.from_opened, Opened::new());
+    let doubtful = from_descriptors((b"f\0", MOTE_TREE_DOUBTFUL as u8), (b"", 0)).event();
+    assert_eq!(doubtful.opened.tree, Some(Tree::Doubtful));
     let longest = [&[b'x'; 1023][..], &[0], &[b'y'; 255], &[0]].concat();
     assert_eq!(from_descriptors((&longest, host), (b"", 0)).event().opened.path.len(), 1280);
 }
@@ -202,7 +207,7 @@ fn components_that_are_none_are_an_error() {
         assert_eq!(result, Err(Malformed::Components(wrong.len() as u16)), "{wrong:?}");
     }
     // Without a tree there are none.
-    for (tree, components) in [(0, &b"a\0"[..]), (3, b"a\0"), (3, b"")] {
+    for (tree, components) in [(0, &b"a\0"[..]), (4, b"a\0"), (4, b"")] {
         let (result, _) = from_descriptors((components, tree), (b"", 0)).decode();
         assert_eq!(result, Err(Malformed::Tree(tree)));
     }

@@ -38,8 +38,8 @@ macro_rules! call {
 pub const SYSCALLS: [(Hook, Hook); 90] = [
     call!("execve", "enter_execve", "leave_exec"),
     call!("execveat", "enter_execveat", "leave_exec"),
-    call!("chdir", "enter_directory", "leave_relocation"),
-    call!("fchdir", "enter_fd", "leave_relocation"),
+    call!("chdir", "enter_directory", "leave_directory"),
+    call!("fchdir", "enter_fd", "leave_directory"),
     call!("chroot", "enter_directory", "leave_relocation"),
     call!("pivot_root", "enter_directory", "leave_relocation"),
     call!("unshare", "enter_unshare", "leave_namespaces"),
@@ -168,16 +168,18 @@ mod tests {
     /// that of a call which is reported, since those drop calls.
     #[test]
     fn relocations_share_no_program_with_calls_that_are_reported() {
+        use crate::event::Relocation;
         use crate::syscalls::Effect;
         for (enter, leave) in SYSCALLS {
             let name = name_of(enter);
             let call = CALLS.iter().find(|call| call.name == name).unwrap();
             let expected = match call.effect {
                 Effect::Report(_) => None,
+                Effect::Relocate(Relocation::Directory) => Some("leave_directory"),
                 Effect::Relocate(_) => Some("leave_relocation"),
                 Effect::Both(..) => Some("leave_namespaces"),
             };
-            let keeps = ["leave_relocation", "leave_namespaces"];
+            let keeps = ["leave_directory", "leave_relocation", "leave_namespaces"];
             assert_eq!(keeps.into_iter().find(|keeps| *keeps == leave.program), expected, "{name}");
             let mut alike = SYSCALLS.iter().filter(|(other, _)| other.program == enter.program);
             assert!(

@@ -4,8 +4,8 @@ use core::mem::offset_of;
 
 use super::{Decoded, Malformed, Record, entered_ns, put, until_nul};
 use crate::event::{
-    AT_EMPTY_PATH, Action, Bytes, Device, Event, FileType, Flags, Given, NO_ID, Opened, Tree,
-    Truncated,
+    AT_EMPTY_PATH, Action, Bytes, Device, Event, FileType, Flags, Given, MountStep, NO_ID, Opened,
+    Relocation, Tree, Truncated,
 };
 use crate::limits::WORD_BYTES;
 use crate::source::ebpf::abi::record::*;
@@ -87,7 +87,8 @@ pub(super) fn call(
         }
         Effect::Relocate(relocation) => {
             event.call_flags = Some(call_flags);
-            return Ok(Decoded::Relocation(relocation));
+            let unseen = record.u16(offset_of!(mote_call, unseen))? != 0;
+            return Ok(Decoded::Relocation(if unseen { Relocation::Unseen } else { relocation }));
         }
     };
     event.by_descriptor = flags & MOTE_UNNAMED != 0
@@ -150,25 +151,9 @@ pub(super) fn call(
         Action::ModuleLoad => event.by_descriptor = false,
         Action::Mount => {
             event.call_flags = Some(call_flags);
-            event.given = match call.name {
-                "mount" | "fsopen" | "fsconfig" => {
-                    let word =
-                        record.bytes(offset_of!(mote_call, mode), MOTE_WORD_BYTES as usize)?;
-                    if flags & MOTE_WORD_CUT != 0 {
-                        event.truncated.insert(Truncated::MOUNT_TYPE);
-                    }
-                    let word: Bytes<WORD_BYTES> = until_nul(word).iter().copied().collect();
-                    (!word.is_empty()).then_some(Given::Type(word))
-                }
-                "fsmount" | "mount_setattr" | "open_tree_attr" => {
-                    let [set, cleared] = [value as u32, (value >> 32) as u32];
-                    (flags & MOTE_FLAGS_UNREAD == 0)
-                        .then_some(Given::Attributes([set, cleared, mode]))
-                }
-                _ => None,
-            };
+            event.given = mount(record, call, flags, event)?;
             // The descriptor is of no file.
-            event.by_descriptor &= call.name != "fsconfig";
+            event.by_descriptor &= !matches!(call.name, "fsconfig" | "fsmount");
         }
         Action::Umount => event.call_flags = Some(call_flags),
         Action::KexecLoad => {
@@ -207,6 +192,45 @@ pub(super) fn call(
         }
     }
     Ok(relocated.map_or(Decoded::Event, Decoded::Both))
+}
+
+/// What a call that mounts was given.
+fn mount(
+    record: &Record,
+    call: &Syscall,
+    flags: u32,
+    event: &mut Event,
+) -> Result<Option<Given>, Malformed> {
+    let word = record.bytes(offset_of!(mote_call, mode), MOTE_WORD_BYTES as usize)?;
+    let word: Bytes<WORD_BYTES> = until_nul(word).iter().copied().collect();
+    let is_cut = flags & MOTE_WORD_CUT != 0;
+    let mode = record.u32(offset_of!(mote_call, mode))?;
+    let value = record.u64(offset_of!(mote_call, value))?;
+    let attributes =
+        (flags & MOTE_FLAGS_UNREAD == 0).then_some([value as u32, (value >> 32) as u32, mode]);
+    let step = match call.name {
+        "mount" | "fsopen" => {
+            if is_cut {
+                event.truncated.insert(Truncated::MOUNT_TYPE);
+            }
+            return Ok((!word.is_empty()).then_some(Given::Type(word)));
+        }
+        "fsconfig" => {
+            if is_cut {
+                event.truncated.insert(Truncated::MOUNT_OPTION);
+            }
+            MountStep { descriptor: Some(event.dirfd), option: word, attributes: None }
+        }
+        "fsmount" => {
+            MountStep { descriptor: Some(event.dirfd), attributes, ..MountStep::default() }
+        }
+        "mount_setattr" | "open_tree_attr" => MountStep { attributes, ..MountStep::default() },
+        "move_mount" if event.from.is_empty() => {
+            MountStep { descriptor: Some(event.from_dirfd), ..MountStep::default() }
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Given::Step(step)))
 }
 
 /// The system call of this number.
@@ -272,6 +296,7 @@ fn components(
         MOTE_TREE_UNKNOWN if bytes == 0 => return Ok(()),
         MOTE_TREE_HOST => Some(Tree::Host),
         MOTE_TREE_OTHER => Some(Tree::Other),
+        MOTE_TREE_DOUBTFUL => Some(Tree::Doubtful),
         _ => return Err(Malformed::Tree(tree)),
     };
     let malformed = Malformed::Components(bytes);

@@ -98,23 +98,52 @@ fn what_a_privileged_call_is_given() {
 
 #[test]
 fn what_a_mount_in_steps_is_given() {
-    use crate::event::Given;
-    let word = |word: &[u8]| Some(Given::Type(word.iter().copied().collect()));
-    let attributes = Some(Given::Attributes([1, 2, 1 << 18]));
+    use crate::event::{Given, MountStep};
+    use crate::limits::WORD_BYTES;
+    let word = |word: &[u8]| word.iter().copied().collect::<crate::event::Bytes<WORD_BYTES>>();
+    let step = |descriptor, option: &[u8], attributes| {
+        Some(Given::Step(MountStep { descriptor, option: word(option), attributes }))
+    };
+    let attributes = [0, 0, 4, 0, 1, 0, 0, 0, 2, 0, 0, 0];
+    let private = Some([1, 2, 1 << 18]);
     for (number, flags, bytes, given) in [
-        (libc::SYS_fsopen, 0, &b"tmpfs\0"[..], word(b"tmpfs")),
-        (libc::SYS_fsconfig, MOTE_UNNAMED, b"source\0", word(b"source")),
-        (libc::SYS_fsconfig, MOTE_UNNAMED, b"\0", None),
-        (libc::SYS_mount_setattr, 0, &[0, 0, 4, 0, 1, 0, 0, 0, 2, 0, 0, 0], attributes),
-        (libc::SYS_mount_setattr, MOTE_FLAGS_UNREAD, b"", None),
-        (libc::SYS_fsmount, 0, &[0, 0, 0, 0, 8], Some(Given::Attributes([8, 0, 0]))),
+        (libc::SYS_fsopen, 0, &b"tmpfs\0"[..], Some(Given::Type(word(b"tmpfs")))),
+        (libc::SYS_fsconfig, MOTE_UNNAMED, b"source\0", step(Some(7), b"source", None)),
+        (libc::SYS_fsconfig, MOTE_UNNAMED, b"\0", step(Some(7), b"", None)),
+        (libc::SYS_mount_setattr, 0, &attributes, step(None, b"", private)),
+        (libc::SYS_mount_setattr, MOTE_FLAGS_UNREAD, b"", step(None, b"", None)),
+        (libc::SYS_fsmount, 0, &[0, 0, 0, 0, 8], step(Some(7), b"", Some([8, 0, 0]))),
         (libc::SYS_fspick, 0, b"", None),
+        (libc::SYS_open_tree, 0, b"", None),
+        // Without a name it moves what the descriptor is.
+        (libc::SYS_move_mount, 0, b"", step(Some(8), b"", None)),
     ] {
-        let mut record = call(MOTE_KIND_NAME, flags, number, b"", b"");
+        let mut record = call(MOTE_KIND_PAIR, flags, number, b"", b"");
         record.put(offset_of!(mote_call, mode), bytes);
+        record.i32(offset_of!(mote_call, call_flags), 3);
+        record.i32(offset_of!(mote_call, dirfd), 7).i32(offset_of!(mote_call, from_dirfd), 8);
         let event = record.event();
         assert_eq!((event.action, event.by_descriptor), (Action::Mount, false), "{number}");
-        assert_eq!(event.given, given, "{number}");
+        assert_eq!((event.given, event.call_flags), (given, Some(3)), "{number}");
+    }
+    let named = call(MOTE_KIND_PAIR, 0, libc::SYS_move_mount, b"from\0", b"to\0").event();
+    assert_eq!(named.given, None);
+    let cut = call(MOTE_KIND_PAIR, MOTE_WORD_CUT, libc::SYS_fsconfig, b"", b"").event();
+    assert_eq!(cut.truncated, Truncated::MOUNT_OPTION);
+}
+
+/// What a 32-bit call points at is not read, and its arguments are.
+#[test]
+fn arguments_of_a_32_bit_call_are_told() {
+    let unread = MOTE_FLAGS_UNREAD | MOTE_COMPAT | MOTE_RESULT_UNKNOWN;
+    for (number, call_flags) in [
+        (libc::SYS_fsconfig, Some(6)),
+        (libc::SYS_mount, Some(6)),
+        (libc::SYS_io_uring_setup, None),
+    ] {
+        let mut bytes = call(MOTE_KIND_PAIR, unread, number, b"", b"");
+        bytes.i32(offset_of!(mote_call, call_flags), 6);
+        assert_eq!(bytes.event().call_flags, call_flags, "{number}");
     }
 }
 
