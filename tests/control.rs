@@ -5,6 +5,7 @@ use mote::control::client::{ClientError, Connection};
 use mote::control::server::{BindError, Server};
 use mote::control::socket;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
 #[test]
@@ -18,7 +19,10 @@ fn what_another_user_answers_is_not_believed() {
     let path = socket(dir.path());
     // Of this thread only: the C library would change that of all.
     let listener = std::thread::spawn(move || {
-        std::os::unix::fs::chown(path.parent().unwrap(), Some(NOBODY), None).unwrap();
+        let parent = path.parent().unwrap();
+        std::os::unix::fs::chown(parent, Some(NOBODY), None).unwrap();
+        // It was made with a umask that a server of another test may just have had.
+        fs::set_permissions(parent, fs::Permissions::from_mode(0o755)).unwrap();
         // SAFETY: takes integers.
         #[allow(unsafe_code)]
         let changed = unsafe { libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY) };
