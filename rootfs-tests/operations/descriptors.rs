@@ -193,9 +193,9 @@ pub const CASES: &[Case] = &[
         m.rows.push(call.event("unlink", ENOENT).path(&p.path("d/a")));
     }),
     case!("opened by a handle", tree, |p, m| {
-        let call = sys!(SYS_open_by_handle_at, -1, std::ptr::null::<u32>(), O_RDONLY);
-        m.rows.push(call.event("open", libc::EFAULT));
         let Some(handle) = Handle::of("d/a") else { return };
+        let call = sys!(SYS_open_by_handle_at, -1, handle.pointer(), O_RDONLY);
+        m.rows.push(call.event("open", libc::EBADF));
         let here = File::open(".").unwrap();
         for flags in [O_RDONLY, libc::O_PATH] {
             let call = sys!(SYS_open_by_handle_at, here.as_raw_fd(), handle.pointer(), flags);
