@@ -144,19 +144,15 @@ impl Object {
     /// What has to be done before the object is loaded: sizes, and what is left out.
     fn prepare(&self, kernel: Kernel, possible_cpus: u32) -> Result<(), LoadError> {
         for kprobe in kprobe::EXEC {
-            let program = self.find_program(kprobe.program);
-            // SAFETY: a program of this object, not loaded yet; null is an error.
-            unsafe { bpf_sys::bpf_program__set_autoload(program, kernel.exec_kprobes) };
+            self.set_autoload(kprobe.program, kernel.exec_kprobes);
         }
-        let program = self.find_program(compat::PROGRAM);
-        // SAFETY: as above.
-        unsafe { bpf_sys::bpf_program__set_autoload(program, kernel.compat_kprobes) };
+        self.set_autoload(compat::PROGRAM, kernel.compat_kprobes);
         let runs = if kernel.calls_run_twice { MOST_RUNS } else { 1 };
         preempt::find(kernel.calls_run_twice);
         for hook in hooks::SYSCALLS.into_iter().flat_map(|(enter, leave)| [enter, leave]) {
-            let program = self.find_program(hook.program);
-            // SAFETY: a program of this object, not loaded yet; null is an error, and so is a
-            // second call for the same program, which changes nothing.
+            let Some(program) = self.find_program(hook.program) else { continue };
+            // SAFETY: a program of this object, not loaded yet. A second call for the same one is
+            // an error, which changes nothing.
             unsafe { bpf_sys::bpf_program__set_prep(program, runs, Some(preempt::complete)) };
         }
         if let Ok(Some(code)) = version_code::read() {
@@ -201,10 +197,21 @@ impl Object {
         unsafe { bpf_sys::bpf_map__fd(self.map(name)) }
     }
 
-    fn find_program(&self, name: &str) -> *mut bpf_sys::bpf_program {
-        let Ok(name) = CString::new(name) else { return std::ptr::null_mut() };
+    /// `None`: not on this architecture.
+    fn find_program(&self, name: &str) -> Option<*mut bpf_sys::bpf_program> {
+        let name = CString::new(name).ok()?;
         // SAFETY: the object is open, the name ends with NUL. Null if there is none.
-        unsafe { bpf_sys::bpf_object__find_program_by_name(self.raw.as_ptr(), name.as_ptr()) }
+        let program =
+            unsafe { bpf_sys::bpf_object__find_program_by_name(self.raw.as_ptr(), name.as_ptr()) };
+        (!program.is_null()).then_some(program)
+    }
+
+    /// Whether a program is loaded with the others.
+    fn set_autoload(&self, name: &str, is_loaded: bool) {
+        if let Some(program) = self.find_program(name) {
+            // SAFETY: a program of this object, not loaded yet.
+            unsafe { bpf_sys::bpf_program__set_autoload(program, is_loaded) };
+        }
     }
 
     /// The program of this function name, if it is loaded.
@@ -214,12 +221,13 @@ impl Object {
 
     /// The same, as often as it is loaded.
     pub fn runs(&self, name: &str) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let program = self.find_program(name);
-        let runs = if program.is_null() { 0 } else { MOST_RUNS };
-        let fds = (0..runs).map_while(move |run| {
-            // SAFETY: a program of this object; one that was not loaded so often is an error.
-            let fd = unsafe { bpf_sys::bpf_program__nth_fd(program, run) };
-            (fd >= 0).then_some(fd)
+        let program = self.find_program(name).into_iter();
+        let fds = program.flat_map(|program| {
+            (0..MOST_RUNS).map_while(move |run| {
+                // SAFETY: a program of this object; one that was not loaded so often is an error.
+                let fd = unsafe { bpf_sys::bpf_program__nth_fd(program, run) };
+                (fd >= 0).then_some(fd)
+            })
         });
         // SAFETY: libbpf keeps the descriptors open as long as the object lives.
         fds.map(|fd| unsafe { BorrowedFd::borrow_raw(fd) })

@@ -33,6 +33,14 @@ fn every_hook_has_its_program() {
     }
 }
 
+/// As those of 32-bit calls are not there on arm64.
+#[test]
+fn a_program_that_is_not_there_is_left_out() {
+    let object = Object::open(CallContext::Usual).unwrap();
+    object.set_autoload("no such program", true);
+    assert!(object.program("no such program").is_none());
+}
+
 /// Every map: its name, the bytes of a value, and how many it has.
 fn maps(object: &Object) -> Vec<(String, u32, u32)> {
     let mut maps = Vec::new();
