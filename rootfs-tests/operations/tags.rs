@@ -26,6 +26,11 @@ fn of_tags(act: impl FnOnce(u64) -> i32, tag: u64) -> u32 {
     })
 }
 
+/// One that nobody listens on any more.
+fn socket_of_nobody(_: &Place) {
+    drop(std::os::unix::net::UnixListener::bind("s").unwrap());
+}
+
 fn program(_: &Place) {
     std::fs::copy("/bin/true", "prog").unwrap();
 }
@@ -62,8 +67,7 @@ pub const CASES: &[Case] = &[
             ]);
         }
     }),
-    case!("an address of a socket with a tag", nothing, |p, m| {
-        drop(std::os::unix::net::UnixListener::bind("s").unwrap());
+    case!("an address of a socket with a tag", socket_of_nobody, |p, m| {
         for tag in TAGS {
             let pid = of_tags(
                 |tag| {
