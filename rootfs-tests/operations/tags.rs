@@ -1,7 +1,7 @@
 //! Addresses with a tag in their top byte, which arm64 lets a program pass
 //! (linux Documentation/arch/arm64/tagged-address-abi.rst): they hide nothing.
 
-use crate::call::{Case, Place, c, case, nothing, sys};
+use crate::call::{Case, Place, c, case, sys};
 use crate::support::child::{self, pointers, strings};
 use crate::support::expect::{Row, mode};
 use libc::{AF_UNIX, AT_FDCWD, ECONNREFUSED, ENOENT, O_CREAT, O_WRONLY, SOCK_STREAM};

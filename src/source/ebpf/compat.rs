@@ -14,6 +14,7 @@
 
 use std::path::Path;
 
+#[cfg(target_arch = "x86_64")]
 use ::syscalls::x86::Sysno;
 
 use super::child;
