@@ -151,9 +151,6 @@ pub const CASES: &[Case] = &[
     case!("mount and umount", directory, |p, m| {
         let d = p.path("d");
         let root = std::path::PathBuf::from("/");
-        // In memory that the child has: a page of the program may not be there yet, and the type is
-        // read when the call is entered.
-        let tmpfs = c("tmpfs");
         // What its path means in these mounts is not known for certain afterwards.
         let moved = |row: Row| row.with("mote.flags", json!(["other_mounts"]));
         m.by_a_child(|pid| vec![
@@ -166,6 +163,8 @@ pub const CASES: &[Case] = &[
             moved(row("umount", pid, "umount2").path(&d)),
             moved(row("umount", pid, "umount2").path(&p.path("no")).result(-i64::from(ENOENT))),
         ], || {
+            // Made here: see `touch` in processes.rs. The type is read when the call is entered.
+            let tmpfs = c("tmpfs");
             sys!(SYS_unshare, CLONE_NEWNS).check(0);
             let flags = MS_REC | MS_PRIVATE;
             sys!(SYS_mount, c"none".as_ptr(), c"/".as_ptr(), null::<c_char>(), flags, 0usize).check(0);
