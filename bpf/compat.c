@@ -5,7 +5,7 @@
  * are told when they are entered. What each of them is given user space says, in the map
  * `compat_calls` (src/source/ebpf/compat_forms.rs).
  */
-/* Included behind file.c, network.c and system.c, for what these look at in their calls. */
+/* Included behind file.c, network.c, system.c and mount.c, for what these look at in their calls. */
 #ifndef MOTE_ARM64
 #include "names.h"
 #include "socket.h"

@@ -322,8 +322,9 @@ CALL_PROGRAM(leave_handle)
 	release(&slot->claim);
 }
 
-/* chdir, fchdir: any process may make them without end. */
-CALL_PROGRAM(leave_directory)
+/* A call that changes what a process's names mean from now on. `bounded`: whether any process may make
+ * it without end. */
+INLINE void leave_names(void *ctx, int bounded)
 {
 	const struct mote_settings *set = get_settings();
 	struct call_slot *slot = find_returning(ctx, set);
@@ -333,23 +334,22 @@ CALL_PROGRAM(leave_directory)
 	if (slot->call.header.ret == 0) {
 		read_places(slot, 0, set);
 		slot->call.header.time_ns = ktime_get_ns();
-		send_move(ctx, &slot->call, call_bytes(&slot->call), set);
+		if (bounded)
+			send_move(ctx, &slot->call, call_bytes(&slot->call), set);
+		else
+			send_bulk(ctx, &slot->call, call_bytes(&slot->call));
 	}
 	release(&slot->claim);
 }
 
-/* chroot, pivot_root, which need privileges: these too change what names mean from now on. */
+/* chdir, fchdir */
+CALL_PROGRAM(leave_directory)
+{
+	leave_names(ctx, 1);
+}
+
+/* chroot, pivot_root, which need privileges */
 CALL_PROGRAM(leave_relocation)
 {
-	const struct mote_settings *set = get_settings();
-	struct call_slot *slot = find_returning(ctx, set);
-
-	if (!slot)
-		return;
-	if (slot->call.header.ret == 0) {
-		read_places(slot, 0, set);
-		slot->call.header.time_ns = ktime_get_ns();
-		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
-	}
-	release(&slot->claim);
+	leave_names(ctx, 0);
 }

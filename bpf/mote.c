@@ -5,6 +5,7 @@
 #include "file.c"
 #include "attribute.c"
 #include "system.c"
+#include "mount.c"
 #include "signal.c"
 #include "network.c"
 #include "uring.c"

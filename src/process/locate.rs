@@ -202,7 +202,7 @@ impl Processes {
             return None;
         };
         let unseen_until_ns = process.place.unseen_until_ns;
-        // Else it is where it was for a moment.
+        // It moves on after this look, which is not told.
         if place.look.began_ns < unseen_until_ns {
             place.unseen_until_ns = unseen_until_ns;
         }

@@ -184,7 +184,7 @@ impl Processes {
             }
             Relocation::Unseen => {
                 next.place.directory = None;
-                next.place.unseen_until_ns = event.time_ns + MOVES_UNSEEN_NS;
+                next.place.unseen_until_ns = event.time_ns.saturating_add(MOVES_UNSEEN_NS);
             }
             Relocation::Root => next.place.view = next.place.view.max(View::OtherRoot),
             Relocation::Namespaces => {
