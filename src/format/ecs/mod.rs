@@ -25,6 +25,7 @@
 mod document;
 mod flags;
 mod kind;
+mod mote;
 mod names;
 mod shape;
 mod text;
