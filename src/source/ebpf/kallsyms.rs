@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::Path;
 
-/// The addresses of functions, by name; 0: it is there.
+/// The addresses of functions, by name; 0: the kernel has it, and does not tell where.
 #[derive(Debug, Default)]
 pub struct Functions(BTreeMap<String, u64>);
 
 impl Functions {
     /// Reads those of these names that the kernel itself has from `/proc/kallsyms`.
     pub fn read(names: &BTreeSet<&str>) -> io::Result<Functions> {
-        Functions::parse(BufReader::new(File::open(Path::new("/proc/kallsyms"))?), names)
+        Functions::parse(BufReader::new(File::open("/proc/kallsyms")?), names)
     }
 
     /// Lines of `ADDRESS TYPE NAME`, those of modules with a fourth word (linux
