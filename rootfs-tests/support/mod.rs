@@ -28,6 +28,10 @@ use std::time::{Duration, Instant};
 /// How long anything may take that has to happen. Only a failing test waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a sensor may take to be ready: an emulated CPU that is busy besides loads some 300
+/// programs in a minute.
+pub const STARTING: Duration = Duration::from_secs(180);
+
 /// The program under test: what `make` built, or what cargo built for this test.
 pub fn mote() -> PathBuf {
     std::env::var_os("MOTE_BIN")

@@ -1,6 +1,6 @@
 //! Starts and stops the sensor, and decodes what it sent.
 
-use super::{PATIENCE, mote, wait_for};
+use super::{PATIENCE, STARTING, mote, wait_at_most, wait_for};
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -39,7 +39,7 @@ impl Sensor {
     /// Starts it as this command does, and waits until every hook is attached.
     pub fn start_command(scratch: &Path, command: Command) -> Sensor {
         let mut sensor = Sensor::spawn(scratch, command);
-        wait_for("the sensor's ready line", || {
+        wait_at_most(STARTING, "the sensor's ready line", || {
             if let Some(status) = sensor.child.try_wait().unwrap() {
                 panic!("the sensor ended with {status}: {}", sensor.log());
             }
