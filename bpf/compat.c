@@ -124,8 +124,8 @@ INLINE u16 absent_flags(const struct mote_compat_call *call, const struct reques
 	if (call->kind == MOTE_KIND_NAME && call->named && !request->path &&
 	    call->dirfd < COMPAT_ARGUMENTS)
 		return MOTE_UNNAMED;
-	if (call->kind == MOTE_KIND_PAIR && call->route == MOTE_COMPAT_SYSTEM && !request->from)
-		return MOTE_FROM_ABSENT;
+	if (call->kind == MOTE_KIND_PAIR && call->route == MOTE_COMPAT_SYSTEM)
+		return (request->from ? 0 : MOTE_FROM_ABSENT) | (request->path ? 0 : MOTE_UNNAMED);
 	return 0;
 }
 
@@ -157,7 +157,7 @@ INLINE void send_compat(void *ctx, struct call_slot *slot, const struct mote_set
 		send_new(ctx, slot, set);
 	else if (call->route == MOTE_COMPAT_BULK)
 		send_bounded(ctx, record, call_bytes(record), set);
-	else if (kind == MOTE_KIND_NAME && call->route == MOTE_COMPAT_MOVES)
+	else if (kind == MOTE_KIND_NAME && call->route == MOTE_COMPAT_NAMES)
 		send_move(ctx, record, call_bytes(record), set);
 	/* Whether it fails is not known: anybody could fill the ring, but for root. */
 	else

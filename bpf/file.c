@@ -81,7 +81,7 @@ CALL_PROGRAM(enter_unshare)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = argument(ctx, 0));
 
-	enter_relocation(ctx, &request, 0);
+	enter_namespaces(ctx, &request);
 }
 
 /* setns: (fd, type of namespace) */
@@ -89,7 +89,7 @@ CALL_PROGRAM(enter_setns)
 {
 	struct request request = REQUEST(.kind = MOTE_KIND_NAME, .call_flags = argument(ctx, 1));
 
-	enter_relocation(ctx, &request, 0);
+	enter_namespaces(ctx, &request);
 }
 
 /* fchmod: (fd, mode) */
@@ -322,9 +322,8 @@ CALL_PROGRAM(leave_handle)
 	release(&slot->claim);
 }
 
-/* A call that changes what a process's names mean from now on. `bounded`: whether any process may make
- * it without end. */
-INLINE void leave_names(void *ctx, int bounded)
+/* chdir, fchdir, chroot, pivot_root: what a process's names mean from now on. */
+CALL_PROGRAM(leave_relocation)
 {
 	const struct mote_settings *set = get_settings();
 	struct call_slot *slot = find_returning(ctx, set);
@@ -334,22 +333,7 @@ INLINE void leave_names(void *ctx, int bounded)
 	if (slot->call.header.ret == 0) {
 		read_places(slot, 0, set);
 		slot->call.header.time_ns = ktime_get_ns();
-		if (bounded)
-			send_move(ctx, &slot->call, call_bytes(&slot->call), set);
-		else
-			send_bulk(ctx, &slot->call, call_bytes(&slot->call));
+		send_move(ctx, &slot->call, call_bytes(&slot->call), set);
 	}
 	release(&slot->claim);
-}
-
-/* chdir, fchdir */
-CALL_PROGRAM(leave_directory)
-{
-	leave_names(ctx, 1);
-}
-
-/* chroot, pivot_root, which need privileges */
-CALL_PROGRAM(leave_relocation)
-{
-	leave_names(ctx, 0);
 }

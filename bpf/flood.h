@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* The flood guard: how many events a process may have in the bulk rings. */
+/* The flood guard: how many events a process may have in the bulk rings, and how often it may move. */
 #ifndef MOTE_FLOOD_H
 #define MOTE_FLOOD_H
 
@@ -10,6 +10,10 @@
 struct flood {
 	u64 owner; /* a window, and the process whose it is (flood_owner); 0: nobody's yet */
 	u64 told;
+	/* Of moves beyond the budget one of each call is told in a window: in this one, by these. */
+	u64 unseen;
+	u64 said;
+	u64 said_entered; /* that were told when they were entered */
 };
 
 /*
@@ -78,30 +82,49 @@ INLINE void renew_budget(u32 pid, const struct mote_settings *set)
 	volatile struct flood *flood =
 		set->bulk_budget ? flood_at(flood_hash(pid, set)) : 0;
 
-	if (flood && (flood->owner & ((1 << PID_BITS) - 1)) == pid)
+	if (flood && (flood->owner & ((1 << PID_BITS) - 1)) == pid) {
 		flood->told = 0;
+		flood->unseen = 0;
+	}
 }
 
-/* Set in `told` once it was said that a process moves unseen: above all that can be told. */
-#define MOVES_UNSEEN (1ULL << 48)
-
-/* A call after which a process works in another directory. Beyond the budget of events one such call
- * stands for all that follow in the window, and cannot be pushed out by them. */
-INLINE void send_move(void *ctx, struct mote_call *call, u64 bytes,
-		      const struct mote_settings *set)
+/* Whether a move beyond the budget is one of those that are told. Two CPUs may tell one each. */
+INLINE int is_first_unseen(const struct mote_call *call, const struct mote_settings *set)
 {
-	struct flood *flood;
+	u32 hash = flood_hash(call->header.pid, set);
+	u64 owner = flood_owner(call->header.pid, hash, call->header.time_ns);
+	volatile struct flood *flood = flood_at(hash);
+	u64 bit = 1ULL << ((u32)call->header.syscall % MOTE_MOVE_CALLS);
+	volatile u64 *said;
 
+	if (!flood)
+		return 0;
+	if (flood->unseen != owner) {
+		flood->unseen = owner;
+		flood->said = 0;
+		flood->said_entered = 0;
+	}
+	said = call->header.flags & MOTE_RESULT_UNKNOWN ? &flood->said_entered : &flood->said;
+	if (*said & bit)
+		return 0;
+	*said |= bit;
+	return 1;
+}
+
+/* A call after which a process's names mean something else. Beyond the budget of events one such call
+ * stands for all of its kind that follow in the window, and cannot be pushed out by them. Returns
+ * whether it is told. */
+INLINE int send_move(void *ctx, struct mote_call *call, u64 bytes, const struct mote_settings *set)
+{
 	if (spend(call->header.pid, call->header.time_ns, set)) {
 		send_bulk(ctx, call, bytes);
-		return;
+		return 1;
 	}
-	flood = flood_at(flood_hash(call->header.pid, set));
-	if (!flood || *(volatile u64 *)&flood->told >= MOVES_UNSEEN)
-		return;
-	__sync_fetch_and_add(&flood->told, MOVES_UNSEEN);
+	if (!is_first_unseen(call, set))
+		return 0;
 	call->unseen = 1;
 	send_priority(ctx, call, bytes);
+	return 1;
 }
 
 /* An event of a process that may have too many of them. */

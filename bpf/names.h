@@ -242,6 +242,7 @@ INLINE int is_entered(const struct call_slot *slot, void *ctx, u64 id,
 /* Which calls are dropped at their beginning. */
 enum drops {
 	DROPS_NONE,
+	DROPS_NO_MOVES, /* none either; they are no events */
 	DROPS_EXCLUDED, /* those of excluded processes */
 	DROPS_FLOODS,   /* and those of processes that have had their budget of bulk events */
 };
@@ -278,8 +279,10 @@ INLINE void send_without_slot(void *ctx, u64 id, const struct request *request, 
 	/* One on a socket is told here, whatever comes of it. */
 	if (drops == DROPS_FLOODS || request->kind == MOTE_KIND_SOCKET)
 		send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
-	else
+	else if (drops == DROPS_EXCLUDED)
 		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
+	else if (!send_move(ctx, &slot->call, call_bytes(&slot->call), set) && drops == DROPS_NONE)
+		count_suppressed(id >> 32, number);
 	release(&slot->claim);
 }
 
@@ -316,7 +319,7 @@ INLINE void enter(void *ctx, const struct request *request, int named, enum drop
 		if ((slot && is_entered(slot, ctx, id, request)) || is_sent(get_current_task()))
 			return;
 	}
-	excluded = drops != DROPS_NONE && unlikely(is_excluded(id >> 32));
+	excluded = drops >= DROPS_EXCLUDED && unlikely(is_excluded(id >> 32));
 	if (excluded || (drops == DROPS_FLOODS && unlikely(is_spent(id >> 32, set)))) {
 		drop_call(ctx, id, set, excluded);
 		return;
@@ -329,7 +332,8 @@ INLINE void enter(void *ctx, const struct request *request, int named, enum drop
 	fill_call(slot, call_number(ctx), id, request);
 	read_request(slot, request->kind, named);
 	/* Another thread may change the directory before the call returns. */
-	slot->entered_ns = is_relative(&slot->call) ? ktime_get_ns() : 0;
+	slot->entered_ns =
+		drops == DROPS_NO_MOVES || is_relative(&slot->call) ? ktime_get_ns() : 0;
 	if (request->kind == MOTE_KIND_SOCKET)
 		slot->file = find_file(set, request->dirfd, &users);
 	else
@@ -355,7 +359,13 @@ INLINE void enter_other_call(void *ctx, const struct request *request, int named
  * process, since an exclusion may end before the process does. */
 INLINE void enter_relocation(void *ctx, const struct request *request, int named)
 {
-	enter(ctx, request, named, DROPS_NONE);
+	enter(ctx, request, named, DROPS_NO_MOVES);
+}
+
+/* The same of one that is an event too, which ends in leave_namespaces. */
+INLINE void enter_namespaces(void *ctx, const struct request *request)
+{
+	enter(ctx, request, 0, DROPS_NONE);
 }
 
 /* A page that was not resident at enter has been faulted in by the call itself. */

@@ -150,7 +150,7 @@ struct mote_call {
 	mote_u16 from_opened_bytes;
 	mote_u8 opened_tree; /* enum mote_tree */
 	mote_u8 from_opened_tree;
-	mote_u16 unseen; /* of chdir and fchdir: 1: others of its window are not told (bpf/flood.h) */
+	mote_u16 unseen; /* of what moves: 1: others of its window are not told (bpf/flood.h) */
 	/* Old name, then name; or struct mote_socket, then the address. Then the components of
 	 * dirfd, those of from_dirfd, each with NUL: the last one begins within
 	 * MOTE_NAME_BYTES. */
@@ -238,8 +238,7 @@ struct mote_settings {
 enum mote_compat_route {
 	MOTE_COMPAT_BULK = 0,   /* as far as there is a budget */
 	MOTE_COMPAT_SYSTEM = 1, /* with the process events, as far as there is a budget of them */
-	MOTE_COMPAT_NAMES = 2,  /* only tells what names mean */
-	MOTE_COMPAT_MOVES = 3,  /* the same of the working directory, as far as there is a budget */
+	MOTE_COMPAT_NAMES = 2,  /* only tells what names mean, as far as there is a budget */
 };
 
 /* Which of these calls are told. */
@@ -279,6 +278,8 @@ struct mote_compat_call {
 #define MOTE_BULK_WINDOW_LOG2_NS 30
 #define MOTE_FLOOD_PLACES_LOG2 12
 #define MOTE_FLOOD_PLACES (1 << MOTE_FLOOD_PLACES_LOG2)
+/* The calls that move a process have numbers of which none is another one's modulo this. */
+#define MOTE_MOVE_CALLS 61
 
 /* Calls that are replaced before a program is loaded (bpf/kernel.h). */
 #define MOTE_PREEMPT_DISABLE 0x7001

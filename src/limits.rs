@@ -102,6 +102,10 @@ pub const BULK_BUDGET_MOST: u32 = 10_000_000;
 /// Kernel side: `MOTE_BULK_WINDOW_LOG2_NS`.
 pub const MOVES_UNSEEN_NS: u64 = 1 << 30;
 
+/// Processes that are remembered when the table has no room for them, since others can change their
+/// directories; 8 bytes each. A power of two.
+pub const STRAYS: usize = 1024;
+
 /// Places for processes with such a budget, by a hash of their ids: of two in one place only the
 /// events of one are counted. Kernel side: `MOTE_FLOOD_PLACES`.
 pub const BUDGET_PLACES: usize = 4096;

@@ -136,8 +136,8 @@ fn what_is_not_told_costs_no_budget() {
         watch.expect(told + suppressed == events, &format!("{order}: {told} and {suppressed}"));
         std::thread::sleep(Duration::from_millis(1100));
     }
-    // What changes the system is told in any case; where it works from then on, once for all.
-    for (order, events) in [("memfds 200", 200), ("chdir 50", 1)] {
+    // What changes the system is told in any case; where its names lead from then on, once for all.
+    for (order, events) in [("memfds 200", 200), ("chdir 50", 1), ("chroot 50", 1)] {
         worker.ask("unlinks 300");
         watch.events(&worker);
         let both = made(&mut watch, &mut worker, order);

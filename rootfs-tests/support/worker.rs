@@ -53,6 +53,7 @@ pub fn main(args: &[String]) -> ExitCode {
             }
             // A directory of this name.
             "mkdir" => std::fs::create_dir(dir.join(count.to_string())).unwrap(),
+            "chroot" => (0..count).for_each(|_| sys!(SYS_chroot, c"/".as_ptr()).check(0)),
             "chdir" => (0..count).for_each(|_| std::env::set_current_dir(dir).unwrap()),
             "attempts" => {
                 let nothing = dir.join(UNLINKED);

@@ -46,7 +46,7 @@ numbered! {
         IoUring = 18, "io_uring";
         /// A signal was sent to the sensor.
         Kill = 19, "kill";
-        /// A file was opened to be written or created.
+        /// A file was opened to be written or created, or by its handle, whatever for.
         Open = 32, "open";
         /// A name was changed.
         Rename = 33, "rename";

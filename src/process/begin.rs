@@ -11,6 +11,7 @@ use crate::event::{Event, Flags, Truncated};
 impl Processes {
     pub(super) fn fork(&mut self, event: &mut Event) {
         self.ended.remove(event.pid);
+        self.strays.remove(event.pid);
         self.remove(event.pid);
         let start = self.start_of(event.pid, event.time_ns);
         event.start = start;
@@ -69,6 +70,7 @@ impl Processes {
         let process = self.known(event.pid);
         self.locate(process, event);
         if event.ret == Some(0) {
+            self.strays.unite(event.pid);
             self.look_for_container(event.pid);
             self.settle(event.pid, event, true);
         }

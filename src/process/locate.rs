@@ -63,7 +63,7 @@ impl Processes {
             tid: event.tid,
             time_ns: event.time_ns,
             entered_ns: event.entered_ns,
-            place: process.and_then(|process| self.placed(event.pid, process)),
+            place: process.and_then(|process| self.placed(event.pid, process, event.time_ns)),
             sharing: process.map_or(Sharing::Own, |process| process.sharing),
         };
         if let Some(place) = giver.place {
@@ -75,6 +75,10 @@ impl Processes {
             let found = self.absolute(giver, dirfd, &event.opened, &mut event.path);
             let cut = if is_socket { Truncated::ADDRESS } else { Truncated::PATH };
             mark(event, found, Flags::PATH_RELATIVE, cut);
+            // It may be of mounts that are nowhere yet.
+            if event.action == Action::Mount && event.opened.tree == Some(Tree::Other) {
+                event.flags.insert(Flags::PATH_UNRESOLVED);
+            }
             // So /proc has it of a file that was opened by its handle and has no name yet (linux
             // `fs/d_path.c`, `prepend_path`).
             let by_handle = event.action == Action::Open && event.by_descriptor;
@@ -89,40 +93,46 @@ impl Processes {
         }
     }
 
-    /// The working directory that a chdir or fchdir of `process` led to.
+    /// The working directory that a chdir or fchdir of `process` led to, which is held. `None`: it
+    /// is not known.
     pub(super) fn new_directory(
         &mut self,
         process: Process,
         event: &mut Event,
-    ) -> (Option<StringId>, Spelling) {
-        const UNKNOWN: (Option<StringId>, Spelling) = (None, Spelling::Doubtful);
+    ) -> Option<(Option<StringId>, Spelling)> {
+        let place = process.place;
         let whole = event.flags.is_empty() && event.truncated.is_empty();
         let by_descriptor = event.path.is_empty();
         // fchdir: its descriptor may be gone or another's by now.
         if (by_descriptor && event.opened.tree.is_none()) || !whole {
-            return UNKNOWN;
+            return None;
+        }
+        // Of two calls at a time either may have taken effect last.
+        if event.tid != place.changed_by && event.entered_ns <= place.changed_ns {
+            return None;
+        }
+        // /proc may show where it led already.
+        let is_lost = place.directory.is_none() || place.unseen_until_ns != 0;
+        if !by_descriptor && event.path.first() != Some(&b'/') && is_lost {
+            return None;
         }
         let giver = Giver {
             pid: event.pid,
             tid: event.tid,
             time_ns: event.time_ns,
             entered_ns: event.entered_ns,
-            place: Some(process.place),
+            place: Some(place),
             sharing: process.sharing,
         };
         match self.absolute(giver, event.dirfd, &event.opened, &mut event.path) {
             Found::Absolute { truncated: false, certain } if by_descriptor => {
-                if certain {
-                    (self.hold(&event.path), Spelling::Kernel)
-                } else {
-                    UNKNOWN
-                }
+                certain.then(|| (self.hold(&event.path), Spelling::Kernel))
             }
             Found::Absolute { truncated: false, certain } => {
                 let spelling = if certain { Spelling::Process } else { Spelling::Doubtful };
-                (self.hold(&event.path), spelling)
+                Some((self.hold(&event.path), spelling))
             }
-            _ => UNKNOWN,
+            _ => None,
         }
     }
 
@@ -139,8 +149,7 @@ impl Processes {
             |place: Option<Place>| place.is_some_and(|p| giver.time_ns >= p.look.ended_ns);
         let mut certain = false;
         let absolute = name.first() == Some(&b'/');
-        let is_elsewhere = |p: Place| p.directory.is_none() || p.unseen_until_ns != 0;
-        if !absolute && dirfd == AT_FDCWD && place.is_some_and(is_elsewhere) {
+        if !absolute && dirfd == AT_FDCWD && place.is_some_and(|p| p.directory.is_none()) {
             place = self.refresh_place(giver.pid);
         }
         let base = if absolute {
@@ -186,8 +195,8 @@ impl Processes {
     }
 
     /// Where a process is, as far as that is known or can still be found out.
-    fn placed(&mut self, pid: u32, process: Process) -> Option<Place> {
-        if process.place.epoch == self.epoch {
+    fn placed(&mut self, pid: u32, process: Process, time_ns: u64) -> Option<Place> {
+        if process.place.epoch == self.epoch && !process.place.is_overtaken(time_ns) {
             Some(process.place)
         } else {
             self.refresh_place(pid)

@@ -20,6 +20,7 @@ mod proc;
 mod program;
 mod programs;
 mod session;
+mod strays;
 mod strings;
 mod told;
 
@@ -32,9 +33,10 @@ use ended::Ended;
 use identity::Identity;
 use life::Life;
 use lineage::Lineage;
-use place::{HostNamespaces, Look, Place, Sharing, View};
+use place::{HostNamespaces, Look, Place, Sharing, Spelling, View};
 use proc::{Proc, Stat};
 use program::Memfd;
+use strays::Strays;
 use strings::{StringId, Strings};
 
 /// `CLONE_*` (linux `include/uapi/linux/sched.h`).
@@ -79,6 +81,9 @@ pub struct Processes {
     ended: Ended,
     /// Counts the losses after which no place is known any more.
     epoch: u32,
+    /// Until when, in `CLOCK_MONOTONIC`, a process that is looked up may move without being told.
+    unseen_until_ns: u64,
+    strays: Strays,
     /// Processes that gave up their place, and names that found none, since
     /// [`take_unplaced`](Processes::take_unplaced).
     unplaced: u64,
@@ -103,6 +108,8 @@ impl Processes {
             host,
             ended: Ended::default(),
             epoch: 0,
+            unseen_until_ns: 0,
+            strays: Strays::default(),
             unplaced: 0,
             name: Box::new(Bytes::new()),
             link,
@@ -124,10 +131,12 @@ impl Processes {
     /// it is needed.
     pub fn forget(&mut self) {
         while let Some((&pid, _)) = self.table.first() {
-            self.remove(pid);
+            self.lose_sight(pid);
         }
         // Their ids may be others' by now.
         self.ended = Ended::default();
+        // What was lost may have said that one moves unseen.
+        self.unseen_until_ns = (self.now_ns)().saturating_add(MOVES_UNSEEN_NS);
     }
 
     /// Forgets where every process is: relocations may have been lost.
@@ -154,6 +163,7 @@ impl Processes {
             Action::Exit => {
                 self.identify(event);
                 self.remove(event.pid);
+                self.strays.remove(event.pid);
                 self.ended.insert(event.pid);
             }
             action if action.is_own() => {}
@@ -171,49 +181,54 @@ impl Processes {
     /// Applies what changes the meaning of the process's names from `event` on.
     pub fn relocate(&mut self, relocation: Relocation, event: &mut Event) {
         let Some(process) = self.known(event.pid) else { return };
-        let mut next = process;
-        match relocation {
+        const NOWHERE: (Option<StringId>, Spelling) = (None, Spelling::Doubtful);
+        let before = process.place;
+        let is_late = event.time_ns < before.look.ended_ns || event.time_ns < before.changed_ns;
+        // `None`: it stays.
+        let directory = match relocation {
             // A change that the look at /proc showed already.
-            Relocation::Directory if event.time_ns < process.place.look.began_ns => {}
-            Relocation::Directory if event.time_ns < process.place.look.ended_ns => {
-                next.place.directory = None;
-            }
-            Relocation::Directory => {
-                (next.place.directory, next.place.spelling) = self.new_directory(process, event);
-                next.place.unseen_until_ns = 0;
-            }
+            Relocation::Directory if event.time_ns < before.look.began_ns => None,
+            // Whether the look showed it, or which of two came last, is not known.
+            Relocation::Directory if is_late => Some(NOWHERE),
+            Relocation::Directory => Some(self.new_directory(process, event).unwrap_or(NOWHERE)),
+            Relocation::Unseen | Relocation::Namespaces => Some(NOWHERE),
+            Relocation::Root => None,
+        };
+        let Some(process) = self.table.get_mut(&event.pid) else {
+            self.strings.give_back(directory.and_then(|(id, _)| id));
+            return;
+        };
+        let place = &mut process.place;
+        if let Some((id, spelling)) = directory {
+            self.strings.give_back(place.directory);
+            (place.directory, place.spelling) = (id, spelling);
+        }
+        match relocation {
+            Relocation::Directory if is_late => {}
+            Relocation::Directory => place.unseen_until_ns = 0,
             Relocation::Unseen => {
-                next.place.directory = None;
-                next.place.unseen_until_ns = event.time_ns.saturating_add(MOVES_UNSEEN_NS);
+                place.unseen_until_ns = event.time_ns.saturating_add(MOVES_UNSEEN_NS);
+                self.unseen_until_ns = self.unseen_until_ns.max(place.unseen_until_ns);
             }
-            Relocation::Root => next.place.view = next.place.view.max(View::OtherRoot),
+            Relocation::Root => place.view = place.view.max(View::OtherRoot),
             Relocation::Namespaces => {
-                next.place.directory = None;
                 let view = match view_of(event.call_flags) {
                     // It has that namespace's root directory too (setns(2)).
                     View::OtherMounts if event.action == Action::Setns => View::OtherRoot,
                     view => view,
                 };
-                next.place.view = next.place.view.max(view);
+                place.view = place.view.max(view);
             }
+        }
+        (place.changed_ns, place.changed_by) = (event.time_ns, event.tid);
+        if place.view != before.view || relocation == Relocation::Namespaces {
+            process.lineage.is_looked_at = false;
         }
         let divides = relocation == Relocation::Namespaces
             // Sent when it was entered: it may take effect at any time.
             || event.flags.contains(Flags::RESULT_UNKNOWN);
         if divides && process.sharing == Sharing::Own {
-            next.sharing = Sharing::Threads;
-        }
-        if next.place.view != process.place.view || relocation == Relocation::Namespaces {
-            next.lineage.is_looked_at = false;
-        }
-        next.place.changed_ns = event.time_ns;
-        next.place.changed_by = event.tid;
-        if next.place.directory != process.place.directory {
-            self.strings.give_back(process.place.directory);
-        }
-        match self.table.get_mut(&event.pid) {
-            Some(process) => *process = next,
-            None => self.strings.give_back(next.place.directory),
+            process.sharing = Sharing::Threads;
         }
     }
 
@@ -239,7 +254,10 @@ impl Processes {
         let Stat { ppid, start, .. } = stat;
         let (executable, executable_kind) = self.read_executable(pid);
         // A zombie has no place any more.
-        let place = self.read_place(pid).unwrap_or(Place::unknown(self.epoch));
+        let mut place = self.read_place(pid).unwrap_or(Place::unknown(self.epoch));
+        if place.look.began_ns < self.unseen_until_ns {
+            place.unseen_until_ns = self.unseen_until_ns;
+        }
         let executable_look = self.look(began_ns, place.view);
         let mut lineage = self.read_lineage(ppid, start);
         self.find_container(pid, place.view, &mut lineage);
@@ -256,7 +274,7 @@ impl Processes {
             memfd: None,
             lineage,
             place,
-            sharing: Sharing::Own,
+            sharing: self.strays.sharing(pid),
             identity: None,
             life: Life::default(),
         };
@@ -275,7 +293,7 @@ impl Processes {
         if self.table.len() == PROCESSES {
             self.hand = (self.hand + 1) % PROCESSES;
             if let Some((&old, _)) = self.table.get_index(self.hand) {
-                self.remove(old);
+                self.lose_sight(old);
                 self.unplaced += 1;
             }
         }
@@ -288,6 +306,14 @@ impl Processes {
         if let Some(process) = self.table.swap_remove(&pid) {
             self.give_back(process);
         }
+    }
+
+    /// Forgets a process that lives, perhaps.
+    fn lose_sight(&mut self, pid: u32) {
+        if let Some(process) = self.table.get(&pid) {
+            self.strays.note(pid, process.sharing);
+        }
+        self.remove(pid);
     }
 
     fn give_back(&mut self, process: Process) {

@@ -90,6 +90,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether it is time to look again where a process is that moved unseen.
+    pub fn is_overtaken(&self, time_ns: u64) -> bool {
+        self.unseen_until_ns != 0 && time_ns >= self.unseen_until_ns
+    }
+
     /// One of which nothing is known.
     pub fn unknown(epoch: u32) -> Place {
         Place {

@@ -1,6 +1,7 @@
 mod descriptors;
 mod executed;
 mod lineages;
+mod moves;
 mod places;
 mod sessions;
 

@@ -63,45 +63,6 @@ fn a_name_older_than_the_look_at_proc_is_marked() {
     assert!(!open.path.ends_with(b"sub/f"));
 }
 
-/// Within the window a look at /proc shows where it was for a moment.
-#[test]
-fn a_process_that_moves_unseen_is_nowhere_for_certain() {
-    let own = std::process::id();
-    let here = std::env::current_dir().unwrap();
-    let mut processes = Processes::new(|| 100).unwrap();
-    processes.enrich(&mut event(Action::Open, own, "/x"));
-    let at = |processes: &mut Processes, path: &str, time_ns: u64| {
-        let mut open = event(Action::Open, own, path);
-        open.time_ns = time_ns;
-        processes.enrich(&mut open);
-        let path = String::from_utf8(open.path.to_vec()).unwrap();
-        (path, open.flags.contains(Flags::PATH_UNRESOLVED))
-    };
-    let f = here.join("f").to_str().unwrap().to_owned();
-    assert_eq!(at(&mut processes, "f", 150), (f.clone(), false));
-    let mut chdir = event(Action::Open, own, "/srv");
-    chdir.time_ns = 200;
-    processes.relocate(Relocation::Unseen, &mut chdir);
-    for _ in 0..2 {
-        assert_eq!(at(&mut processes, "f", 300), (f.clone(), true));
-    }
-    assert_eq!(at(&mut processes, "/f", 300), ("/f".into(), false));
-    let mut exec = event(Action::Exec, own, "/bin/true");
-    exec.time_ns = 300;
-    processes.enrich(&mut exec);
-    assert!(exec.working_directory.is_empty());
-    // The window has passed.
-    processes.now_ns = || 201 + MOVES_UNSEEN_NS;
-    assert_eq!(at(&mut processes, "f", 202 + MOVES_UNSEEN_NS), (f.clone(), false));
-    // What is told in the next one is known.
-    processes.relocate(Relocation::Unseen, &mut chdir);
-    processes.relocate(Relocation::Directory, &mut chdir);
-    let mut later = event(Action::Open, own, "/srv");
-    later.time_ns = 300 + MOVES_UNSEEN_NS;
-    processes.relocate(Relocation::Directory, &mut later);
-    assert_eq!(at(&mut processes, "f", 400 + MOVES_UNSEEN_NS), ("/srv/f".into(), false));
-}
-
 /// What any process can do to make a name mean something else.
 #[test]
 fn a_place_that_others_can_change_is_in_doubt() {

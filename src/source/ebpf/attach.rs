@@ -114,7 +114,10 @@ impl Ebpf {
                 let probe = Kprobe { function, program: compat::PROGRAM, at_return: false };
                 match self.attach_kprobe(tracefs, probe, known.address(function)) {
                     Ok(attached) => all.push(attached),
-                    Err(_) => return,
+                    Err(_) => {
+                        self.missing.push(format!("kprobe:{function}"));
+                        return;
+                    }
                 }
             }
         }

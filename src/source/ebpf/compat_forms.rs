@@ -123,11 +123,6 @@ impl mote_compat_call {
         mote_compat_call { route: MOTE_COMPAT_NAMES as u8, moves: 1, ..self }
     }
 
-    /// Changes where the process works, and is not told.
-    const fn moves(self) -> mote_compat_call {
-        mote_compat_call { route: MOTE_COMPAT_MOVES as u8, ..self.relocation() }
-    }
-
     /// Changes what names mean, and is told.
     const fn namespaces(self) -> mote_compat_call {
         mote_compat_call { moves: 1, ..self.system() }
@@ -263,7 +258,8 @@ const CALLS: &[Call] = &[
     call!(fsmount, "fsmount", Form::descriptor(0).flags(1).value(2, NOTHING).system()),
     call!(fspick, "fspick", Form::name_at(0, 1).flags(2).system()),
     call!(open_tree, "open_tree", COPY),
-    call!((467) = open_tree_attr, "open_tree_attr", COPY.unread()),
+    // Unlike open_tree it changes what it does not copy.
+    call!((467) = open_tree_attr, "open_tree_attr", Form::name_at(0, 1).flags(2).unread().system()),
     call!(mount_setattr, "mount_setattr", Form::name_at(0, 1).flags(2).unread().system()),
     call!(umount = oldumount, "umount2", Form::name(0).system()),
     call!(umount2 = umount, "umount2", Form::name(0).flags(1).system()),
@@ -280,9 +276,9 @@ const CALLS: &[Call] = &[
         Form::plain().flags(0).unread().system()
     ),
     call!(io_uring_setup, "io_uring_setup", Form::plain().unread().system()),
-    call!(chdir, "chdir", Form::name(0).moves()),
+    call!(chdir, "chdir", Form::name(0).relocation()),
     // The descriptor is where it works, and not what is changed.
-    call!(fchdir, "fchdir", Form { named: 0, ..Form::name_at(0, NOTHING).moves() }),
+    call!(fchdir, "fchdir", Form { named: 0, ..Form::name_at(0, NOTHING).relocation() }),
     call!(chroot, "chroot", Form::name(0).relocation()),
     call!(pivot_root, "pivot_root", Form::name(0).relocation()),
     call!(unshare, "unshare", Form::plain().flags(0).namespaces()),

@@ -38,8 +38,8 @@ macro_rules! call {
 pub const SYSCALLS: [(Hook, Hook); 90] = [
     call!("execve", "enter_execve", "leave_exec"),
     call!("execveat", "enter_execveat", "leave_exec"),
-    call!("chdir", "enter_directory", "leave_directory"),
-    call!("fchdir", "enter_fd", "leave_directory"),
+    call!("chdir", "enter_directory", "leave_relocation"),
+    call!("fchdir", "enter_fd", "leave_relocation"),
     call!("chroot", "enter_directory", "leave_relocation"),
     call!("pivot_root", "enter_directory", "leave_relocation"),
     call!("unshare", "enter_unshare", "leave_namespaces"),
@@ -168,18 +168,16 @@ mod tests {
     /// that of a call which is reported, since those drop calls.
     #[test]
     fn relocations_share_no_program_with_calls_that_are_reported() {
-        use crate::event::Relocation;
         use crate::syscalls::Effect;
         for (enter, leave) in SYSCALLS {
             let name = name_of(enter);
             let call = CALLS.iter().find(|call| call.name == name).unwrap();
             let expected = match call.effect {
                 Effect::Report(_) => None,
-                Effect::Relocate(Relocation::Directory) => Some("leave_directory"),
                 Effect::Relocate(_) => Some("leave_relocation"),
                 Effect::Both(..) => Some("leave_namespaces"),
             };
-            let keeps = ["leave_directory", "leave_relocation", "leave_namespaces"];
+            let keeps = ["leave_relocation", "leave_namespaces"];
             assert_eq!(keeps.into_iter().find(|keeps| *keeps == leave.program), expected, "{name}");
             let mut alike = SYSCALLS.iter().filter(|(other, _)| other.program == enter.program);
             assert!(
@@ -188,6 +186,22 @@ mod tests {
                 }),
                 "{name}"
             );
+        }
+    }
+
+    /// Beyond its budget a process is told one of each of them, by a bit for each
+    /// (`bpf/flood.h`).
+    #[test]
+    fn calls_that_move_have_bits_of_their_own() {
+        use crate::source::ebpf::abi::record::MOTE_MOVE_CALLS;
+        use crate::syscalls::{Arch, Effect};
+        for arch in Arch::ALL {
+            let moves = CALLS.iter().filter(|call| !matches!(call.effect, Effect::Report(_)));
+            let numbers: Vec<u32> = moves.filter_map(|call| call.number(arch)).collect();
+            let bits: std::collections::BTreeSet<u32> =
+                numbers.iter().map(|number| number % MOTE_MOVE_CALLS).collect();
+            assert_eq!(bits.len(), numbers.len(), "{numbers:?}");
+            const { assert!(MOTE_MOVE_CALLS <= u64::BITS) };
         }
     }
 

@@ -87,7 +87,9 @@ pub(super) fn call(
         }
         Effect::Relocate(relocation) => {
             event.call_flags = Some(call_flags);
-            let unseen = record.u16(offset_of!(mote_call, unseen))? != 0;
+            // Of another root it is enough to know that it is one.
+            let unseen = record.u16(offset_of!(mote_call, unseen))? != 0
+                && relocation == Relocation::Directory;
             return Ok(Decoded::Relocation(if unseen { Relocation::Unseen } else { relocation }));
         }
     };
@@ -225,7 +227,7 @@ fn mount(
             MountStep { descriptor: Some(event.dirfd), attributes, ..MountStep::default() }
         }
         "mount_setattr" | "open_tree_attr" => MountStep { attributes, ..MountStep::default() },
-        "move_mount" if event.from.is_empty() => {
+        "move_mount" if event.from.is_empty() && !event.flags.contains(Flags::FROM_UNREAD) => {
             MountStep { descriptor: Some(event.from_dirfd), ..MountStep::default() }
         }
         _ => return Ok(None),
