@@ -130,13 +130,15 @@ impl Processes {
     /// Forgets everything: process events were lost. What still lives is read again when
     /// it is needed.
     pub fn forget(&mut self) {
-        while let Some((&pid, _)) = self.table.first() {
-            self.lose_sight(pid);
-        }
-        // Their ids may be others' by now.
-        self.ended = Ended::default();
+        self.lose_sight_of_all();
         // What was lost may have said that one moves unseen.
         self.unseen_until_ns = (self.now_ns)().saturating_add(MOVES_UNSEEN_NS);
+    }
+
+    /// Forgets everything, and adds every process that lives: nobody told of them for a while.
+    pub fn learn_anew(&mut self) {
+        self.lose_sight_of_all();
+        self.scan();
     }
 
     /// Forgets where every process is: relocations may have been lost.
@@ -306,6 +308,14 @@ impl Processes {
         if let Some(process) = self.table.swap_remove(&pid) {
             self.give_back(process);
         }
+    }
+
+    fn lose_sight_of_all(&mut self) {
+        while let Some((&pid, _)) = self.table.first() {
+            self.lose_sight(pid);
+        }
+        // Their ids may be others' by now.
+        self.ended = Ended::default();
     }
 
     /// Forgets a process that lives, perhaps.

@@ -43,8 +43,7 @@ impl Pipeline {
 
     /// Forgets what is known of processes, and looks at those that live.
     pub fn learn_anew(&mut self) {
-        self.processes.forget();
-        self.processes.scan();
+        self.processes.learn_anew();
         // They have no exclusion yet that could be kept.
         self.mark_children(|_| None);
     }
