@@ -8,6 +8,8 @@ use crate::say::error;
 pub const UNHEALTHY: u8 = 1;
 /// `mote exclusion test`: no exclusion matches.
 pub const NO_MATCH: u8 = 1;
+/// `mote decode --verify`: events are missing.
+pub const MISSING: u8 = 1;
 /// Of `mote check`: eBPF does not run here, the process connector does.
 pub const CONNECTOR_ONLY: u8 = 1;
 /// `EX_USAGE`: the command line is wrong.

@@ -213,9 +213,12 @@ pub const CONTROL_REQUEST_BYTES: usize = 16 << 10;
 /// front of a record. Longer ones are cut.
 pub const DECODE_LINE_BYTES: usize = 64 * 1024;
 
-/// Batches that `mote decode` remembers, to know one that was sent again: more than a
-/// sensor's queue may send again ([`QUEUE_MESSAGES`]).
+/// Batches of one run of a sensor that `mote decode` remembers, to know one that was sent again:
+/// more than a sensor's queue may send again ([`QUEUE_MESSAGES`]).
 pub const DECODE_RECENT: usize = 256;
+
+/// Runs of sensors whose batches it remembers: some 8 MiB. A host has one at a time.
+pub const DECODE_RUNS: usize = 4096;
 
 /// The longest answer of the kernel's audit that is read, in bytes: a rule, with texts of
 /// which each has up to `PATH_MAX` (4,096) bytes.

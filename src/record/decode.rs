@@ -54,34 +54,13 @@ pub struct Batch<'s> {
 impl<'s> Batch<'s> {
     /// Reads a payload, `m1:` and its base64url, up to the first event.
     pub fn parse(payload: &[u8], scratch: &'s mut Scratch) -> Result<Batch<'s>, DecodeError> {
-        let fault = |reason, at| DecodeError { reason, what: "the record", at };
-        let text = payload.strip_prefix(PREFIX).ok_or(fault(Reason::Prefix, 0))?;
-        let strange = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_');
-        if let Some(at) = text.iter().position(strange) {
-            return Err(fault(Reason::Base64, at));
-        }
-        let room = scratch.0.len();
-        if text.len() / 4 * 3 + 3 > room {
-            return Err(fault(Reason::TooLong, room));
-        }
-        // Its characters are good, so what is wrong is the last group.
-        let bytes = Base64UrlUnpadded::decode(text, &mut scratch.0)
-            .map_err(|_| fault(Reason::Base64, text.len()))?;
-        Batch::read(Reader::new(bytes))
+        Batch::read(Reader::new(unpack(payload, scratch)?))
     }
 
     fn read(mut reader: Reader<'s>) -> Result<Batch<'s>, DecodeError> {
-        let what = "the batch header";
-        match reader.first() {
-            None | Some(VERSION) => {}
-            Some(version) => return Err(reader.error(Reason::Version(version), "the batch")),
-        }
-        let header: Header = reader.take(what)?;
-        let class =
-            Class::from_number(header.class).ok_or_else(|| reader.error(Reason::Value, what))?;
-        if header.hostname.0.len() > HOSTNAME_BYTES {
-            return Err(reader.error(Reason::TooLong, "the host name"));
-        }
+        let header = header(&mut reader)?;
+        let class = Class::from_number(header.class)
+            .ok_or_else(|| reader.error(Reason::Value, "the batch header"))?;
 
         // No room is reserved for a count before its entries are there.
         let mut strings = Vec::new();
@@ -99,12 +78,8 @@ impl<'s> Batch<'s> {
         let left = reader.take::<u64>("the count of events")?;
         Ok(Batch {
             origin: Origin {
-                boot_id: header.boot_id,
-                start_ns: header.start_ns,
-                hostname: header.hostname.0,
-                arch: Arch::from_number(header.arch),
-                provider: Provider::from_number(header.provider),
                 boot_time_ns: end(reader, left).map(|end| end.boot_time_ns),
+                ..origin(&header)
             },
             class,
             first_sequence: header.first_sequence,
@@ -132,6 +107,22 @@ impl<'s> Batch<'s> {
     /// The number of its first event.
     pub fn first_sequence(&self) -> u64 {
         self.first_sequence
+    }
+
+    /// Unix time of the first event, in nanoseconds.
+    pub fn base_time_ns(&self) -> u64 {
+        self.time_ns
+    }
+
+    /// The numbers of the events that are left, also of those that cannot be read or that this
+    /// version does not know.
+    pub fn sequences(&self) -> impl Iterator<Item = u64> {
+        let (mut events, mut sequence) = (self.events, self.sequence);
+        (0..self.left).map_while(move |_| {
+            let head: Head = events.nested("an event").ok()?.take("an event's head").ok()?;
+            sequence = sequence.wrapping_add(1).wrapping_add(head.sequence_gap);
+            Some(sequence)
+        })
     }
 
     /// Events skipped so far because this version does not know what they report.
@@ -384,6 +375,57 @@ impl<'s> Batch<'s> {
             event.truncated.insert(Truncated::PATH);
         }
         Ok(())
+    }
+}
+
+/// Who wrote a record that [`Batch::parse`] refused, as far as that can be read in it: of one that
+/// was cut, say.
+pub fn origin_of_refused<'s>(payload: &[u8], scratch: &'s mut Scratch) -> Option<Origin<'s>> {
+    // Four characters are three bytes. What is cut inside of four has some bytes too, which no
+    // header needs: there is more behind it.
+    let text = payload.get(PREFIX.len()..)?;
+    let whole = PREFIX.len() + text.len() / 4 * 4;
+    let mut reader = Reader::new(unpack(&payload[..whole], scratch).ok()?);
+    header(&mut reader).ok().map(|header| origin(&header))
+}
+
+/// The bytes of a payload.
+fn unpack<'s>(payload: &[u8], scratch: &'s mut Scratch) -> Result<&'s [u8], DecodeError> {
+    let fault = |reason, at| DecodeError { reason, what: "the record", at };
+    let text = payload.strip_prefix(PREFIX).ok_or(fault(Reason::Prefix, 0))?;
+    let strange = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_');
+    if let Some(at) = text.iter().position(strange) {
+        return Err(fault(Reason::Base64, at));
+    }
+    let room = scratch.0.len();
+    if text.len() / 4 * 3 + 3 > room {
+        return Err(fault(Reason::TooLong, room));
+    }
+    // Its characters are good, so what is wrong is the last group.
+    Base64UrlUnpadded::decode(text, &mut scratch.0)
+        .map_err(|_| fault(Reason::Base64, text.len()))
+}
+
+fn header<'s>(reader: &mut Reader<'s>) -> Result<Header<'s>, DecodeError> {
+    match reader.first() {
+        None | Some(VERSION) => {}
+        Some(version) => return Err(reader.error(Reason::Version(version), "the batch")),
+    }
+    let header: Header = reader.take("the batch header")?;
+    match header.hostname.0.len() > HOSTNAME_BYTES {
+        true => Err(reader.error(Reason::TooLong, "the host name")),
+        false => Ok(header),
+    }
+}
+
+fn origin<'s>(header: &Header<'s>) -> Origin<'s> {
+    Origin {
+        boot_id: header.boot_id,
+        start_ns: header.start_ns,
+        hostname: header.hostname.0,
+        arch: Arch::from_number(header.arch),
+        provider: Provider::from_number(header.provider),
+        boot_time_ns: None,
     }
 }
 

@@ -14,7 +14,7 @@ mod error;
 mod reader;
 mod wire;
 
-pub use decode::{Batch, Scratch};
+pub use decode::{Batch, Scratch, origin_of_refused};
 pub use encode::{Encoder, PushError};
 pub use error::{DecodeError, Reason};
 
@@ -73,6 +73,22 @@ pub struct Origin<'a> {
     /// Unix time at which the host booted, in nanoseconds, by its clock when the batch was
     /// written. `None`: an old sensor.
     pub boot_time_ns: Option<i64>,
+}
+
+/// One run of a sensor, among all of all hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId {
+    /// See [`Context::boot_id`].
+    pub boot_id: [u8; 16],
+    /// See [`Context::start_ns`].
+    pub start_ns: u64,
+}
+
+impl Origin<'_> {
+    /// The run that it tells of.
+    pub fn run(&self) -> RunId {
+        RunId { boot_id: self.boot_id, start_ns: self.start_ns }
+    }
 }
 
 impl Context {

@@ -2,9 +2,9 @@
 
 use crate::event::Event;
 use crate::format::ecs;
-use crate::limits::DECODE_RECENT;
-use crate::record::{Batch, DecodeError, Reason, Scratch, find};
-use std::hash::{BuildHasher, RandomState};
+use super::recent::Recent;
+use super::verify::Verifier;
+use crate::record::{Batch, DecodeError, Reason, Scratch, find, origin_of_refused};
 use std::io;
 
 /// What was read so far.
@@ -30,11 +30,10 @@ pub struct Counts {
 pub struct Decoder {
     scratch: Scratch,
     event: Box<Event>,
-    /// Hashes of payloads, with keys of this run: nobody can make another payload with the
-    /// hash of one that is to be hidden. What is sent again is the same to the byte.
-    recent: heapless::Deque<u64, DECODE_RECENT>,
-    keys: RandomState,
+    recent: Recent,
     counts: Counts,
+    /// In place of writing the events.
+    verifier: Option<Verifier>,
 }
 
 impl Decoder {
@@ -43,10 +42,20 @@ impl Decoder {
         Decoder {
             scratch: Scratch::new(),
             event: Box::new(Event::new()),
-            recent: heapless::Deque::new(),
-            keys: RandomState::new(),
+            recent: Recent::default(),
             counts: Counts::default(),
+            verifier: None,
         }
+    }
+
+    /// One that writes no events, and finds out which are missing.
+    pub fn verifying() -> Decoder {
+        Decoder { verifier: Some(Verifier::default()), ..Decoder::new() }
+    }
+
+    /// Of one that is verifying: what it found.
+    pub fn take_verifier(&mut self) -> Option<Verifier> {
+        self.verifier.take()
     }
 
     /// What was read so far.
@@ -75,19 +84,31 @@ impl Decoder {
             Err(error) => {
                 self.counts.bad += 1;
                 report(error);
+                if let Some(verifier) = &mut self.verifier {
+                    verifier.unreadable(origin_of_refused(payload, &mut self.scratch).as_ref());
+                }
                 return Ok(());
             }
         };
-        let identity = self.keys.hash_one(payload);
-        if self.recent.iter().any(|seen| *seen == identity) {
+        let identity = self.recent.identity(batch.origin().run(), payload);
+        if self.recent.has(identity) {
             self.counts.duplicates += 1;
+            if let Some(verifier) = &mut self.verifier {
+                verifier.repeated(batch.origin());
+            }
             return Ok(());
+        }
+        if let Some(verifier) = &mut self.verifier {
+            verifier.batch(&batch);
         }
         let mut whole = true;
         while let Some(result) = batch.next(&mut self.event) {
             match result {
                 Ok(()) => {
-                    ecs::write(out, batch.origin(), &self.event)?;
+                    match &mut self.verifier {
+                        Some(verifier) => verifier.event(batch.origin(), &self.event),
+                        None => ecs::write(out, batch.origin(), &self.event)?,
+                    }
                     self.counts.events += 1;
                 }
                 Err(error) => {
@@ -99,20 +120,15 @@ impl Decoder {
         self.counts.unknown_events += batch.unknown_events();
         self.counts.unknown_fields += batch.unknown_fields();
         if whole {
-            self.remember(identity);
+            self.recent.remember(identity);
         } else {
             // A second copy may be whole: its events are worth more than their repetition.
             self.counts.bad += 1;
+            if let Some(verifier) = &mut self.verifier {
+                verifier.unreadable(Some(batch.origin()));
+            }
         }
         Ok(())
-    }
-
-    fn remember(&mut self, identity: u64) {
-        if self.recent.is_full() {
-            self.recent.pop_front();
-        }
-        // There is room now.
-        let _ = self.recent.push_back(identity);
     }
 }
 

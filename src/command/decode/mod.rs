@@ -2,6 +2,8 @@
 
 pub mod decoder;
 pub mod lines;
+mod recent;
+mod verify;
 
 use crate::exit;
 use crate::say::say;
@@ -11,17 +13,24 @@ use lines::{Lines, Next};
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::process::ExitCode;
+use verify::Report;
 
 /// Bad records that are reported one by one; all are counted.
 const REPORTS: u64 = 10;
 
-/// Turn syslog lines that carry mote records into one JSON document per event.
+/// Turn syslog lines that carry mote records into one JSON document per event. Exits with 65 if a
+/// record could not be read.
 #[derive(FromArgs, Debug)]
 #[argh(subcommand, name = "decode")]
 pub struct DecodeCommand {
     /// what to write: json (the default), documents of the Elastic Common Schema
-    #[argh(option, default = "Output::Json")]
-    pub output: Output,
+    #[argh(option)]
+    pub output: Option<Output>,
+    /// tell what is missing, in place of the events: gaps in their numbers, restarts, repetitions
+    /// and unreadable records of each host, as text or with --output json. Exits with 1 if an event
+    /// is missing and every record could be read
+    #[argh(switch)]
+    pub verify: bool,
     /// files to read, the oldest first; standard input if there is none
     #[argh(positional)]
     pub files: Vec<String>,
@@ -46,12 +55,12 @@ impl FromArgValue for Output {
 impl DecodeCommand {
     /// Reads to the end of every input. A batch that is in two of them is written once.
     pub fn run(self) -> ExitCode {
-        let Output::Json = self.output;
         let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-        let mut decoding = Decoding { decoder: Decoder::new(), reported: 0, cut_lines: 0 };
+        let decoder = if self.verify { Decoder::verifying() } else { Decoder::new() };
+        let mut decoding = Decoding { decoder, reported: 0, cut_lines: 0 };
         let names = self.files.iter().map(Some);
         let standard_input = self.files.is_empty().then_some(None);
-        let mut code = 0;
+        let (mut code, mut is_missing) = (0, false);
         for name in names.chain(standard_input) {
             match decoding.open_and_read(name.map(String::as_str), &mut out) {
                 Ok(()) => {}
@@ -68,6 +77,18 @@ impl DecodeCommand {
                 }
             }
         }
+        if let Some(verifier) = decoding.decoder.take_verifier() {
+            let report = Report::new(verifier);
+            let written = match self.output {
+                Some(Output::Json) => report.write_json(&mut out),
+                None => report.write_text(&mut out),
+            };
+            if let Err(error) = written.and_then(|()| out.flush()) {
+                let _ = out.into_parts();
+                return not_written(&error);
+            }
+            is_missing = report.missing() > 0;
+        }
         // What could not be flushed was said already.
         let _ = out.into_parts();
         let counts = decoding.decoder.counts();
@@ -76,6 +97,7 @@ impl DecodeCommand {
         }
         match code {
             0 if counts.bad > 0 => exit::DATAERR.into(),
+            0 if is_missing => exit::MISSING.into(),
             code => code.into(),
         }
     }

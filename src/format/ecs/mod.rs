@@ -28,7 +28,7 @@ mod kind;
 mod mote;
 mod names;
 mod shape;
-mod text;
+pub(crate) mod text;
 
 use crate::event::Event;
 use crate::record::Origin;
