@@ -170,7 +170,10 @@ fn the_gaps_of_each_of_1000_hosts_are_told_exactly() {
         }
     }
     arrived.extend(late.into_iter().map(|(_, line)| line));
-    assert!(dropped > 20 && repeated.len() > 20 && cut.len() > 20, "{dropped} {repeated:?} {cut:?}");
+    assert!(
+        dropped > 20 && repeated.len() > 20 && cut.len() > 20,
+        "{dropped} {repeated:?} {cut:?}"
+    );
 
     // Of a cut line some events may be there: those that are decoded.
     let mut seen = BTreeMap::<String, BTreeSet<u64>>::new();
@@ -213,7 +216,10 @@ fn a_whole_log_has_nothing_missing() {
     let text = String::from_utf8(output.stdout).unwrap();
     let expected = "gate\n  2026-11-24T00:00:01.000000000Z to ";
     assert!(text.starts_with(expected), "{text}");
-    assert!(text.contains(": 100 events, numbers 1 to 100\n1 hosts, 0 restarts, 100 events;"), "{text}");
+    assert!(
+        text.contains(": 100 events, numbers 1 to 100\n1 hosts, 0 restarts, 100 events;"),
+        "{text}"
+    );
 }
 
 /// The oldest may have begun in an older file; the others did not.
@@ -235,7 +241,10 @@ fn every_run_but_a_hosts_oldest_begins_with_1() {
     let text = decode(&["--verify"], &lines).stdout;
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("numbers 4 to 13; 3 missing (1-3)\n"), "{text}");
-    assert!(text.contains("1 hosts, 1 restarts, 40 events; missing: 3 events, on 1 hosts;"), "{text}");
+    assert!(
+        text.contains("1 hosts, 1 restarts, 40 events; missing: 3 events, on 1 hosts;"),
+        "{text}"
+    );
 }
 
 /// What a full queue gave up had numbers; what the kernel lost had none.
@@ -253,7 +262,8 @@ fn what_the_sensor_told_is_told_too() {
     assert_eq!((&found[0]["missing"], &found[0]["missing_told"]), (&json!(7), &json!(7)));
     assert_eq!(found[0]["lost_before"], json!({"ring_full": 400}));
     let text = String::from_utf8(decode(&["--verify"], &lines).stdout).unwrap();
-    let part = "7 missing (11-17), at most 7 of them told by the sensor; lost before, ring_full: 400\n";
+    let part =
+        "7 missing (11-17), at most 7 of them told by the sensor; lost before, ring_full: 400\n";
     assert!(text.contains(part), "{text}");
 }
 

@@ -9,8 +9,8 @@ mod common;
 use common::{batch_of, bytes, context};
 use mote::command::decode::decoder::Decoder;
 use mote::event::{
-    Action, Bytes, Class, Event, ExecutableKind, FileType, Flags, Loss, LossPlace, Resumption,
-    Runtime, Truncated,
+    Action, BlindSpot, Bytes, Class, Event, ExecutableKind, FileType, Flags, Loss, LossPlace,
+    Resumption, Runtime, Truncated,
 };
 use mote::record::{Encoder, find};
 use std::path::Path;
@@ -147,6 +147,8 @@ fn the_tables_have_every_number_and_name() {
     assert_eq!(table("### Places of loss"), places);
     let ends = pairs(&mut Resumption::ALL.iter().map(|why| (*why as u8, why.name())));
     assert_eq!(table("### Ends of a pause"), ends);
+    let spots = pairs(&mut BlindSpot::ALL.iter().map(|spot| (*spot as u8, spot.name())));
+    assert_eq!(table("### Blind spots"), spots);
     let types = pairs(&mut FileType::ALL.iter().map(|kind| (*kind as u8, kind.name())));
     assert_eq!(table("### File types"), types);
     let kinds = pairs(&mut ExecutableKind::ALL.iter().map(|kind| (*kind as u8, kind.name())));

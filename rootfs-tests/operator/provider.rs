@@ -4,11 +4,14 @@ use crate::storm::held_ids;
 use crate::support::command::{ask, health, healthy, json};
 use crate::support::expect::at;
 use crate::support::runner::Test;
-use crate::support::sensor::managed_file;
-use crate::support::{Sensor, child, require_connector, require_live, scratch, wait_for};
+use crate::support::sensor::{decode_until, managed_file, run_command};
+use crate::support::{
+    Sensor, child, output_of, require_connector, require_live, require_program, scratch, wait_for,
+};
 use crate::{finish, folder, made, make, of, so_far};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -19,6 +22,7 @@ pub const TESTS: &[Test] = &[
     ("r7_the_managed_file_wins", r7_the_managed_file_wins),
     ("r8_without_ebpf_processes_are_seen", r8_without_ebpf_processes_are_seen),
     ("r9_inventories_find_the_status", r9_inventories_find_the_status),
+    ("r9_records_have_the_name_that_the_host_has", r9_records_have_the_name_that_the_host_has),
 ];
 
 const SUBSYSTEM: &str = "supplementary_events_subsystem";
@@ -212,4 +216,43 @@ fn r9_inventories_find_the_status() {
     // At the start, at the switch, at the end.
     assert_eq!(status, [&json!(true), &json!(false), &json!(false)]);
     assert!(at(heartbeats[2], "mote.events_received").as_u64() > Some(0));
+    assert!(heartbeats.iter().all(|event| at(event, "mote.heartbeat_seconds") == 60));
+    // At the start, and at the switch.
+    let capabilities = of(&events, "capability");
+    let [before, after] = capabilities[..] else { panic!("{capabilities:?}") };
+    assert_eq!(at(before, "mote.EBPF STATUS"), true);
+    assert!(at(before, "mote.hooks").as_u64() > Some(30), "{before}");
+    assert_eq!(at(before, "agent.version"), env!("CARGO_PKG_VERSION"));
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    assert_eq!(at(before, "host.os.kernel"), &json!(release));
+    assert_eq!(
+        (at(after, "mote.EBPF STATUS"), at(after, "mote.hooks")),
+        (&json!(false), &json!(0))
+    );
+    assert_eq!(at(after, "mote.blind_spots"), &json!(["all_but_processes"]));
+}
+
+/// In a UTS namespace of its own, which this host's name has nothing to do with.
+fn r9_records_have_the_name_that_the_host_has() {
+    require_live();
+    let (unshare, nsenter) = (require_program("unshare"), require_program("nsenter"));
+    let (_guard, dir) = scratch();
+    let run = run_command(&dir, &["--syslog", "stdout", "--heartbeat", "1"]);
+    let mut command = Command::new(unshare);
+    command.arg("--uts").arg(run.get_program()).args(run.get_args());
+    let sensor = Sensor::start_command(&dir, command);
+    let names = |events: &[Value]| -> Vec<String> {
+        let of = of(events, "heartbeat").into_iter();
+        of.map(|event| at(event, "host.hostname").as_str().unwrap().to_owned()).collect()
+    };
+    let records = Sensor::records(&dir);
+    decode_until(&records, |events| !names(events).is_empty());
+    let rename = "echo gate-2 > /proc/sys/kernel/hostname";
+    let pid = sensor.pid().to_string();
+    output_of(Command::new(nsenter).args(["-t", &pid, "-u", "sh", "-c", rename]));
+    decode_until(&records, |events| names(events).last().is_some_and(|name| name == "gate-2"));
+    let events = finish(sensor, &dir);
+    let names = names(&events);
+    let renamed = names.iter().position(|name| name == "gate-2").unwrap();
+    assert!(renamed > 0 && names[renamed..].iter().all(|name| name == "gate-2"), "{names:?}");
 }

@@ -56,6 +56,10 @@ pub struct RunCommand {
     #[argh(switch)]
     watch_compat_calls: bool,
 
+    /// seconds from one record that the sensor lives to the next (default 60)
+    #[argh(option, default = "Number(60)")]
+    heartbeat: UpTo<86_400>,
+
     /// what the sensor says of itself, on standard error and to syslog: error, warning, info
     /// (default) or debug
     #[argh(option, default = "Level::Info")]
@@ -75,7 +79,9 @@ impl RunCommand {
             bulk_budget: self.bulk_budget.0,
             watch_compat_calls: self.watch_compat_calls,
         };
-        let sensor = match Sensor::start(settings, &self.syslog, &self.runtime_dir, options) {
+        let heartbeat = Duration::from_secs(self.heartbeat.0.into());
+        let started = Sensor::start(settings, &self.syslog, &self.runtime_dir, options, heartbeat);
+        let sensor = match started {
             Ok(sensor) => sensor,
             Err(error) => return explain(&error, &self.syslog),
         };

@@ -90,6 +90,8 @@ numbered! {
         Pause = 98, "pause";
         /// That time is over.
         Resume = 99, "resume";
+        /// What the sensor sees from here on: at its start, and when that changes.
+        Capability = 100, "capability";
     }
 }
 

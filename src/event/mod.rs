@@ -25,7 +25,7 @@ pub use lineage::Lineage;
 pub use loss::{Loss, LossPlace};
 pub use marks::{Flags, Truncated};
 pub use opened::{Opened, Tree};
-pub use own::{Heartbeat, Pause, Resumption};
+pub use own::{BlindSpot, BlindSpots, Capability, Heartbeat, Pause, Resumption};
 pub use rule::RuleId;
 
 use crate::limits::{ARGS_BYTES, COMM_BYTES, PATH_BYTES};
@@ -91,7 +91,8 @@ pub struct Event {
     pub flags: Flags,
     /// What was cut.
     pub truncated: Truncated,
-    /// Exec: arguments, each closed by a NUL, the last one perhaps cut.
+    /// Exec: arguments, each closed by a NUL, the last one perhaps cut. Capability: the same of hooks
+    /// that this kernel does not have.
     pub args: Bytes<ARGS_BYTES>,
     /// Exec: how many arguments there were, in `args` or not, where known.
     pub args_count: Option<u32>,
@@ -100,11 +101,11 @@ pub struct Event {
     /// Exit: the status as wait(2) gives it.
     pub exit_status: Option<u32>,
     /// The file acted on; of a rename the new name; of a unix socket its name, the peer's or its own;
-    /// of an exec the path that was executed.
+    /// of an exec the path that was executed. Capability: the kernel's release.
     pub path: Bytes<PATH_BYTES>,
     /// Rename and link: the old name. Symlink: what it leads to, as it was given. Setxattr: the
     /// attribute's name. Module_load: its parameters, kexec_load: the kernel's. Mount: the source.
-    /// Module_unload, bpf_load, memfd_create: the name.
+    /// Module_unload, bpf_load, memfd_create: the name. Heartbeat and capability: the sensor's version.
     pub from: Bytes<PATH_BYTES>,
     /// Directory that a relative `path` starts at: a descriptor of the process or
     /// [`AT_FDCWD`]. Not in records.
@@ -138,6 +139,8 @@ pub struct Event {
     pub loss: Option<Loss>,
     /// Heartbeat: what was counted.
     pub heartbeat: Option<Heartbeat>,
+    /// Capability: what is seen.
+    pub capability: Option<Capability>,
     /// Pause: for how long at most. The process is the one that asked for it.
     pub pause: Option<Pause>,
     /// Resume: why.
@@ -188,6 +191,7 @@ impl Event {
             transport: None,
             loss: None,
             heartbeat: None,
+            capability: None,
             pause: None,
             resumption: None,
             excluded_ancestor: None,
@@ -260,6 +264,7 @@ impl Event {
             transport,
             loss,
             heartbeat,
+            capability,
             pause,
             resumption,
             excluded_ancestor,
@@ -271,7 +276,7 @@ impl Event {
         (*args_count, *exit_status, *call_flags, *mode, *given) = (None, None, None, None, None);
         (*dirfd, *from_dirfd, *by_descriptor) = (AT_FDCWD, AT_FDCWD, false);
         (*peer, *local, *transport, *loss) = (None, None, None, None);
-        (*heartbeat, *pause, *resumption) = (None, None, None);
+        (*heartbeat, *capability, *pause, *resumption) = (None, None, None, None);
         *excluded_ancestor = None;
         lineage.clear();
         comm.clear();

@@ -50,6 +50,7 @@ fn action_and_loss_numbers_are_pinned() {
             (97, "heartbeat"),
             (98, "pause"),
             (99, "resume"),
+            (100, "capability"),
         ]
     );
     assert_eq!(Class::ALL.map(|class| class as u8), [0, 1]);

@@ -1,63 +1,73 @@
 //! What eBPF does not see or tell on this kernel, though it is there.
 
+use crate::event::BlindSpot::{self, *};
 use crate::source::ebpf::{Compat, Ebpf, Known};
 
-/// A sentence each.
-pub fn blind_spots(ebpf: &Ebpf) -> Vec<String> {
-    sentences(ebpf.known(), ebpf.compat())
+/// Each with a sentence.
+pub fn blind_spots(ebpf: &Ebpf) -> impl Iterator<Item = (BlindSpot, &'static str)> {
+    of(ebpf.known(), ebpf.compat())
 }
 
-fn sentences(known: Known, compat: Compat) -> Vec<String> {
-    let of = [
+fn of(known: Known, compat: Compat) -> impl Iterator<Item = (BlindSpot, &'static str)> {
+    let all = [
         (
+            ExitStatus,
             !known.exit_status,
             "this kernel's task_struct could not be measured: exit events have no status",
         ),
         (
+            LastThread,
             !known.last_thread,
             "this kernel's task_struct could not be measured: a process whose first thread ends \
              before others is reported as ended then",
         ),
         (
+            GroupStatus,
             known.last_thread && !known.group_status,
             "this kernel's signal_struct could not be measured: a process whose threads end with \
              different statuses may be reported with another one than its parent gets",
         ),
         (
+            Descriptors,
             !known.descriptors,
             "this kernel's open files could not be measured: names that start at a descriptor \
              are looked up in /proc, late, and marked",
         ),
         (
+            Sockets,
             known.descriptors && !known.sockets,
             "this kernel's sockets could not be measured as a whole: of some or all of them their own \
              addresses and who connects to them are not told, or the transport is not",
         ),
         (
+            IoUring,
             !known.uring,
             "this kernel's io_uring could not be measured: its operations are told without names and \
              addresses, and what they send is not told",
         ),
         (
+            CompatSyscalls,
             compat == Compat::Unseen,
             "32-bit system calls, which any program can make by int 0x80, are not seen: no kprobe fits \
              this kernel; mote run --watch-compat-calls sees them, at some 90 ns for every system \
              call of the host",
         ),
         (
+            CompatSyscalls,
             compat == Compat::Failed,
             "32-bit system calls, which any program can make by int 0x80, are not seen, as this kernel \
              could not be measured, or the sensor may not make one itself (with systemd, \
              SystemCallArchitectures=native forbids it)",
         ),
         (
+            X32Syscalls,
             !known.no_x32,
             "this kernel has the system calls of x32, which any program can make and which are not \
              seen; if nothing here needs them, build or boot it without (CONFIG_X86_X32_ABI, \
              syscall.x32)",
         ),
     ];
-    of.into_iter().filter(|(is_so, _)| *is_so).map(|(_, sentence)| sentence.to_owned()).collect()
+    all.into_iter().filter(|(_, is_so, _)| *is_so).map(|(spot, _, sentence)| (spot, sentence))
 }
 
 #[cfg(test)]
@@ -76,12 +86,14 @@ mod tests {
             no_x32: true,
         };
         for seen in [Compat::Absent, Compat::Seen] {
-            assert_eq!(sentences(known, seen), [""; 0]);
+            assert_eq!(of(known, seen).count(), 0);
         }
-        let [unseen] = &sentences(known, Compat::Unseen)[..] else { panic!("one") };
+        let [(CompatSyscalls, unseen)] = of(known, Compat::Unseen).collect::<Vec<_>>()[..] else {
+            panic!("one")
+        };
         assert!(unseen.contains("--watch-compat-calls"));
-        assert_eq!(sentences(known, Compat::Failed).len(), 1);
+        assert_eq!(of(known, Compat::Failed).count(), 1);
         // What follows from something else is not said too.
-        assert_eq!(sentences(Known::default(), Compat::Absent).len(), 5);
+        assert_eq!(of(Known::default(), Compat::Absent).count(), 5);
     }
 }

@@ -5,14 +5,14 @@ use super::actor::Who;
 use super::error::{DecodeError, Reason};
 use super::reader::{Reader, entry, join};
 use super::wire::{
-    Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, Head, Header,
-    Ids, Joined, Loaded, Lost, Mount, MountMore, Node, Owner, Paused, Rename, Resumed, Size,
-    Socket, SocketMore, Target, Times,
+    Able, Alive, AliveMore, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File,
+    Head, Header, Ids, Joined, Loaded, Lost, Mount, MountMore, Node, Owner, Paused, Rename,
+    Resumed, Size, Socket, SocketMore, Target, Times,
 };
 use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
-    Action, Bytes, Class, Device, Endpoint, Event, FileType, Flags, Given, Heartbeat, Loss,
-    LossPlace, MountStep, Pause, Resumption, Transport, Truncated, append,
+    Action, BlindSpots, Bytes, Capability, Class, Device, Endpoint, Event, FileType, Flags, Given,
+    Heartbeat, Loss, LossPlace, MountStep, Pause, Resumption, Transport, Truncated, append,
 };
 use crate::limits::{DECODE_LINE_BYTES, HOSTNAME_BYTES};
 use crate::syscalls::Arch;
@@ -355,7 +355,43 @@ impl<'s> Batch<'s> {
             }
             Action::Heartbeat => {
                 let Alive { ebpf, received, excluded, lost, sent } = record.take("a heartbeat")?;
-                event.heartbeat = Some(Heartbeat { ebpf, received, excluded, lost, sent });
+                let more = match record.is_empty() {
+                    true => None,
+                    false => Some(record.take::<AliveMore>("what follows a heartbeat")?),
+                };
+                event.heartbeat = Some(Heartbeat {
+                    ebpf,
+                    received,
+                    excluded,
+                    lost,
+                    sent,
+                    suppressed: more.as_ref().map(|more| more.suppressed),
+                    hooks: more.as_ref().map(|more| more.hooks),
+                    interval_s: more.as_ref().map(|more| more.interval_s),
+                });
+                if append(&mut event.from, more.map_or(&[], |more| more.version.0)) {
+                    cut.insert(Truncated::FROM);
+                }
+            }
+            Action::Capability => {
+                let body = record.take::<Able>("a capability")?;
+                event.capability = Some(Capability {
+                    ebpf: body.ebpf,
+                    hooks: body.hooks,
+                    exclusions: body.exclusions,
+                    bulk_budget: body.bulk_budget,
+                    send_window_s: body.send_window_s,
+                    blind_spots: BlindSpots(body.blind_spots),
+                });
+                if append(&mut event.from, body.version.0) {
+                    cut.insert(Truncated::FROM);
+                }
+                if append(&mut event.path, body.kernel.0) {
+                    cut.insert(Truncated::PATH);
+                }
+                if append(&mut event.args, body.missing.0) {
+                    cut.insert(Truncated::ARGS);
+                }
             }
             Action::Pause => {
                 event.pause = Some(Pause { limit_s: record.take::<Paused>("a pause")?.limit_s });
@@ -402,8 +438,7 @@ fn unpack<'s>(payload: &[u8], scratch: &'s mut Scratch) -> Result<&'s [u8], Deco
         return Err(fault(Reason::TooLong, room));
     }
     // Its characters are good, so what is wrong is the last group.
-    Base64UrlUnpadded::decode(text, &mut scratch.0)
-        .map_err(|_| fault(Reason::Base64, text.len()))
+    Base64UrlUnpadded::decode(text, &mut scratch.0).map_err(|_| fault(Reason::Base64, text.len()))
 }
 
 fn header<'s>(reader: &mut Reader<'s>) -> Result<Header<'s>, DecodeError> {

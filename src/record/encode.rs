@@ -3,13 +3,13 @@
 use super::actor;
 use super::dictionary::{Dictionary, Mark};
 use super::wire::{
-    Alive, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, HEADER_BYTES,
-    Head, Header, Ids, Loaded, Lost, Mount, MountMore, Node, Owner, Paused, Rename, Resumed, Side,
-    Size, Socket, SocketMore, Target, Times,
+    Able, Alive, AliveMore, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File,
+    HEADER_BYTES, Head, Header, Ids, Loaded, Lost, Mount, MountMore, Node, Owner, Paused, Rename,
+    Resumed, Side, Size, Socket, SocketMore, Target, Times,
 };
 use super::{Context, PREFIX, Provider, VERSION};
-use crate::event::{Action, Bytes, Class, Event, Given, Heartbeat};
-use crate::limits::{BATCH_ACTORS, BATCH_BYTES, BATCH_STRINGS, LINE_BYTES};
+use crate::event::{Action, BlindSpots, Bytes, Capability, Class, Event, Given, Heartbeat};
+use crate::limits::{BATCH_ACTORS, BATCH_BYTES, BATCH_STRINGS, HOSTNAME_BYTES, LINE_BYTES};
 use base64ct::{Base64UrlUnpadded, Encoder as Base64};
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
@@ -74,6 +74,12 @@ impl Encoder {
     pub fn set_provider(&mut self, provider: Provider) {
         debug_assert!(self.is_empty(), "a batch has one provider");
         self.context.provider = provider;
+    }
+
+    /// From the next batch on the host has this name. The batch has to be empty.
+    pub fn set_hostname(&mut self, hostname: &Bytes<HOSTNAME_BYTES>) {
+        debug_assert!(self.is_empty(), "a batch has one host");
+        self.context.hostname.clone_from(hostname);
     }
 
     /// When the host booted, as Unix time in nanoseconds, by its clock now. It is in every batch
@@ -296,9 +302,43 @@ impl Encoder {
                 }),
             )?,
             Action::Heartbeat => {
-                let Heartbeat { ebpf, received, excluded, lost, sent } =
+                let Heartbeat { ebpf, received, excluded, lost, sent, .. } =
                     event.heartbeat.unwrap_or_default();
                 append(out, &Alive { ebpf, received, excluded, lost, sent })?;
+                if let Some(Heartbeat {
+                    hooks: Some(hooks),
+                    suppressed: Some(suppressed),
+                    interval_s: Some(interval_s),
+                    ..
+                }) = event.heartbeat
+                {
+                    let version = Blob(&event.from);
+                    append(out, &AliveMore { version, hooks, suppressed, interval_s })?;
+                }
+            }
+            Action::Capability => {
+                let Capability {
+                    ebpf,
+                    hooks,
+                    exclusions,
+                    bulk_budget,
+                    send_window_s,
+                    blind_spots: BlindSpots(blind_spots),
+                } = event.capability.unwrap_or_default();
+                append(
+                    out,
+                    &Able {
+                        version: Blob(&event.from),
+                        kernel: Blob(&event.path),
+                        ebpf,
+                        hooks,
+                        missing: Blob(&event.args),
+                        blind_spots,
+                        exclusions,
+                        bulk_budget,
+                        send_window_s,
+                    },
+                )?;
             }
             Action::Pause => {
                 append(out, &Paused { limit_s: event.pause.map_or(0, |pause| pause.limit_s) })?;

@@ -374,6 +374,33 @@ pub(super) struct Alive {
     pub sent: u64,
 }
 
+/// What follows it. A record of the first sensors ends before.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct AliveMore<'a> {
+    #[serde(borrow)]
+    pub version: Blob<'a>,
+    pub hooks: u32,
+    pub suppressed: u64,
+    pub interval_s: u32,
+}
+
+/// capability.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Able<'a> {
+    #[serde(borrow)]
+    pub version: Blob<'a>,
+    #[serde(borrow)]
+    pub kernel: Blob<'a>,
+    pub ebpf: bool,
+    pub hooks: u32,
+    #[serde(borrow)]
+    pub missing: Blob<'a>,
+    pub blind_spots: u32,
+    pub exclusions: u32,
+    pub bulk_budget: u32,
+    pub send_window_s: u32,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Paused {
     pub limit_s: u32,

@@ -21,9 +21,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::control::server::{ClientId, Server};
-use crate::event::{Bytes, Class};
+use crate::event::{Bytes, Capability, Class, append};
 use crate::host::boot::{BOOT_ID, boot_id};
 use crate::host::distribution::Distribution;
+use crate::limits::HOSTNAME_BYTES;
 use crate::record::{Context, Provider};
 use crate::say::{self, say, warn};
 use crate::sink::{Sink, State, Target};
@@ -49,8 +50,6 @@ const IDLE_TICK: Duration = Duration::from_millis(200);
 const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the kernel's loss counters, the CPUs and the managed configuration are looked at.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
-/// How often a record says that the sensor lives.
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(300);
 /// How long the receiver may take for what is left at the end.
 const DRAIN_TIME: Duration = Duration::from_secs(3);
 
@@ -76,6 +75,10 @@ pub struct Sensor {
     lost_at: Option<Instant>,
     lost: u64,
     next_heartbeat: Instant,
+    heartbeat_interval: Duration,
+    /// What was last said that it sees. `None`: that may have changed.
+    capability: Option<Capability>,
+    hostname: Bytes<HOSTNAME_BYTES>,
     /// What is said is in the journal already, and would be there twice.
     log_is_journal: bool,
 }
@@ -91,6 +94,13 @@ struct Watching {
     provider: Provider,
 }
 
+/// As uname(2) has it now.
+fn hostname() -> Bytes<HOSTNAME_BYTES> {
+    let mut name = Bytes::new();
+    append(&mut name, rustix::system::uname().nodename().to_bytes());
+    name
+}
+
 impl Output for Sink {
     fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]) {
         Sink::offer(self, class, events, if_lost, line);
@@ -104,6 +114,7 @@ impl Sensor {
         target: &Target,
         runtime_dir: &Path,
         options: Options,
+        heartbeat_interval: Duration,
     ) -> Result<Sensor, SensorError> {
         if settings.claim() {
             settings.read_local_again();
@@ -122,10 +133,9 @@ impl Sensor {
         poll.registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)
             .map_err(os("wait for signals"))?;
-        let uname = rustix::system::uname();
-        let hostname = uname.nodename().to_string_lossy();
-        let sink =
-            Sink::open(target, &hostname, poll.registry(), SINK).map_err(SensorError::Sink)?;
+        let hostname = hostname();
+        let sink = Sink::open(target, &String::from_utf8_lossy(&hostname), poll.registry(), SINK)
+            .map_err(SensorError::Sink)?;
         if let (Target::Unix(_), State::Down(error)) = (target, sink.state()) {
             return Err(SensorError::NoReceiver(error));
         }
@@ -134,7 +144,7 @@ impl Sensor {
         let context = Context {
             boot_id,
             start_ns: monotonic_ns(),
-            hostname: Bytes::from_slice(hostname.as_bytes()).unwrap_or_default(),
+            hostname: hostname.clone(),
             arch: Arch::HOST,
             provider: providers.active(),
         };
@@ -168,6 +178,9 @@ impl Sensor {
             lost_at: None,
             lost: 0,
             next_heartbeat: Instant::now(),
+            heartbeat_interval,
+            capability: None,
+            hostname,
             log_is_journal: *target == Target::default() && say::goes_to_journal(),
         };
         sensor.apply_filter()?;
@@ -305,18 +318,40 @@ impl Sensor {
         if lost > self.lost {
             (self.lost, self.lost_at) = (lost, Some(now));
         }
-        if now >= self.next_heartbeat {
-            self.beat();
-        }
         if self.settings.claim() || self.settings.has_changed() {
             self.reload()?;
+        }
+        self.look_at_hostname();
+        self.tell_capability();
+        if now >= self.next_heartbeat {
+            self.beat();
         }
         Ok(())
     }
 
-    /// Says that the sensor lives, now and then every five minutes.
+    /// Records from now on have the name that the host has now.
+    fn look_at_hostname(&mut self) {
+        let hostname = hostname();
+        if hostname != self.hostname {
+            self.pipeline.set_hostname(&hostname, &mut self.sink);
+            self.sink.set_hostname(&String::from_utf8_lossy(&hostname));
+            self.hostname = hostname;
+        }
+    }
+
+    /// Says what is seen from now on, if that is not what was said.
+    fn tell_capability(&mut self) {
+        let capability = self.capability();
+        if self.capability.replace(capability) != Some(capability) {
+            let missing = self.providers.ebpf().map_or(&[][..], |ebpf| ebpf.missing());
+            self.pipeline.write_capability(capability, missing, &mut self.sink);
+        }
+    }
+
+    /// Says that the sensor lives, now and then every so often.
     fn beat(&mut self) {
-        self.next_heartbeat = Instant::now() + HEARTBEAT_INTERVAL;
+        self.tell_capability();
+        self.next_heartbeat = Instant::now() + self.heartbeat_interval;
         let heartbeat = self.heartbeat();
         self.pipeline.write_heartbeat(heartbeat, &mut self.sink);
     }

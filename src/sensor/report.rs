@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::pause::Pausing;
 use super::{Fallback, Sensor, monotonic_ns};
-use crate::event::Heartbeat;
+use crate::event::{BlindSpot, Capability, Heartbeat};
 use crate::explain::{self, connector};
 use crate::health::{Health, Issue};
 use crate::host::ksplice::{self, Ksplice};
@@ -19,12 +19,33 @@ const LOSS_MATTERS: Duration = Duration::from_secs(600);
 impl Sensor {
     pub(super) fn heartbeat(&self) -> Heartbeat {
         let totals = self.pipeline.totals();
+        let ebpf = self.providers.ebpf();
         Heartbeat {
             ebpf: self.providers.active() == Provider::Ebpf,
             received: totals.received,
             excluded: totals.excluded,
             lost: totals.lost,
             sent: self.sink.sent_events(),
+            suppressed: Some(totals.suppressed),
+            hooks: Some(ebpf.map_or(0, |ebpf| ebpf.attached() as u32)),
+            interval_s: Some(self.heartbeat_interval.as_secs() as u32),
+        }
+    }
+
+    /// What is seen now.
+    pub(super) fn capability(&self) -> Capability {
+        let options = self.providers.options();
+        let ebpf = self.providers.ebpf();
+        Capability {
+            ebpf: ebpf.is_some(),
+            hooks: ebpf.map_or(0, |ebpf| ebpf.attached() as u32),
+            exclusions: self.pipeline.filter().rules().count() as u32,
+            bulk_budget: options.bulk_budget,
+            send_window_s: options.send_window.as_secs() as u32,
+            blind_spots: match ebpf {
+                Some(ebpf) => explain::blind_spots(ebpf).map(|(spot, _)| spot).collect(),
+                None => [BlindSpot::AllButProcesses].into_iter().collect(),
+            },
         }
     }
 
@@ -64,7 +85,11 @@ impl Sensor {
             hooks_attached: ebpf.map_or(0, |ebpf| ebpf.attached() as u64),
             programs_detaching: self.providers.detaching() as u64,
             hooks_missing: ebpf.map_or(Vec::new(), |ebpf| ebpf.missing().to_vec()),
-            blind_spots: ebpf.map_or(Vec::new(), explain::blind_spots),
+            blind_spots: ebpf
+                .into_iter()
+                .flat_map(explain::blind_spots)
+                .map(|(_, sentence)| sentence.to_owned())
+                .collect(),
             exclusions: self.pipeline.filter().rules().count() as u64,
             syslog_receiver: self.target.to_string(),
             syslog_status: status,

@@ -299,6 +299,8 @@ impl Sensor {
         self.providers.read_losses(&mut self.pipeline);
         self.pipeline.set_filter(self.settings.filter());
         self.push_exclusions();
+        // Even if there are as many as before.
+        self.capability = None;
         Ok(())
     }
 

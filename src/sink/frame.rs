@@ -96,6 +96,13 @@ impl Framer {
         }
     }
 
+    /// The host has another name. A local message has none.
+    pub(super) fn set_hostname(&mut self, hostname: &str) {
+        if let Framer::Datagram(formatter) | Framer::Counted(formatter) = self {
+            formatter.hostname = Some(printable(hostname));
+        }
+    }
+
     /// Frames `payload` into the queue.
     pub(super) fn push(
         &self,
@@ -228,6 +235,16 @@ mod tests {
         assert_eq!(fields[0], "<86>1");
         assert!(fields[1].len() <= 27 && fields[1].ends_with('Z'), "{}", fields[1]);
         assert_eq!(fields[2..], ["web-1", "mote", &pid, "0", "-", "m1:abc"]);
+    }
+
+    #[test]
+    fn a_host_can_get_another_name() {
+        let mut framer = Framer::new(&"udp:192.0.2.1:514".parse().unwrap(), "web-1");
+        framer.set_hostname("web 2");
+        let mut queue = Queue::new(1, 1024);
+        framer.push(&mut queue, load(), Severity::LOG_INFO, b"m1:abc").unwrap();
+        let message = text(queue.head().unwrap().0.to_vec());
+        assert_eq!(message.split(' ').nth(2), Some("web2"), "{message}");
     }
 
     #[test]

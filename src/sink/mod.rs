@@ -157,6 +157,14 @@ impl Sink {
         }
     }
 
+    /// The host has this name from now on, for remote receivers.
+    pub fn set_hostname(&mut self, hostname: &str) {
+        self.framer.set_hostname(hostname);
+        if let Some(framer) = &mut self.log_framer {
+            framer.set_hostname(hostname);
+        }
+    }
+
     /// Queues a payload that carries `events` events, and writes what can be written.
     /// `if_lost` is what is counted if it is lost: a loss record in it tells of more events
     /// than itself. The payload is a line of printable text: it is sent as it is.

@@ -5,8 +5,9 @@
 use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
 use mote::event::{
-    Action, Bytes, Class, Device, Endpoint, Event, ExecutableKind, FileType, Flags, Given,
-    Heartbeat, Loss, LossPlace, MountStep, Pause, Resumption, Runtime, Transport, Truncated,
+    Action, BlindSpots, Bytes, Capability, Class, Device, Endpoint, Event, ExecutableKind,
+    FileType, Flags, Given, Heartbeat, Loss, LossPlace, MountStep, Pause, Resumption, Runtime,
+    Transport, Truncated,
 };
 use mote::limits::LINE_BYTES;
 use mote::record::{Context, Encoder, PREFIX, Provider};
@@ -48,7 +49,30 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             excluded: wide(rng),
             lost: wide(rng),
             sent: wide(rng),
+            ..Heartbeat::default()
         });
+        if let (true, Some(heartbeat)) = (rng.bool(), &mut event.heartbeat) {
+            heartbeat.suppressed = Some(wide(rng));
+            heartbeat.hooks = Some(rng.u32(..400));
+            heartbeat.interval_s = Some(rng.u32(..100));
+            event.from = bytes(b"0.1.0");
+        }
+        return event;
+    }
+    if action == Action::Capability {
+        event.capability = Some(Capability {
+            ebpf: rng.bool(),
+            hooks: rng.u32(..400),
+            exclusions: rng.u32(..1000),
+            bulk_budget: rng.u32(..1_000_000),
+            send_window_s: rng.u32(..100),
+            blind_spots: BlindSpots(rng.u32(..1024)),
+        });
+        event.from = bytes(b"0.1.0");
+        event.path = bytes(b"6.12.0");
+        if rng.bool() {
+            event.args = bytes(b"syscalls:sys_exit_creat\0kprobe:f\0");
+        }
         return event;
     }
     event.pid = wide(rng) as u32;
@@ -85,7 +109,7 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             event.args_count = some(rng, |r| wide(r) as u32);
             event.working_directory = short_path(rng);
         }
-        Action::Fork | Action::Loss | Action::Heartbeat => {}
+        Action::Fork | Action::Loss | Action::Heartbeat | Action::Capability => {}
         Action::Pause => event.pause = Some(Pause { limit_s: wide(rng) as u32 }),
         Action::Resume => {
             event.resumption = Some(Resumption::ALL[rng.usize(..Resumption::ALL.len())]);

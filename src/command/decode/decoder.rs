@@ -1,9 +1,9 @@
 //! A line of syslog to lines of JSON: the whole of what `mote decode` does to its input.
 
-use crate::event::Event;
-use crate::format::ecs;
 use super::recent::Recent;
 use super::verify::Verifier;
+use crate::event::Event;
+use crate::format::ecs;
 use crate::record::{Batch, DecodeError, Reason, Scratch, find, origin_of_refused};
 use std::io;
 

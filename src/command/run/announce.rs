@@ -29,8 +29,8 @@ pub(super) fn announce(providers: &Providers, target: &Target) {
 }
 
 fn announce_ebpf(ebpf: &Ebpf, target: &Target) {
-    for blind_spot in explain::blind_spots(ebpf) {
-        warn(format_args!("{blind_spot}"));
+    for (_, sentence) in explain::blind_spots(ebpf) {
+        warn(format_args!("{sentence}"));
     }
     let missing = match ebpf.missing() {
         [] => String::new(),

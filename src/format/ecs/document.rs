@@ -3,8 +3,8 @@
 use super::kind::{Outcome, category, types};
 use super::mote::mote;
 use super::shape::{
-    Auditd, Boot, Container, Document, Ecs, EventSet, Ext, File, Host, Id, Network, Original,
-    Parent, Process, SessionLeader, Side, SideAddress, Thread, User,
+    Agent, Auditd, Boot, Container, Document, Ecs, EventSet, Ext, File, Host, Id, Network,
+    Original, Os, Parent, Process, SessionLeader, Side, SideAddress, Thread, User,
 };
 use super::text::{Args, CommandLine, EntityId, Keyword, Octal, Text, Timestamp, Uuid};
 use crate::event::{
@@ -19,6 +19,7 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
     Document {
         timestamp: Some(Timestamp(event.time_ns.into())),
         ecs: Some(Ecs { version: Some(super::VERSION) }),
+        agent: agent(event),
         event: Some(EventSet {
             kind: Some(if event.action == Action::Heartbeat { "metric" } else { "event" }),
             category: Some([category(event.action)]),
@@ -31,6 +32,9 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
         host: Some(Host {
             hostname: text(origin.hostname),
             boot: Some(Boot { id: Some(Uuid(origin.boot_id)) }),
+            os: (event.action == Action::Capability)
+                .then(|| Os { kernel: text(&event.path) })
+                .and_then(Os::some),
         }),
         process: has_process(event).then(|| process(origin, event)),
         user: event.lineage.login_uid.map(|uid| User { audit: id(uid) }),
@@ -48,6 +52,13 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
     }
 }
 
+/// The sensor, where it tells of itself.
+fn agent(event: &Event) -> Option<Agent<'_>> {
+    let tells = matches!(event.action, Action::Heartbeat | Action::Capability);
+    let version = text(&event.from).filter(|_| tells)?;
+    Some(Agent { kind: Some("mote"), version: Some(version) })
+}
+
 /// Whether a process did it, or had so many events that they were kept back.
 fn has_process(event: &Event) -> bool {
     match event.loss {
@@ -60,7 +71,7 @@ fn has_process(event: &Event) -> bool {
 pub(super) fn file_path(event: &Event) -> &[u8] {
     match event.action {
         Action::Exec if event.path == event.executable => b"",
-        action if action.is_on_socket() => b"",
+        action if action.is_on_socket() || action.is_own() => b"",
         _ => &event.path,
     }
 }

@@ -79,7 +79,9 @@ pub(super) fn category(action: Action) -> &'static str {
         Action::Connect | Action::Bind | Action::Listen | Action::Accept | Action::Send => {
             "network"
         }
-        Action::Loss | Action::Heartbeat | Action::Pause | Action::Resume => "host",
+        Action::Loss | Action::Heartbeat | Action::Pause | Action::Resume | Action::Capability => {
+            "host"
+        }
     }
 }
 
@@ -87,7 +89,7 @@ pub(super) fn types(event: &Event, outcome: Outcome) -> &'static [&'static str] 
     let failed = outcome == Outcome::Failure;
     match event.action {
         Action::Exit => &["end"],
-        Action::Loss | Action::Heartbeat => &["info"],
+        Action::Loss | Action::Heartbeat | Action::Capability => &["info"],
         Action::Pause | Action::Resume => &["change"],
         Action::Connect | Action::Send | Action::Accept if failed => {
             match event.ret.map(i64::wrapping_neg) {

@@ -32,11 +32,20 @@ pub(super) fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>
             cpu: loss.cpu,
             count: Some(loss.count),
         }),
-        ebpf_status: event.heartbeat.map(|heartbeat| heartbeat.ebpf),
+        ebpf_status: event
+            .heartbeat
+            .map(|heartbeat| heartbeat.ebpf)
+            .or(event.capability.map(|capability| capability.ebpf)),
         events_received: event.heartbeat.map(|heartbeat| heartbeat.received),
         events_excluded: event.heartbeat.map(|heartbeat| heartbeat.excluded),
         events_lost: event.heartbeat.map(|heartbeat| heartbeat.lost),
         events_sent: event.heartbeat.map(|heartbeat| heartbeat.sent),
+        events_suppressed: event.heartbeat.and_then(|heartbeat| heartbeat.suppressed),
+        heartbeat_seconds: event.heartbeat.and_then(|heartbeat| heartbeat.interval_s),
+        hooks: event
+            .heartbeat
+            .and_then(|heartbeat| heartbeat.hooks)
+            .or(event.capability.map(|capability| capability.hooks)),
         pause_limit_seconds: event.pause.map(|pause| pause.limit_s),
         resumed_because: event.resumption.map(Resumption::name),
         bytes: exact(origin, event),
@@ -44,6 +53,13 @@ pub(super) fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>
     };
     name_flags(origin, event, &mut mote);
     given(event, &mut mote);
+    if let Some(capability) = event.capability {
+        mote.hooks_missing = (!event.args.is_empty()).then_some(Args(&event.args));
+        mote.blind_spots = Names::some(capability.blind_spots.names());
+        mote.exclusions = Some(capability.exclusions);
+        mote.bulk_budget = Some(capability.bulk_budget);
+        mote.send_window_seconds = Some(capability.send_window_s);
+    }
     mote.some()
 }
 
@@ -123,12 +139,13 @@ fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
         Some(Given::Step(step)) => (&b""[..], &step.option[..]),
         _ => (&b""[..], &b""[..]),
     };
+    let args = if event.action == Action::Capability { &b""[..] } else { &event.args };
     let exact = Exact {
         hostname: hex(origin.hostname),
         executable: hex(&event.executable),
         parent_executable: hex(&event.lineage.parent_executable),
         thread_name: hex(&event.comm),
-        args: hex(&event.args).map(|args| HexArgs(Args(args.0))),
+        args: hex(args).map(|args| HexArgs(Args(args.0))),
         working_directory: hex(&event.working_directory),
         container_id: hex(container_id),
         container_name: hex(container_name),

@@ -40,6 +40,7 @@ objects! {
         #[serde(rename = "@timestamp")]
         timestamp: Timestamp,
         ecs: Ecs,
+        agent: Agent<'a>,
         event: EventSet,
         host: Host<'a>,
         process: Process<'a>,
@@ -56,6 +57,11 @@ objects! {
     Ecs {
         version: &'static str,
     }
+    Agent<'a> {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        version: Text<'a>,
+    }
     EventSet {
         kind: &'static str,
         category: [&'static str; 1],
@@ -69,6 +75,10 @@ objects! {
     Host<'a> {
         hostname: Text<'a>,
         boot: Boot,
+        os: Os<'a>,
+    }
+    Os<'a> {
+        kernel: Text<'a>,
     }
     Boot {
         id: Uuid,
@@ -193,6 +203,14 @@ objects! {
         events_excluded: u64,
         events_lost: u64,
         events_sent: u64,
+        events_suppressed: u64,
+        heartbeat_seconds: u32,
+        hooks: u32,
+        hooks_missing: Args<'a>,
+        blind_spots: Names,
+        exclusions: u32,
+        bulk_budget: u32,
+        send_window_seconds: u32,
         pause_limit_seconds: u32,
         resumed_because: &'static str,
         bytes: Exact<'a>,

@@ -2,12 +2,18 @@
 //! watch, records of the sensor's own.
 
 use super::{Class, Output, Pipeline, monotonic_ns};
-use crate::event::{Action, Heartbeat, Pause, Resumption, RuleId, append};
+use crate::event::{
+    Action, Bytes, Capability, Heartbeat, Pause, Resumption, RuleId, Truncated, append,
+};
 use crate::filter::Filter;
+use crate::limits::HOSTNAME_BYTES;
 use crate::record::Provider;
 use crate::sensor::overlap::Overlap;
 use crate::sensor::watch::Watch;
 use crate::source::ebpf::Unsent;
+
+/// The sensor's.
+const VERSION: &[u8] = env!("CARGO_PKG_VERSION").as_bytes();
 
 /// Who asked for a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +178,36 @@ impl Pipeline {
     pub fn write_heartbeat(&mut self, heartbeat: Heartbeat, output: &mut impl Output) {
         self.begin_own(Action::Heartbeat);
         self.event.heartbeat = Some(heartbeat);
+        append(&mut self.event.from, VERSION);
         self.write(output);
+    }
+
+    /// Says what it sees from now on. `missing`: hooks that this kernel does not have.
+    pub fn write_capability(
+        &mut self,
+        capability: Capability,
+        missing: &[String],
+        output: &mut impl Output,
+    ) {
+        self.begin_own(Action::Capability);
+        self.event.capability = Some(capability);
+        append(&mut self.event.from, VERSION);
+        append(&mut self.event.path, rustix::system::uname().release().to_bytes());
+        for hook in missing {
+            let cut = append(&mut self.event.args, hook.as_bytes())
+                || append(&mut self.event.args, b"\0");
+            if cut {
+                self.event.truncated.insert(Truncated::ARGS);
+                break;
+            }
+        }
+        self.write(output);
+    }
+
+    /// The host has another name from now on.
+    pub fn set_hostname(&mut self, hostname: &Bytes<HOSTNAME_BYTES>, output: &mut impl Output) {
+        Class::ALL.into_iter().for_each(|class| self.finish(class, output));
+        self.batches.iter_mut().for_each(|batch| batch.set_hostname(hostname));
     }
 
     /// Says that eBPF is detached.

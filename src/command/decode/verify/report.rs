@@ -148,7 +148,10 @@ impl Found {
 
     /// Of the missing events, those that the sensor could not deliver and told of, at most.
     fn missing_told(&self) -> u64 {
-        [LossPlace::SyslogQueue, LossPlace::SyslogRefused].map(|place| self.told(place)).iter().sum()
+        [LossPlace::SyslogQueue, LossPlace::SyslogRefused]
+            .map(|place| self.told(place))
+            .iter()
+            .sum()
     }
 
     fn told(&self, place: LossPlace) -> u64 {

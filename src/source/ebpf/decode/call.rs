@@ -188,6 +188,7 @@ pub(super) fn call(
         | Action::Send
         | Action::Loss
         | Action::Heartbeat
+        | Action::Capability
         | Action::Pause
         | Action::Resume => {
             return Err(Malformed::Syscall(syscall));
