@@ -71,7 +71,7 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
     event.lineage.session = some(rng, |r| wide(r) as u32);
     event.lineage.session_start = some(rng, wide);
     event.syscall = some(rng, |r| r.u32(..500));
-    event.ret = some(rng, |r| if r.bool() { -r.i64(..133) } else { wide(r) as i64 });
+    event.ret = some(rng, |r| if r.bool() { -r.i64(0..133) } else { wide(r) as i64 });
     event.flags = Flags(wide(rng) as u32 & 0x1_ffff);
     event.truncated = Truncated(wide(rng) as u16);
     match action {
