@@ -1,19 +1,22 @@
 //! An event as a document.
 
-use super::kind::{Outcome, category, types};
+use super::kind::{category, types};
 use super::mote::mote;
 use super::shape::{
     Auditd, Boot, Container, Document, Ecs, EventSet, Ext, File, Host, Id, Network, Original,
-    Parent, Process, SessionLeader, Side, SideAddress, Thread, User,
+    Parent, Process, SessionLeader, Side, Thread, User,
 };
-use super::text::{Args, CommandLine, EntityId, Keyword, Octal, Text, Timestamp, Uuid};
-use crate::event::{
-    Action, Endpoint, Event, FileType, Given, Loss, LossPlace, NO_ID, Runtime, Transport,
+use crate::event::{Action, Endpoint, Event, FileType, Given, NO_ID, Runtime, Transport};
+use crate::format::meaning::{
+    Second, container_names, entity_id, exit_code, file_name, file_path, has_process, internet,
+    process_name, start, text,
 };
+use crate::format::object::SideAddress;
+use crate::format::outcome::Outcome;
+use crate::format::value::{Args, CommandLine, Keyword, Octal, Timestamp, Uuid};
 use crate::record::Origin;
-use core::net::IpAddr;
 
-pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a> {
+pub(in crate::format) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a> {
     let outcome = Outcome::of(event);
     let sides = Sides::of(event);
     Document {
@@ -48,37 +51,14 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
     }
 }
 
-/// Whether a process did it, or had so many events that they were kept back.
-fn has_process(event: &Event) -> bool {
-    match event.loss {
-        Some(Loss { place: LossPlace::FloodGuard, .. }) => event.pid != 0,
-        _ => !event.action.is_own() || event.action == Action::Pause,
-    }
-}
-
-/// The path that is `file.path`.
-pub(super) fn file_path(event: &Event) -> &[u8] {
-    match event.action {
-        Action::Exec if event.path == event.executable => b"",
-        action if action.is_on_socket() => b"",
-        _ => &event.path,
-    }
-}
-
-/// The name of a unix socket.
-pub(super) fn unix_name(event: &Event) -> &[u8] {
-    if event.action.is_on_socket() { &event.path } else { b"" }
-}
-
 fn process<'a>(origin: &Origin<'_>, event: &'a Event) -> Process<'a> {
-    let file_name = file_name(&event.executable);
     Process {
         pid: Some(event.pid),
         entity_id: entity_id(origin, Some(event.pid), event.start),
         start: start(origin, event.start),
         parent: parent(origin, event),
         executable: text(&event.executable),
-        name: text(if file_name.is_empty() { &event.comm } else { file_name }),
+        name: text(process_name(event)),
         args: (!event.args.is_empty()).then_some(Args(&event.args)),
         args_count: event.args_count,
         command_line: (!event.args.is_empty()).then_some(CommandLine(Args(&event.args))),
@@ -90,17 +70,8 @@ fn process<'a>(origin: &Origin<'_>, event: &'a Event) -> Process<'a> {
             pid: Some(pid),
             entity_id: entity_id(origin, Some(pid), event.lineage.session_start),
         }),
-        // As a shell gives it: a signal is 128 and its number.
-        exit_code: event.exit_status.map(|status| match status & 0x7f {
-            0 => status >> 8 & 0xff,
-            signal => 128 + signal,
-        }),
+        exit_code: exit_code(event),
     }
-}
-
-/// The last part of a path.
-fn file_name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 fn parent<'a>(origin: &Origin<'_>, event: &'a Event) -> Option<Parent<'a>> {
@@ -112,25 +83,6 @@ fn parent<'a>(origin: &Origin<'_>, event: &'a Event) -> Option<Parent<'a>> {
         name: text(file_name(executable)),
     };
     parent.some()
-}
-
-fn entity_id(origin: &Origin<'_>, pid: Option<u32>, start: Option<u64>) -> Option<EntityId> {
-    Some(EntityId { boot_id: origin.boot_id, pid: pid?, start: start? })
-}
-
-/// By the clock with which the event has its time: both move if it is set. To the hundredth, as
-/// is known.
-fn start(origin: &Origin<'_>, start: Option<u64>) -> Option<Timestamp> {
-    const HUNDREDTH_NS: i128 = 10_000_000;
-    let start_ns = i128::from(origin.boot_time_ns?) + i128::from(start?) * HUNDREDTH_NS;
-    let start_ns = start_ns.div_euclid(HUNDREDTH_NS) * HUNDREDTH_NS;
-    i64::try_from(start_ns).is_ok().then_some(Timestamp(start_ns))
-}
-
-/// The id or the name of a process's container.
-pub(super) fn container_names(event: &Event) -> (&[u8], &[u8]) {
-    let name = &event.lineage.container[..];
-    if event.lineage.runtime.is_some_and(Runtime::has_names) { (b"", name) } else { (name, b"") }
 }
 
 fn container(event: &Event) -> Option<Container<'_>> {
@@ -168,34 +120,6 @@ fn file(event: &Event) -> Option<File<'_>> {
     file.some()
 }
 
-/// What `Event::from` is, by action.
-#[derive(Default)]
-pub(super) struct Second<'a> {
-    pub original_path: &'a [u8],
-    pub target_path: &'a [u8],
-    pub attribute: &'a [u8],
-    pub mount_source: &'a [u8],
-    pub name: &'a [u8],
-    pub parameters: &'a [u8],
-}
-
-impl<'a> Second<'a> {
-    pub fn of(event: &'a Event) -> Second<'a> {
-        let mut second = Second::default();
-        let place = match event.action {
-            Action::Rename | Action::Link => &mut second.original_path,
-            Action::Symlink => &mut second.target_path,
-            Action::Setxattr => &mut second.attribute,
-            Action::Mount => &mut second.mount_source,
-            Action::ModuleUnload | Action::BpfLoad | Action::MemfdCreate => &mut second.name,
-            Action::ModuleLoad | Action::KexecLoad => &mut second.parameters,
-            _ => return second,
-        };
-        *place = &event.from;
-        second
-    }
-}
-
 /// The ends of a connection, as ECS calls them: it begins at the source.
 #[derive(Default)]
 struct Sides<'a> {
@@ -226,14 +150,6 @@ fn side(endpoint: Option<Endpoint>) -> Option<Side<'static>> {
     Some(Side { ip: Some(ip), port: Some(port), address: Some(SideAddress::Ip(ip)) })
 }
 
-pub(super) fn internet(endpoint: Endpoint) -> Option<(IpAddr, u16)> {
-    match endpoint {
-        Endpoint::V4(ip, port) => Some((ip.into(), port)),
-        Endpoint::V6(ip, port) => Some((ip.into(), port)),
-        Endpoint::Unix | Endpoint::Other(_) => None,
-    }
-}
-
 /// A unix socket's.
 fn named(name: &[u8]) -> Side<'_> {
     Side { address: Some(SideAddress::Unix(name)), ..Side::default() }
@@ -258,8 +174,4 @@ fn network(event: &Event) -> Option<Network> {
         },
     };
     network.some()
-}
-
-pub(super) fn text(bytes: &[u8]) -> Option<Text<'_>> {
-    (!bytes.is_empty()).then_some(Text(bytes))
 }

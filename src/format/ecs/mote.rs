@@ -1,15 +1,17 @@
 //! What the Elastic Common Schema has no field for.
 
-use super::document::{Second, container_names, file_path, internet, text, unix_name};
-use super::flags::open_flags;
-use super::names;
-use super::shape::{Asked, Exact, Lost, Mote, Names, NewIds};
-use super::text::{Args, DeviceNumbers, Hex, HexArgs, Timestamp};
+use super::shape::{Asked, Exact, Lost, Mote, NewIds};
 use crate::event::{Action, Class, Endpoint, Event, ExecutableKind, Given, MountStep, Resumption};
+use crate::format::flags::open_flags;
+use crate::format::meaning::{
+    Second, call_name, container_names, file_path, internet, text, unix_name,
+};
+use crate::format::names;
+use crate::format::object::Names;
+use crate::format::value::{Args, DeviceNumbers, Hex, HexArgs, Timestamp};
 use crate::record::Origin;
-use crate::syscalls::by_number;
 
-pub(super) fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
+pub(in crate::format) fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
     let signal = event.exit_status.map(|status| status & 0x7f).filter(|signal| *signal != 0);
     let mut mote = Mote {
         syscall: event.syscall,
@@ -67,11 +69,6 @@ fn name_flags(origin: &Origin<'_>, event: &Event, mote: &mut Mote<'_>) {
         Action::Umount => mote.mount_flags = Names::some(names::umount_flags(flags)),
         _ => {}
     }
-}
-
-fn call_name(origin: &Origin<'_>, event: &Event) -> Option<&'static str> {
-    let call = by_number(origin.arch?, event.syscall?)?;
-    Some(call.name)
 }
 
 /// What else the call was given.
