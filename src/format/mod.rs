@@ -1,5 +1,6 @@
 //! Events as text, one a line, for receivers that cannot read records.
 
+pub mod cef;
 pub mod ecs;
 pub mod text;
 
@@ -8,4 +9,8 @@ mod meaning;
 mod names;
 mod object;
 mod outcome;
+mod severity;
 mod value;
+
+/// What formats with a vendor and a product call both.
+const PRODUCT: &str = "mote";

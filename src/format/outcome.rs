@@ -1,6 +1,7 @@
 //! What came of an attempt.
 
 use crate::event::{Action, Event, Flags};
+use crate::syscalls::errno;
 
 /// linux `include/uapi/asm-generic/errno-base.h` and `errno.h`.
 pub(super) const EPERM: i64 = 1;
@@ -46,6 +47,14 @@ impl Outcome {
     }
 }
 
+/// The name of the error that a call failed with, `EACCES`.
+pub(super) fn error_name(event: &Event) -> Option<&'static str> {
+    match Outcome::of(event) {
+        Outcome::Failure => errno(u32::try_from(event.ret?.checked_neg()?).ok()?),
+        Outcome::Success | Outcome::Unknown => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +65,24 @@ mod tests {
         (event.action, event.ret) = (Action::Open, Some(0));
         event.flags.insert(Flags::RESULT_UNKNOWN);
         assert_eq!(Outcome::of(&event), Outcome::Unknown);
+    }
+
+    #[test]
+    fn an_error_has_its_name_if_there_was_one() {
+        let mut event = Event::new();
+        for (ret, name) in [
+            (Some(-13), Some("EACCES")),
+            (Some(-111), Some("ECONNREFUSED")),
+            (Some(0), None),
+            (Some(13), None),
+            (Some(i64::MIN), None),
+            (Some(-600), None),
+            (None, None),
+        ] {
+            (event.action, event.ret) = (Action::Connect, ret);
+            assert_eq!(error_name(&event), name, "{ret:?}");
+        }
+        event.ret = Some(-115);
+        assert_eq!(error_name(&event), None, "in progress");
     }
 }

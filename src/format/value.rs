@@ -140,6 +140,13 @@ impl Display for EntityId {
 #[derive(Clone, Copy)]
 pub struct Timestamp(pub i128);
 
+impl Timestamp {
+    /// The same in milliseconds. 64 bits of nanoseconds are always enough for that.
+    pub fn milliseconds(self) -> i64 {
+        i64::try_from(self.0.div_euclid(1_000_000)).unwrap_or_default()
+    }
+}
+
 impl Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         // 64 bits of nanoseconds end in the year 2554, or begin in 1677: always a date.
