@@ -2,6 +2,7 @@
 
 pub mod cef;
 pub mod ecs;
+pub mod ocsf;
 pub mod text;
 
 mod flags;

@@ -6,6 +6,7 @@ use crate::syscalls::errno;
 /// linux `include/uapi/asm-generic/errno-base.h` and `errno.h`.
 pub(super) const EPERM: i64 = 1;
 pub(super) const EACCES: i64 = 13;
+pub(super) const ECONNREFUSED: i64 = 111;
 const EINTR: i64 = 4;
 const EINPROGRESS: i64 = 115;
 

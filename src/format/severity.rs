@@ -61,6 +61,15 @@ impl Severity {
         }
     }
 
+    /// `severity_id` of OCSF.
+    pub fn ocsf(self) -> u32 {
+        match self {
+            Severity::Informational => 1,
+            Severity::Low => 2,
+            Severity::Medium => 3,
+        }
+    }
+
     /// Of CEF: 0 to 3 are low, 4 to 6 medium, 7 and 8 high, 9 and 10 very high.
     pub fn cef(self) -> u8 {
         match self {
