@@ -3,6 +3,7 @@
 pub mod cef;
 pub mod ecs;
 pub mod ocsf;
+pub mod sysmon;
 pub mod text;
 
 mod flags;
