@@ -1,7 +1,7 @@
-//! A line of syslog to lines of JSON: the whole of what `mote decode` does to its input.
+//! A line of syslog to lines of events: the whole of what `mote decode` does to its input.
 
+use super::output::Output;
 use crate::event::Event;
-use crate::format::ecs;
 use crate::limits::DECODE_RECENT;
 use crate::record::{Batch, DecodeError, Reason, Scratch, find};
 use std::hash::{BuildHasher, RandomState};
@@ -24,10 +24,13 @@ pub struct Counts {
     pub unknown_events: u64,
     /// Actors, events and batches with more fields than this program knows.
     pub unknown_fields: u64,
+    /// Events that the output has no form for.
+    pub without_form: u64,
 }
 
 /// Decodes line after line.
 pub struct Decoder {
+    output: Output,
     scratch: Scratch,
     event: Box<Event>,
     /// Hashes of payloads, with keys of this run: nobody can make another payload with the
@@ -38,9 +41,15 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that has read nothing.
+    /// A decoder that has read nothing, and writes documents of the Elastic Common Schema.
     pub fn new() -> Decoder {
+        Decoder::writing(Output::Ecs)
+    }
+
+    /// The same with another output.
+    pub fn writing(output: Output) -> Decoder {
         Decoder {
+            output,
             scratch: Scratch::new(),
             event: Box::new(Event::new()),
             recent: heapless::Deque::new(),
@@ -86,10 +95,10 @@ impl Decoder {
         let mut whole = true;
         while let Some(result) = batch.next(&mut self.event) {
             match result {
-                Ok(()) => {
-                    ecs::write(out, batch.origin(), &self.event)?;
-                    self.counts.events += 1;
-                }
+                Ok(()) => match self.output.write(out, batch.origin(), &self.event)? {
+                    true => self.counts.events += 1,
+                    false => self.counts.without_form += 1,
+                },
                 Err(error) => {
                     whole = false;
                     report(error);

@@ -2,12 +2,14 @@
 
 pub mod decoder;
 pub mod lines;
+pub mod output;
 
 use crate::exit;
 use crate::say::say;
-use argh::{FromArgValue, FromArgs};
+use argh::FromArgs;
 use decoder::{Counts, Decoder};
 use lines::{Lines, Next};
+use output::Output;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::process::ExitCode;
@@ -15,40 +17,26 @@ use std::process::ExitCode;
 /// Bad records that are reported one by one; all are counted.
 const REPORTS: u64 = 10;
 
-/// Turn syslog lines that carry mote records into one JSON document per event.
+/// Turn syslog lines that carry mote records into events, one a line.
 #[derive(FromArgs, Debug)]
 #[argh(subcommand, name = "decode")]
 pub struct DecodeCommand {
-    /// what to write: json (the default), documents of the Elastic Common Schema
-    #[argh(option, default = "Output::Json")]
+    /// what to write: json or ecs (the default), documents of the Elastic Common Schema; ocsf,
+    /// those of the Open Cybersecurity Schema Framework; cef, Common Event Format; text, key=value
+    /// pairs; sysmon, XML of Sysmon for Linux, of events that it has
+    #[argh(option, default = "Output::default()")]
     pub output: Output,
     /// files to read, the oldest first; standard input if there is none
     #[argh(positional)]
     pub files: Vec<String>,
 }
 
-/// What is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// One ECS document a line.
-    Json,
-}
-
-impl FromArgValue for Output {
-    fn from_arg_value(value: &str) -> Result<Output, String> {
-        match value {
-            "json" => Ok(Output::Json),
-            other => Err(format!("unknown output '{other}': only json can be written")),
-        }
-    }
-}
-
 impl DecodeCommand {
     /// Reads to the end of every input. A batch that is in two of them is written once.
     pub fn run(self) -> ExitCode {
-        let Output::Json = self.output;
         let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-        let mut decoding = Decoding { decoder: Decoder::new(), reported: 0, cut_lines: 0 };
+        let mut decoding =
+            Decoding { decoder: Decoder::writing(self.output), reported: 0, cut_lines: 0 };
         let names = self.files.iter().map(Some);
         let standard_input = self.files.is_empty().then_some(None);
         let mut code = 0;
@@ -73,6 +61,12 @@ impl DecodeCommand {
         let counts = decoding.decoder.counts();
         if let Some(summary) = summary(counts, decoding.cut_lines) {
             say(format_args!("{summary}"));
+        }
+        if counts.without_form > 0 {
+            say(format_args!(
+                "{} events left out: this output has none of their kind; --output json has all",
+                counts.without_form
+            ));
         }
         match code {
             0 if counts.bad > 0 => exit::DATAERR.into(),
@@ -184,6 +178,8 @@ fn summary(counts: &Counts, cut_lines: u64) -> Option<String> {
         unknown_versions,
         unknown_events,
         unknown_fields,
+        // Said by itself.
+        without_form: _,
     } = *counts;
     let notable =
         bad + duplicates + unknown_versions + unknown_events + unknown_fields + cut_lines > 0;
