@@ -112,7 +112,7 @@ fn every_attribute_is_published_and_none_is_missing() {
     let shapes = published();
     assert_eq!(VERSION, "1.7.0", "of the fixture");
     let mut classes = BTreeSet::new();
-    each_event(13, 200, |origin, event| {
+    each_event(13, 100, |origin, event| {
         let line = line(Output::Ocsf, origin, event).unwrap();
         let document: Value = serde_json::from_str(&line).unwrap();
         let number = |name: &str| document[name].as_u64().unwrap();

@@ -123,7 +123,7 @@ struct Told {
 
 fn told() -> BTreeMap<Number, Told> {
     let mut all: BTreeMap<Number, Told> = BTreeMap::new();
-    each_event(19, 400, |origin, event| {
+    each_event(19, 250, |origin, event| {
         let told = all.entry(Number(event.action as u8)).or_default();
         let text = |output| line(output, origin, event);
         let ecs: Value = serde_json::from_str(&text(Output::Ecs).unwrap()).unwrap();

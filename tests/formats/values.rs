@@ -87,7 +87,7 @@ fn milliseconds(time: &str) -> i64 {
 #[test]
 fn text_has_every_field_to_the_byte() {
     let rows = rows();
-    each_event(23, 300, |origin, event| {
+    each_event(23, 100, |origin, event| {
         let told = Told::of(&line(Output::Ecs, origin, event).unwrap());
         let text = line(Output::Text, origin, event).unwrap();
         let read: BTreeMap<_, _> = readers::text(&text).into_iter().collect();
@@ -121,7 +121,7 @@ fn shown(bytes: &[u8]) -> String {
 #[test]
 fn cef_has_every_field_and_the_bytes_that_it_cannot_write() {
     let rows = rows();
-    each_event(29, 300, |origin, event| {
+    each_event(29, 100, |origin, event| {
         let told = Told::of(&line(Output::Ecs, origin, event).unwrap());
         let text = line(Output::Cef, origin, event).unwrap();
         let (_, read) = readers::cef(&text);
@@ -205,7 +205,7 @@ fn in_ocsf(name: &str, value: &Value) -> Value {
 #[test]
 fn ocsf_has_every_field() {
     let rows = rows();
-    each_event(31, 300, |origin, event| {
+    each_event(31, 100, |origin, event| {
         let told = Told::of(&line(Output::Ecs, origin, event).unwrap());
         let text = line(Output::Ocsf, origin, event).unwrap();
         let read = fields(&text);
@@ -244,7 +244,7 @@ fn in_xml(text: &str) -> String {
 fn sysmon_has_the_same_values() {
     let rows = rows();
     let mut compared = 0;
-    each_event(37, 300, |origin, event| {
+    each_event(37, 100, |origin, event| {
         let told = Told::of(&line(Output::Ecs, origin, event).unwrap());
         let Some(text) = line(Output::Sysmon, origin, event) else { return };
         let read = readers::xml(&text);
