@@ -187,6 +187,11 @@ pub fn number_here(name: &str) -> Option<u32> {
     SYSCALLS.iter().find(|call| call.name == name)?.number(Arch::HOST)
 }
 
+/// The name of an error number, `EPERM`. The kernel's own, which no program sees, begin at 512.
+pub fn errno(code: u32) -> Option<&'static str> {
+    if code >= 512 { None } else { ::syscalls::Errno::new(code.cast_signed()).name() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

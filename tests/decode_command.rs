@@ -55,6 +55,26 @@ fn records_are_found_behind_any_header_and_other_lines_are_passed_over() {
 }
 
 #[test]
+fn every_output_has_a_line_for_every_event_but_sysmon() {
+    let input = line();
+    for output in ["json", "ecs", "ocsf", "cef", "text"] {
+        let (status, lines, errors) = decode(&["decode", "--output", output], input.as_bytes());
+        assert_eq!((status, lines, errors.as_str()), (0, ACTIONS, ""), "{output}");
+    }
+    let (status, lines, errors) = decode(&["decode", "--output", "sysmon"], input.as_bytes());
+    assert_eq!(status, 0);
+    assert!((1..ACTIONS).contains(&lines), "{lines}");
+    let left_out = ACTIONS - lines;
+    assert_eq!(
+        errors,
+        format!(
+            "mote: {left_out} events left out: this output has none of their kind; --output json \
+             has all\n"
+        )
+    );
+}
+
+#[test]
 fn bad_records_are_reported_counted_and_the_status_is_65() {
     let one = line();
     let mut input = format!("x m1:AQ\n{one}\n{one}\n");
@@ -95,7 +115,8 @@ fn a_line_without_end_is_cut_not_stored() {
 fn wrong_use_and_missing_files_have_their_statuses() {
     let (status, _, errors) = decode(&["decode", "--output", "xml"], b"");
     assert_eq!(status, 64);
-    assert!(errors.contains("unknown output 'xml': only json can be written"), "{errors}");
+    let names = "unknown output 'xml'; write one of json, ecs, ocsf, cef, text, sysmon";
+    assert!(errors.contains(names), "{errors}");
     let (status, _, errors) = decode(&["decode", "/nonexistent/file"], b"");
     assert_eq!(status, 66);
     assert!(errors.contains("/nonexistent/file"), "{errors}");

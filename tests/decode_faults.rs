@@ -180,14 +180,18 @@ fn a_recent_batch_is_written_once() {
         (!out.is_empty(), decoder.counts().duplicates)
     };
     assert_eq!([feed(&line), feed(&line)], [(true, 0), (false, 1)]);
-    for number in 0..DECODE_RECENT {
+    // Of another run of a sensor.
+    let batch = |number: usize| {
         // A varint of two bytes.
         let sequence = [(number & 0x7f) as u8 | 0x80, (number >> 7) as u8];
-        let batch = [&HEADER[..HEADER.len() - 1], &sequence, b"\0\0\0"].concat();
-        feed(&line_of(&batch));
+        line_of(&[&HEADER[..HEADER.len() - 1], &sequence, b"\0\0\0"].concat())
+    };
+    for number in 0..=DECODE_RECENT {
+        feed(&batch(number));
     }
-    let duplicates = feed(&line).1;
-    assert_eq!(duplicates, 1, "forgotten, so written again");
+    assert_eq!(feed(&batch(DECODE_RECENT)).1, 2);
+    assert_eq!(feed(&batch(0)).1, 2, "forgotten, so read again");
+    assert_eq!(feed(&line).1, 3, "another run has pushed out nothing");
 }
 
 /// A dictionary makes much of little: the longest line there is, all renames between two

@@ -6,6 +6,7 @@ mod common;
 use common::{batch_of, line_of, line_of_actions};
 use fastrand::Rng;
 use mote::command::decode::decoder::{Counts, Decoder};
+use mote::command::decode::output::Output;
 use std::time::{Duration, Instant};
 
 const LINES: usize = 1_200_000;
@@ -62,6 +63,8 @@ fn run(seed: u64, lines: usize) -> Counts {
     let valid: Vec<Vec<u8>> = (0..200).map(|_| line_of_actions(&mut rng, 12).to_vec()).collect();
     let batches: Vec<Vec<u8>> = valid.iter().map(|line| batch_of(line)).collect();
     let mut decoder = Decoder::new();
+    let outputs = [Output::Ocsf, Output::Cef, Output::Text, Output::Sysmon];
+    let mut others = outputs.map(Decoder::writing);
     let (mut reported, mut slowest) = (0u64, Duration::ZERO);
     for number in 0..lines {
         let (one, other) = (rng.usize(..valid.len()), rng.usize(..valid.len()));
@@ -80,12 +83,19 @@ fn run(seed: u64, lines: usize) -> Counts {
             |error: mote::record::DecodeError| reported += error.to_string().len() as u64;
         decoder.line(&line, &mut std::io::sink(), &mut report).unwrap();
         slowest = slowest.max(start.elapsed());
+        if number % 8 == 1 {
+            let other = &mut others[number / 8 % outputs.len()];
+            other.line(&line, &mut std::io::sink(), &mut report).unwrap();
+        }
         if number % 100 == 0 {
             // What a sender sends again is the same to the byte.
             decoder.line(&line, &mut std::io::sink(), &mut report).unwrap();
         }
     }
     assert!(slowest < LONGEST, "a line took {slowest:?}");
+    for (other, output) in others.iter().zip(outputs) {
+        assert!(other.counts().events > lines as u64 / 100, "{output:?}: {:?}", other.counts());
+    }
     *decoder.counts()
 }
 
@@ -107,7 +117,9 @@ fn a_million_damaged_lines() {
             unknown_versions,
             unknown_events,
             unknown_fields,
+            without_form,
         } = counts;
+        assert_eq!(without_form, 0, "JSON has every kind");
         for count in [other_lines, bad, unknown_versions, unknown_events, unknown_fields] {
             assert!(count > 500, "{counts:?}");
         }

@@ -1,5 +1,5 @@
-//! Any bytes through what `mote decode` does to a line, twice: as the line itself, and as
-//! the batch of a line, so that base64 does not keep the fuzzer out.
+//! Any bytes through what `mote decode` does to a line, in every format, and twice: as the line
+//! itself, and as the batch of a line, so that base64 does not keep the fuzzer out.
 //!
 //!     cargo +nightly fuzz run decode_line -- -max_len=8192
 
@@ -7,6 +7,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mote::command::decode::decoder::Decoder;
+use mote::command::decode::output::Output;
 
 fuzz_target!(|data: &[u8]| {
     let mut line = b"m1:".to_vec();
@@ -18,10 +19,13 @@ fuzz_target!(|data: &[u8]| {
             line.push(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[digit]);
         }
     }
-    for input in [data, &line] {
+    for (input, (_, output)) in
+        [data, &line].into_iter().flat_map(|input| Output::NAMES.map(|output| (input, output)))
+    {
         let mut out = Vec::new();
-        let mut decoder = Decoder::new();
+        let mut decoder = Decoder::writing(output);
         decoder.line(input, &mut out, &mut |error| drop(error.to_string())).unwrap();
-        assert!(std::str::from_utf8(&out).is_ok());
+        let text = std::str::from_utf8(&out).expect("text");
+        assert_eq!(text.matches('\n').count() as u64, decoder.counts().events);
     }
 });

@@ -55,7 +55,7 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             heartbeat.suppressed = Some(wide(rng));
             heartbeat.hooks = Some(rng.u32(..400));
             heartbeat.interval_s = Some(rng.u32(..100));
-            event.from = bytes(b"0.1.0");
+            event.from = bytes(some_bytes(rng, b"0.1.0"));
         }
         return event;
     }
@@ -68,10 +68,10 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             send_window_s: rng.u32(..100),
             blind_spots: BlindSpots(rng.u32(..1024)),
         });
-        event.from = bytes(b"0.1.0");
-        event.path = bytes(b"6.12.0");
+        event.from = bytes(some_bytes(rng, b"0.1.0"));
+        event.path = bytes(some_bytes(rng, b"6.12.0"));
         if rng.bool() {
-            event.args = bytes(b"syscalls:sys_exit_creat\0kprobe:f\0");
+            event.args = bytes(some_bytes(rng, b"syscalls:sys_exit_creat\0kprobe:f\0"));
         }
         return event;
     }
@@ -95,7 +95,7 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
     event.lineage.session = some(rng, |r| wide(r) as u32);
     event.lineage.session_start = some(rng, wide);
     event.syscall = some(rng, |r| r.u32(..500));
-    event.ret = some(rng, |r| if r.bool() { -r.i64(..133) } else { wide(r) as i64 });
+    event.ret = some(rng, |r| if r.bool() { -r.i64(0..133) } else { wide(r) as i64 });
     event.flags = Flags(wide(rng) as u32 & 0x1_ffff);
     event.truncated = Truncated(wide(rng) as u16);
     match action {
@@ -237,6 +237,11 @@ fn endpoint(rng: &mut Rng) -> Endpoint {
     }
 }
 
+/// These, or what is no text.
+fn some_bytes<'a>(rng: &mut Rng, usual: &'a [u8]) -> &'a [u8] {
+    if rng.u8(..8) == 0 { b"\xff\0" } else { usual }
+}
+
 fn some<T>(rng: &mut Rng, value: impl FnOnce(&mut Rng) -> T) -> Option<T> {
     if rng.bool() { Some(value(rng)) } else { None }
 }
@@ -278,23 +283,26 @@ pub fn line_of_all_actions(rng: &mut Rng) -> Bytes<LINE_BYTES> {
     line_of_actions(rng, Action::ALL.len())
 }
 
-/// The same of so many, each another one.
+/// The same of so many, each another one. A few very long paths may fill the batch before all
+/// actions are in it: then others are made.
 pub fn line_of_actions(rng: &mut Rng, count: usize) -> Bytes<LINE_BYTES> {
-    let mut encoder = Encoder::new(Class::Bulk, context());
-    let mut sequence = rng.u64(1..1000);
-    let mut actions = Action::ALL;
-    rng.shuffle(&mut actions);
-    for action in &actions[..count] {
-        let mut event = random_event(rng, *action);
-        event.sequence = sequence;
-        event.time_ns = rng.u64(1_000_000..2_000_000);
-        sequence += 1 + rng.u64(..3);
-        // A few very long paths may fill the batch before all actions are in it.
-        let _ = encoder.push(&event);
+    loop {
+        let mut encoder = Encoder::new(Class::Bulk, context());
+        let mut sequence = rng.u64(1..1000);
+        let mut actions = Action::ALL;
+        rng.shuffle(&mut actions);
+        for action in &actions[..count] {
+            let mut event = random_event(rng, *action);
+            event.sequence = sequence;
+            event.time_ns = rng.u64(1_000_000..2_000_000);
+            sequence += 1 + rng.u64(..3);
+            let _ = encoder.push(&event);
+        }
+        let mut line = Bytes::new();
+        if encoder.finish(1_800_000_000_000_000_000, &mut line) == count {
+            return line;
+        }
     }
-    let mut line = Bytes::new();
-    encoder.finish(1_800_000_000_000_000_000, &mut line);
-    line
 }
 
 /// The line of a batch.

@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 const FIELDS: &[(&str, &str)] = &[
     ("@timestamp", "date"),
     ("ecs.version", "keyword"),
-    ("agent.type", "keyword"),
     ("agent.version", "keyword"),
     ("event.kind", "keyword"),
     ("event.category", "keyword[]"),
@@ -130,6 +129,9 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.pause_limit_seconds", "long"),
     ("mote.resumed_because", "keyword"),
     ("mote.bytes.host.hostname", "keyword"),
+    ("mote.bytes.agent.version", "keyword"),
+    ("mote.bytes.host.os.kernel", "keyword"),
+    ("mote.bytes.mote.hooks_missing", "keyword[]"),
     ("mote.bytes.process.executable", "keyword"),
     ("mote.bytes.process.parent.executable", "keyword"),
     ("mote.bytes.process.thread.name", "keyword"),

@@ -1,9 +1,9 @@
-//! A line of syslog to lines of JSON: the whole of what `mote decode` does to its input.
+//! A line of syslog to lines of events: the whole of what `mote decode` does to its input.
 
+use super::output::Output;
 use super::recent::Recent;
 use super::verify::Verifier;
 use crate::event::Event;
-use crate::format::ecs;
 use crate::record::{Batch, DecodeError, Reason, Scratch, find, origin_of_refused};
 use std::io;
 
@@ -24,10 +24,13 @@ pub struct Counts {
     pub unknown_events: u64,
     /// Actors, events and batches with more fields than this program knows.
     pub unknown_fields: u64,
+    /// Events that the output has no form for.
+    pub without_form: u64,
 }
 
 /// Decodes line after line.
 pub struct Decoder {
+    output: Output,
     scratch: Scratch,
     event: Box<Event>,
     recent: Recent,
@@ -37,9 +40,15 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that has read nothing.
+    /// A decoder that has read nothing, and writes documents of the Elastic Common Schema.
     pub fn new() -> Decoder {
+        Decoder::writing(Output::Ecs)
+    }
+
+    /// The same with another output.
+    pub fn writing(output: Output) -> Decoder {
         Decoder {
+            output,
             scratch: Scratch::new(),
             event: Box::new(Event::new()),
             recent: Recent::default(),
@@ -105,11 +114,12 @@ impl Decoder {
         while let Some(result) = batch.next(&mut self.event) {
             match result {
                 Ok(()) => {
-                    match &mut self.verifier {
+                    let has_form = match &mut self.verifier {
                         Some(verifier) => verifier.event(batch.origin(), &self.event),
-                        None => ecs::write(out, batch.origin(), &self.event)?,
-                    }
-                    self.counts.events += 1;
+                        None => self.output.write(out, batch.origin(), &self.event)?,
+                    };
+                    self.counts.events += u64::from(has_form);
+                    self.counts.without_form += u64::from(!has_form);
                 }
                 Err(error) => {
                     whole = false;

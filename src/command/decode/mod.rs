@@ -2,14 +2,16 @@
 
 pub mod decoder;
 pub mod lines;
+pub mod output;
 mod recent;
 mod verify;
 
 use crate::exit;
 use crate::say::say;
-use argh::{FromArgValue, FromArgs};
+use argh::FromArgs;
 use decoder::{Counts, Decoder};
 use lines::{Lines, Next};
+use output::Output;
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::process::ExitCode;
@@ -18,16 +20,18 @@ use verify::Report;
 /// Bad records that are reported one by one; all are counted.
 const REPORTS: u64 = 10;
 
-/// Turn syslog lines that carry mote records into one JSON document per event. Exits with 65 if a
-/// record could not be read.
+/// Turn syslog lines that carry mote records into events, one a line. Exits with 65 if a record
+/// could not be read.
 #[derive(FromArgs, Debug)]
 #[argh(subcommand, name = "decode")]
 pub struct DecodeCommand {
-    /// what to write: json (the default), documents of the Elastic Common Schema
+    /// what to write: json or ecs (the default), documents of the Elastic Common Schema; ocsf,
+    /// those of the Open Cybersecurity Schema Framework; cef, Common Event Format; text, key=value
+    /// pairs; sysmon, XML of Sysmon for Linux, of events that it has
     #[argh(option)]
     pub output: Option<Output>,
     /// tell what is missing, in place of the events: gaps in their numbers, restarts, repetitions
-    /// and unreadable records of each host, as text or with --output json. Exits with 1 if an event
+    /// and unreadable records of each host, as text (the default) or json. Exits with 1 if an event
     /// is missing and every record could be read
     #[argh(switch)]
     pub verify: bool,
@@ -36,27 +40,22 @@ pub struct DecodeCommand {
     pub files: Vec<String>,
 }
 
-/// What is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// One ECS document a line.
-    Json,
-}
-
-impl FromArgValue for Output {
-    fn from_arg_value(value: &str) -> Result<Output, String> {
-        match value {
-            "json" => Ok(Output::Json),
-            other => Err(format!("unknown output '{other}': only json can be written")),
-        }
-    }
-}
-
 impl DecodeCommand {
     /// Reads to the end of every input. A batch that is in two of them is written once.
     pub fn run(self) -> ExitCode {
         let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-        let decoder = if self.verify { Decoder::verifying() } else { Decoder::new() };
+        let decoder = match (self.verify, self.output) {
+            (false, output) => Decoder::writing(output.unwrap_or_default()),
+            (true, None | Some(Output::Text | Output::Ecs)) => Decoder::verifying(),
+            (true, Some(_)) => {
+                return exit::fail(
+                    exit::USAGE,
+                    format_args!(
+                        "--verify tells what is missing as text or json: name one of these"
+                    ),
+                );
+            }
+        };
         let mut decoding = Decoding { decoder, reported: 0, cut_lines: 0 };
         let names = self.files.iter().map(Some);
         let standard_input = self.files.is_empty().then_some(None);
@@ -80,8 +79,8 @@ impl DecodeCommand {
         if let Some(verifier) = decoding.decoder.take_verifier() {
             let report = Report::new(verifier);
             let written = match self.output {
-                Some(Output::Json) => report.write_json(&mut out),
-                None => report.write_text(&mut out),
+                Some(Output::Ecs) => report.write_json(&mut out),
+                _ => report.write_text(&mut out),
             };
             if let Err(error) = written.and_then(|()| out.flush()) {
                 let _ = out.into_parts();
@@ -94,6 +93,12 @@ impl DecodeCommand {
         let counts = decoding.decoder.counts();
         if let Some(summary) = summary(counts, decoding.cut_lines) {
             say(format_args!("{summary}"));
+        }
+        if counts.without_form > 0 {
+            say(format_args!(
+                "{} events left out: this output has none of their kind; --output json has all",
+                counts.without_form
+            ));
         }
         match code {
             0 if counts.bad > 0 => exit::DATAERR.into(),
@@ -206,6 +211,8 @@ fn summary(counts: &Counts, cut_lines: u64) -> Option<String> {
         unknown_versions,
         unknown_events,
         unknown_fields,
+        // Said by itself.
+        without_form: _,
     } = *counts;
     let notable =
         bad + duplicates + unknown_versions + unknown_events + unknown_fields + cut_lines > 0;

@@ -1,25 +1,28 @@
 //! An event as a document.
 
-use super::kind::{Outcome, category, types};
+use super::kind::{category, types};
 use super::mote::mote;
 use super::shape::{
     Agent, Auditd, Boot, Container, Document, Ecs, EventSet, Ext, File, Host, Id, Network,
-    Original, Os, Parent, Process, SessionLeader, Side, SideAddress, Thread, User,
+    Original, Os, Parent, Process, SessionLeader, Side, Thread, User,
 };
-use super::text::{Args, CommandLine, EntityId, Keyword, Octal, Text, Timestamp, Uuid};
-use crate::event::{
-    Action, Endpoint, Event, FileType, Given, Loss, LossPlace, NO_ID, Runtime, Transport,
+use crate::event::{Action, Endpoint, Event, FileType, Given, NO_ID, Runtime, Transport};
+use crate::format::meaning::{
+    Second, arguments, container_names, entity_id, exit_code, file_name, file_path, has_process,
+    internet, kernel_release, process_name, sensor_version, start, text,
 };
+use crate::format::object::SideAddress;
+use crate::format::outcome::Outcome;
+use crate::format::value::{CommandLine, Keyword, Octal, Timestamp, Uuid};
 use crate::record::Origin;
-use core::net::IpAddr;
 
-pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a> {
+pub(in crate::format) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a> {
     let outcome = Outcome::of(event);
     let sides = Sides::of(event);
     Document {
         timestamp: Some(Timestamp(event.time_ns.into())),
         ecs: Some(Ecs { version: Some(super::VERSION) }),
-        agent: agent(event),
+        agent: sensor_version(event).map(|version| Agent { version: Some(version) }),
         event: Some(EventSet {
             kind: Some(if event.action == Action::Heartbeat { "metric" } else { "event" }),
             category: Some([category(event.action)]),
@@ -32,9 +35,7 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
         host: Some(Host {
             hostname: text(origin.hostname),
             boot: Some(Boot { id: Some(Uuid(origin.boot_id)) }),
-            os: (event.action == Action::Capability)
-                .then(|| Os { kernel: text(&event.path) })
-                .and_then(Os::some),
+            os: kernel_release(event).map(|kernel| Os { kernel: Some(kernel) }),
         }),
         process: has_process(event).then(|| process(origin, event)),
         user: event.lineage.login_uid.map(|uid| User { audit: id(uid) }),
@@ -52,47 +53,17 @@ pub(super) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a
     }
 }
 
-/// The sensor, where it tells of itself.
-fn agent(event: &Event) -> Option<Agent<'_>> {
-    let tells = matches!(event.action, Action::Heartbeat | Action::Capability);
-    let version = text(&event.from).filter(|_| tells)?;
-    Some(Agent { kind: Some("mote"), version: Some(version) })
-}
-
-/// Whether a process did it, or had so many events that they were kept back.
-fn has_process(event: &Event) -> bool {
-    match event.loss {
-        Some(Loss { place: LossPlace::FloodGuard, .. }) => event.pid != 0,
-        _ => !event.action.is_own() || event.action == Action::Pause,
-    }
-}
-
-/// The path that is `file.path`.
-pub(super) fn file_path(event: &Event) -> &[u8] {
-    match event.action {
-        Action::Exec if event.path == event.executable => b"",
-        action if action.is_on_socket() || action.is_own() => b"",
-        _ => &event.path,
-    }
-}
-
-/// The name of a unix socket.
-pub(super) fn unix_name(event: &Event) -> &[u8] {
-    if event.action.is_on_socket() { &event.path } else { b"" }
-}
-
 fn process<'a>(origin: &Origin<'_>, event: &'a Event) -> Process<'a> {
-    let file_name = file_name(&event.executable);
     Process {
         pid: Some(event.pid),
         entity_id: entity_id(origin, Some(event.pid), event.start),
         start: start(origin, event.start),
         parent: parent(origin, event),
         executable: text(&event.executable),
-        name: text(if file_name.is_empty() { &event.comm } else { file_name }),
-        args: (!event.args.is_empty()).then_some(Args(&event.args)),
+        name: text(process_name(event)),
+        args: arguments(event),
         args_count: event.args_count,
-        command_line: (!event.args.is_empty()).then_some(CommandLine(Args(&event.args))),
+        command_line: arguments(event).map(CommandLine),
         working_directory: text(&event.working_directory),
         user: id(event.uid),
         group: id(event.gid),
@@ -101,17 +72,8 @@ fn process<'a>(origin: &Origin<'_>, event: &'a Event) -> Process<'a> {
             pid: Some(pid),
             entity_id: entity_id(origin, Some(pid), event.lineage.session_start),
         }),
-        // As a shell gives it: a signal is 128 and its number.
-        exit_code: event.exit_status.map(|status| match status & 0x7f {
-            0 => status >> 8 & 0xff,
-            signal => 128 + signal,
-        }),
+        exit_code: exit_code(event),
     }
-}
-
-/// The last part of a path.
-fn file_name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 fn parent<'a>(origin: &Origin<'_>, event: &'a Event) -> Option<Parent<'a>> {
@@ -123,25 +85,6 @@ fn parent<'a>(origin: &Origin<'_>, event: &'a Event) -> Option<Parent<'a>> {
         name: text(file_name(executable)),
     };
     parent.some()
-}
-
-fn entity_id(origin: &Origin<'_>, pid: Option<u32>, start: Option<u64>) -> Option<EntityId> {
-    Some(EntityId { boot_id: origin.boot_id, pid: pid?, start: start? })
-}
-
-/// By the clock with which the event has its time: both move if it is set. To the hundredth, as
-/// is known.
-fn start(origin: &Origin<'_>, start: Option<u64>) -> Option<Timestamp> {
-    const HUNDREDTH_NS: i128 = 10_000_000;
-    let start_ns = i128::from(origin.boot_time_ns?) + i128::from(start?) * HUNDREDTH_NS;
-    let start_ns = start_ns.div_euclid(HUNDREDTH_NS) * HUNDREDTH_NS;
-    i64::try_from(start_ns).is_ok().then_some(Timestamp(start_ns))
-}
-
-/// The id or the name of a process's container.
-pub(super) fn container_names(event: &Event) -> (&[u8], &[u8]) {
-    let name = &event.lineage.container[..];
-    if event.lineage.runtime.is_some_and(Runtime::has_names) { (b"", name) } else { (name, b"") }
 }
 
 fn container(event: &Event) -> Option<Container<'_>> {
@@ -179,34 +122,6 @@ fn file(event: &Event) -> Option<File<'_>> {
     file.some()
 }
 
-/// What `Event::from` is, by action.
-#[derive(Default)]
-pub(super) struct Second<'a> {
-    pub original_path: &'a [u8],
-    pub target_path: &'a [u8],
-    pub attribute: &'a [u8],
-    pub mount_source: &'a [u8],
-    pub name: &'a [u8],
-    pub parameters: &'a [u8],
-}
-
-impl<'a> Second<'a> {
-    pub fn of(event: &'a Event) -> Second<'a> {
-        let mut second = Second::default();
-        let place = match event.action {
-            Action::Rename | Action::Link => &mut second.original_path,
-            Action::Symlink => &mut second.target_path,
-            Action::Setxattr => &mut second.attribute,
-            Action::Mount => &mut second.mount_source,
-            Action::ModuleUnload | Action::BpfLoad | Action::MemfdCreate => &mut second.name,
-            Action::ModuleLoad | Action::KexecLoad => &mut second.parameters,
-            _ => return second,
-        };
-        *place = &event.from;
-        second
-    }
-}
-
 /// The ends of a connection, as ECS calls them: it begins at the source.
 #[derive(Default)]
 struct Sides<'a> {
@@ -237,14 +152,6 @@ fn side(endpoint: Option<Endpoint>) -> Option<Side<'static>> {
     Some(Side { ip: Some(ip), port: Some(port), address: Some(SideAddress::Ip(ip)) })
 }
 
-pub(super) fn internet(endpoint: Endpoint) -> Option<(IpAddr, u16)> {
-    match endpoint {
-        Endpoint::V4(ip, port) => Some((ip.into(), port)),
-        Endpoint::V6(ip, port) => Some((ip.into(), port)),
-        Endpoint::Unix | Endpoint::Other(_) => None,
-    }
-}
-
 /// A unix socket's.
 fn named(name: &[u8]) -> Side<'_> {
     Side { address: Some(SideAddress::Unix(name)), ..Side::default() }
@@ -269,8 +176,4 @@ fn network(event: &Event) -> Option<Network> {
         },
     };
     network.some()
-}
-
-pub(super) fn text(bytes: &[u8]) -> Option<Text<'_>> {
-    (!bytes.is_empty()).then_some(Text(bytes))
 }

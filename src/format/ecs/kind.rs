@@ -1,51 +1,8 @@
-//! What kind of event it is: `event.category`, `event.type` and `event.outcome`.
+//! What kind of event it is: `event.category` and `event.type`.
 
-use super::flags::{O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC, TMPFILE_BIT};
-use crate::event::{Action, Event, Flags};
-
-/// linux `include/uapi/asm-generic/errno-base.h` and `errno.h`.
-const EPERM: i64 = 1;
-const EACCES: i64 = 13;
-const EINTR: i64 = 4;
-const EINPROGRESS: i64 = 115;
-
-/// What came of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Success,
-    Failure,
-    Unknown,
-}
-
-impl Outcome {
-    /// A negative result is an errno. A connect in progress is decided later, unseen.
-    pub fn of(event: &Event) -> Outcome {
-        match event.ret {
-            _ if event.flags.contains(Flags::RESULT_UNKNOWN) => Outcome::Unknown,
-            // Of a send it is TCP Fast Open.
-            Some(ret)
-                if matches!(event.action, Action::Connect | Action::Send)
-                    && [-EINPROGRESS, -EINTR].contains(&ret) =>
-            {
-                Outcome::Unknown
-            }
-            Some(0..) => Outcome::Success,
-            Some(_) => Outcome::Failure,
-            None => Outcome::Unknown,
-        }
-    }
-
-    /// `event.outcome`; nothing for what is no attempt.
-    pub fn name(self, action: Action) -> Option<&'static str> {
-        match (action, self) {
-            (Action::Exit, _) => None,
-            (action, _) if action.is_own() => None,
-            (_, Outcome::Success) => Some("success"),
-            (_, Outcome::Failure) => Some("failure"),
-            (_, Outcome::Unknown) => Some("unknown"),
-        }
-    }
-}
+use crate::event::{Action, Event};
+use crate::format::flags::{Creates, O_ACCMODE, O_TRUNC};
+use crate::format::outcome::{EACCES, EPERM, Outcome};
 
 pub(super) fn category(action: Action) -> &'static str {
     match action {
@@ -130,14 +87,11 @@ pub(super) fn types(event: &Event, outcome: Outcome) -> &'static [&'static str] 
 }
 
 fn open_types(flags: u32) -> &'static [&'static str] {
-    if flags & TMPFILE_BIT != 0 || flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL {
-        &["creation"]
-    } else if flags & O_CREAT != 0 {
-        &["change", "creation"]
-    } else if flags & (O_ACCMODE | O_TRUNC) != 0 {
-        &["change"]
-    } else {
-        &["access"]
+    match Creates::of(flags) {
+        Creates::Proven => &["creation"],
+        Creates::Perhaps => &["change", "creation"],
+        Creates::Not if flags & (O_ACCMODE | O_TRUNC) != 0 => &["change"],
+        Creates::Not => &["access"],
     }
 }
 
@@ -189,13 +143,5 @@ mod tests {
         ] {
             assert_eq!(kind(action, ret, flags), expected, "{action:?} {ret:?} {flags:o}");
         }
-    }
-
-    #[test]
-    fn a_result_that_was_not_waited_for_is_unknown() {
-        let mut event = Event::new();
-        (event.action, event.ret) = (Action::Open, Some(0));
-        event.flags.insert(Flags::RESULT_UNKNOWN);
-        assert_eq!(Outcome::of(&event), Outcome::Unknown);
     }
 }

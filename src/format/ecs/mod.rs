@@ -22,13 +22,10 @@
 //! - Bytes that are not UTF-8 are shown as U+FFFD, and exactly, as hex, below
 //!   `mote.bytes`.
 
-mod document;
-mod flags;
+pub(super) mod document;
 mod kind;
-mod mote;
-mod names;
-mod shape;
-pub(crate) mod text;
+pub(super) mod mote;
+pub(super) mod shape;
 
 use crate::event::Event;
 use crate::record::Origin;

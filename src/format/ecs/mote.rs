@@ -1,15 +1,18 @@
 //! What the Elastic Common Schema has no field for.
 
-use super::document::{Second, container_names, file_path, internet, text, unix_name};
-use super::flags::open_flags;
-use super::names;
-use super::shape::{Asked, Exact, Lost, Mote, Names, NewIds};
-use super::text::{Args, DeviceNumbers, Hex, HexArgs, Timestamp};
+use super::shape::{Asked, Exact, Lost, Mote, NewIds};
 use crate::event::{Action, Class, Endpoint, Event, ExecutableKind, Given, MountStep, Resumption};
+use crate::format::flags::open_flags;
+use crate::format::meaning::{
+    Second, arguments, call_name, container_names, file_path, hooks_missing, internet,
+    kernel_release, sensor_version, text, unix_name,
+};
+use crate::format::names;
+use crate::format::object::Names;
+use crate::format::value::{Args, DeviceNumbers, Hex, HexArgs, Timestamp};
 use crate::record::Origin;
-use crate::syscalls::by_number;
 
-pub(super) fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
+pub(in crate::format) fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>> {
     let signal = event.exit_status.map(|status| status & 0x7f).filter(|signal| *signal != 0);
     let mut mote = Mote {
         syscall: event.syscall,
@@ -54,7 +57,7 @@ pub(super) fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Mote<'a>
     name_flags(origin, event, &mut mote);
     given(event, &mut mote);
     if let Some(capability) = event.capability {
-        mote.hooks_missing = (!event.args.is_empty()).then_some(Args(&event.args));
+        mote.hooks_missing = hooks_missing(event);
         mote.blind_spots = Names::some(capability.blind_spots.names());
         mote.exclusions = Some(capability.exclusions);
         mote.bulk_budget = Some(capability.bulk_budget);
@@ -83,11 +86,6 @@ fn name_flags(origin: &Origin<'_>, event: &Event, mote: &mut Mote<'_>) {
         Action::Umount => mote.mount_flags = Names::some(names::umount_flags(flags)),
         _ => {}
     }
-}
-
-fn call_name(origin: &Origin<'_>, event: &Event) -> Option<&'static str> {
-    let call = by_number(origin.arch?, event.syscall?)?;
-    Some(call.name)
 }
 
 /// What else the call was given.
@@ -126,6 +124,9 @@ fn given<'a>(event: &'a Event, mote: &mut Mote<'a>) {
 
 fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
     let hex = |bytes: &'a [u8]| core::str::from_utf8(bytes).is_err().then_some(Hex(bytes));
+    let hex_list = |list: Option<Args<'a>>| {
+        list.filter(|list| core::str::from_utf8(list.0).is_err()).map(HexArgs)
+    };
     let name = unix_name(event);
     let name_bytes = if name.first() == Some(&0) { Some(Hex(name)) } else { hex(name) };
     let (server, destination) = match event.action {
@@ -139,13 +140,15 @@ fn exact<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Exact<'a>> {
         Some(Given::Step(step)) => (&b""[..], &step.option[..]),
         _ => (&b""[..], &b""[..]),
     };
-    let args = if event.action == Action::Capability { &b""[..] } else { &event.args };
     let exact = Exact {
         hostname: hex(origin.hostname),
+        agent_version: sensor_version(event).and_then(|version| hex(version.0)),
+        kernel: kernel_release(event).and_then(|release| hex(release.0)),
+        hooks_missing: hex_list(hooks_missing(event)),
         executable: hex(&event.executable),
         parent_executable: hex(&event.lineage.parent_executable),
         thread_name: hex(&event.comm),
-        args: hex(args).map(|args| HexArgs(Args(args.0))),
+        args: hex_list(arguments(event)),
         working_directory: hex(&event.working_directory),
         container_id: hex(container_id),
         container_name: hex(container_name),

@@ -1,44 +1,14 @@
 //! The shape of a document. A field that is `None` is left out.
 
-use super::text::{
-    Address, Args, CommandLine, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text,
-    Timestamp, Uuid,
+use crate::format::object::{Names, SideAddress, objects};
+use crate::format::value::{
+    Args, CommandLine, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
 };
 use core::net::IpAddr;
-use serde::{Serialize, Serializer};
-
-macro_rules! objects {
-    ($(
-        $(#[$meta:meta])*
-        $name:ident $(<$life:lifetime>)? {
-            $($(#[$field_meta:meta])* $field:ident: $type:ty,)*
-        }
-    )*) => {$(
-        $(#[$meta])*
-        #[derive(Default, Serialize)]
-        pub(super) struct $name $(<$life>)? {
-            $(
-                $(#[$field_meta])*
-                #[serde(skip_serializing_if = "Option::is_none")]
-                pub $field: Option<$type>,
-            )*
-        }
-
-        impl $(<$life>)? $name $(<$life>)? {
-            /// Itself, unless it has no field.
-            #[allow(dead_code)] // of some objects only
-            pub fn some(self) -> Option<Self> {
-                let has_field = $(self.$field.is_some())||*;
-                has_field.then_some(self)
-            }
-        }
-    )*};
-}
 
 objects! {
     Document<'a> {
-        #[serde(rename = "@timestamp")]
-        timestamp: Timestamp,
+        timestamp as "@timestamp": Timestamp,
         ecs: Ecs,
         agent: Agent<'a>,
         event: EventSet,
@@ -58,15 +28,12 @@ objects! {
         version: &'static str,
     }
     Agent<'a> {
-        #[serde(rename = "type")]
-        kind: &'static str,
         version: Text<'a>,
     }
     EventSet {
         kind: &'static str,
         category: [&'static str; 1],
-        #[serde(rename = "type")]
-        types: &'static [&'static str],
+        types as "type": &'static [&'static str],
         action: &'static str,
         sequence: u64,
         provider: &'static str,
@@ -132,15 +99,13 @@ objects! {
     File<'a> {
         path: Text<'a>,
         target_path: Text<'a>,
-        #[serde(rename = "type")]
-        kind: &'static str,
+        kind as "type": &'static str,
         mode: Octal,
         uid: Keyword,
         gid: Keyword,
         size: i64,
         mtime: Timestamp,
-        #[serde(rename = "Ext")]
-        ext: Ext<'a>,
+        ext as "Ext": Ext<'a>,
     }
     Ext<'a> {
         original: Original<'a>,
@@ -156,15 +121,13 @@ objects! {
     }
     Network {
         transport: &'static str,
-        #[serde(rename = "type")]
-        kind: &'static str,
+        kind as "type": &'static str,
         direction: &'static str,
     }
     Mote<'a> {
         syscall: u32,
         syscall_name: &'static str,
-        #[serde(rename = "return")]
-        ret: i64,
+        ret as "return": i64,
         flags: Names,
         truncated: Names,
         call_flags: u32,
@@ -197,8 +160,7 @@ objects! {
         core_dumped: bool,
         lost: Lost,
         /// As inventories of the model's sensor have it.
-        #[serde(rename = "EBPF STATUS")]
-        ebpf_status: bool,
+        ebpf_status as "EBPF STATUS": bool,
         events_received: u64,
         events_excluded: u64,
         events_lost: u64,
@@ -225,84 +187,34 @@ objects! {
         saved: u32,
     }
     Lost {
-        #[serde(rename = "where")]
-        place: &'static str,
+        place as "where": &'static str,
         ring: &'static str,
         cpu: u16,
         count: u64,
     }
     /// The bytes of the fields whose text does not tell them.
     Exact<'a> {
-        #[serde(rename = "host.hostname")]
-        hostname: Hex<'a>,
-        #[serde(rename = "process.executable")]
-        executable: Hex<'a>,
-        #[serde(rename = "process.parent.executable")]
-        parent_executable: Hex<'a>,
-        #[serde(rename = "process.thread.name")]
-        thread_name: Hex<'a>,
-        #[serde(rename = "process.args")]
-        args: HexArgs<'a>,
-        #[serde(rename = "process.working_directory")]
-        working_directory: Hex<'a>,
-        #[serde(rename = "container.id")]
-        container_id: Hex<'a>,
-        #[serde(rename = "container.name")]
-        container_name: Hex<'a>,
-        #[serde(rename = "file.path")]
-        path: Hex<'a>,
-        #[serde(rename = "file.target_path")]
-        target_path: Hex<'a>,
-        #[serde(rename = "file.Ext.original.path")]
-        from: Hex<'a>,
-        #[serde(rename = "mote.attribute")]
-        attribute: Hex<'a>,
-        #[serde(rename = "mote.mount_source")]
-        mount_source: Hex<'a>,
-        #[serde(rename = "mote.mount_type")]
-        mount_type: Hex<'a>,
-        #[serde(rename = "mote.mount_option")]
-        mount_option: Hex<'a>,
-        #[serde(rename = "mote.name")]
-        name: Hex<'a>,
-        #[serde(rename = "mote.parameters")]
-        parameters: Hex<'a>,
-        #[serde(rename = "destination.address")]
-        destination: Hex<'a>,
-        #[serde(rename = "server.address")]
-        server: Hex<'a>,
-    }
-}
-
-/// An address, as text.
-pub(super) enum SideAddress<'a> {
-    Ip(IpAddr),
-    Unix(&'a [u8]),
-}
-
-impl Serialize for SideAddress<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            SideAddress::Ip(ip) => serializer.collect_str(ip),
-            SideAddress::Unix(name) => Address(name).serialize(serializer),
-        }
-    }
-}
-
-/// A set of at most as many names as there are bits.
-#[derive(Default)]
-pub(super) struct Names(heapless::Vec<&'static str, 32>);
-
-impl Names {
-    /// `None` if there are no names.
-    pub fn some(names: impl Iterator<Item = &'static str>) -> Option<Names> {
-        let names: heapless::Vec<_, 32> = names.take(32).collect();
-        (!names.is_empty()).then_some(Names(names))
-    }
-}
-
-impl Serialize for Names {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(&self.0)
+        hostname as "host.hostname": Hex<'a>,
+        agent_version as "agent.version": Hex<'a>,
+        kernel as "host.os.kernel": Hex<'a>,
+        hooks_missing as "mote.hooks_missing": HexArgs<'a>,
+        executable as "process.executable": Hex<'a>,
+        parent_executable as "process.parent.executable": Hex<'a>,
+        thread_name as "process.thread.name": Hex<'a>,
+        args as "process.args": HexArgs<'a>,
+        working_directory as "process.working_directory": Hex<'a>,
+        container_id as "container.id": Hex<'a>,
+        container_name as "container.name": Hex<'a>,
+        path as "file.path": Hex<'a>,
+        target_path as "file.target_path": Hex<'a>,
+        from as "file.Ext.original.path": Hex<'a>,
+        attribute as "mote.attribute": Hex<'a>,
+        mount_source as "mote.mount_source": Hex<'a>,
+        mount_type as "mote.mount_type": Hex<'a>,
+        mount_option as "mote.mount_option": Hex<'a>,
+        name as "mote.name": Hex<'a>,
+        parameters as "mote.parameters": Hex<'a>,
+        destination as "destination.address": Hex<'a>,
+        server as "server.address": Hex<'a>,
     }
 }

@@ -298,8 +298,3 @@ pub fn ring_operation(number: u32) -> Option<&'static str> {
     ];
     find(&NAMES, number)
 }
-
-/// The name of an error number, `EPERM`. The kernel's own, which no program sees, begin at 512.
-pub fn errno(code: u32) -> Option<&'static str> {
-    if code >= 512 { None } else { syscalls::Errno::new(code.cast_signed()).name() }
-}

@@ -6,6 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use super::names::{self, Machine, field, filter};
 use super::record_types;
 use super::rule::{Field, MASK_WORDS, Rule, split_keys};
+use crate::syscalls::errno;
 
 impl Display for Rule {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -109,7 +110,7 @@ impl Field {
                     field::INODE => write!(f, "{value}"),
                     field::ARG0..=field::ARG3 => write!(f, "0x{value:X}"),
                     field::EXIT => match value.cast_signed() {
-                        code @ ..0 => match names::errno(code.unsigned_abs()) {
+                        code @ ..0 => match errno(code.unsigned_abs()) {
                             Some(name) => write!(f, "-{name}"),
                             None => write!(f, "{code}"),
                         },

@@ -70,12 +70,13 @@ impl Verifier {
         }
     }
 
-    /// An event of a batch that was not read before.
-    pub fn event(&mut self, origin: &Origin, event: &Event) {
+    /// An event of a batch that was not read before. Whether it counts: every one does.
+    pub fn event(&mut self, origin: &Origin, event: &Event) -> bool {
         if let Some(loss) = event.loss {
             let told = &mut self.run(origin).told[loss.place as usize - 1];
             *told = told.saturating_add(loss.count);
         }
+        true
     }
 
     fn run(&mut self, origin: &Origin) -> &mut Run {

@@ -2,7 +2,7 @@
 
 use super::{Run, Verifier};
 use crate::event::LossPlace;
-use crate::format::ecs::text::{Text, Timestamp, Uuid};
+use crate::format::value::{Text, Timestamp, Uuid};
 use crate::record::RunId;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};

@@ -13,6 +13,31 @@ pub const TMPFILE_BIT: u32 = 0o20000000;
 /// `O_ACCMODE`: reading, writing, both, or, with both bits, only ioctls.
 pub const O_ACCMODE: u32 = 0o3;
 
+/// Whether an open makes a file, as far as its flags tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creates {
+    /// It did, if it succeeded: with `O_EXCL` there was none before, with `O_TMPFILE` there is none
+    /// of that name.
+    Proven,
+    /// It did, unless there was one.
+    Perhaps,
+    /// It did not.
+    Not,
+}
+
+impl Creates {
+    /// By the flags of an open.
+    pub fn of(flags: u32) -> Creates {
+        if flags & TMPFILE_BIT != 0 || flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL {
+            Creates::Proven
+        } else if flags & O_CREAT != 0 {
+            Creates::Perhaps
+        } else {
+            Creates::Not
+        }
+    }
+}
+
 /// linux `include/uapi/asm-generic/fcntl.h`. `O_SYNC` is two bits, of which `O_DSYNC` is
 /// one, and `O_TMPFILE` has `O_DIRECTORY`: here each bit has one name.
 const COMMON: [(u32, &str); 13] = [

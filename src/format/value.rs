@@ -40,7 +40,8 @@ impl Serialize for Text<'_> {
     }
 }
 
-struct Lossy<'a>(&'a [u8]);
+/// The same, to be written.
+pub struct Lossy<'a>(pub &'a [u8]);
 
 impl Display for Lossy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -136,7 +137,15 @@ impl Display for EntityId {
 
 /// Unix time in nanoseconds, as RFC 3339 in UTC. Always nine digits of a second, so
 /// that lines sort as text; `time` would leave zeros out.
+#[derive(Clone, Copy)]
 pub struct Timestamp(pub i128);
+
+impl Timestamp {
+    /// The same in milliseconds. 64 bits of nanoseconds are always enough for that.
+    pub fn milliseconds(self) -> i64 {
+        i64::try_from(self.0.div_euclid(1_000_000)).unwrap_or_default()
+    }
+}
 
 impl Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -158,7 +167,8 @@ impl Display for Timestamp {
 pub struct Args<'a>(pub &'a [u8]);
 
 impl<'a> Args<'a> {
-    fn each(self) -> impl Iterator<Item = &'a [u8]> {
+    /// Each of them.
+    pub fn each(self) -> impl Iterator<Item = &'a [u8]> {
         self.0.strip_suffix(b"\0").unwrap_or(self.0).split(|byte| *byte == 0)
     }
 }

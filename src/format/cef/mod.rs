@@ -1,0 +1,187 @@
+//! Events in the Common Event Format, version 0.
+//!
+//! The source of its rules is ArcSight's "Implementing ArcSight Common Event Format (CEF)", version
+//! 25: a header of seven fields and an extension of `key=value` pairs.
+//!
+//! - The signature id, and `act`, are the action; the severity is by action.
+//! - A field is under the key that CEF has for it. What has none but is wanted often has one of the
+//!   custom keys (`cs1` with `cs1Label`), always the same. All else has a key of its own, as the
+//!   document wants it: `mote` and a name.
+//! - `src` and `dst` of version 0 are of IPv4; addresses of IPv6 are `c6a2` and `c6a3`.
+//! - Times are in milliseconds since 1970; `externalId` has the order of events.
+//! - `reason` is the name of the error of a call that failed.
+//! - What is not UTF-8, and control characters but for line ends, which CEF can write, are shown as
+//!   U+FFFD. `moteExactBytes` then has the whole field in hex, by its name in the Elastic Common
+//!   Schema; of arguments with the NULs that close them.
+
+mod escape;
+mod key;
+mod name;
+
+use super::PRODUCT;
+use super::ecs::document::document;
+use super::ecs::shape::{Document, Side};
+use super::object::{Value, Visit, Visitor};
+use super::outcome::{Outcome, error_name};
+use super::severity::Severity;
+use super::value::{Args, Hex, Timestamp};
+use crate::event::Event;
+use crate::record::Origin;
+use core::fmt::Display;
+use key::Key;
+use std::io::{self, Write};
+use std::net::IpAddr;
+
+/// Writes one event as one line.
+pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Result<()> {
+    write!(
+        out,
+        "CEF:0|{PRODUCT}|{PRODUCT}|{}|{}|{}|{}|",
+        env!("CARGO_PKG_VERSION"),
+        event.action.name(),
+        name::of(event.action),
+        Severity::of(event.action).cef()
+    )?;
+    let mut document = document(origin, event);
+    leave_out(&mut document);
+    let mut extension = Extension { out, between: "", scratch: Vec::new(), exact: String::new() };
+    document.visit(&mut String::new(), &mut extension)?;
+    if Outcome::of(event).name(event.action).is_some()
+        && let Some(reason) = error_name(event)
+    {
+        extension.pair("reason", &reason)?;
+    }
+    let exact = core::mem::take(&mut extension.exact);
+    if !exact.is_empty() {
+        extension.pair("moteExactBytes", &exact)?;
+    }
+    out.write_all(b"\n")
+}
+
+/// What another field tells as well.
+fn leave_out(document: &mut Document) {
+    if let Some(mote) = &mut document.mote {
+        // `moteExactBytes` has what this format cannot write.
+        mote.bytes = None;
+        if mote.syscall_name.is_some() {
+            mote.syscall = None;
+        }
+    }
+    for side in [&mut document.source, &mut document.destination, &mut document.server] {
+        if let Some(Side { ip: Some(_), address, .. }) = side {
+            *address = None;
+        }
+    }
+}
+
+/// The pairs behind the header.
+struct Extension<'a, W> {
+    out: &'a mut W,
+    between: &'static str,
+    /// A value, before it is escaped.
+    scratch: Vec<u8>,
+    /// The fields that had to be changed, as they are.
+    exact: String,
+}
+
+impl<W: io::Write> Visitor for Extension<'_, W> {
+    fn field(&mut self, name: &str, value: Value) -> io::Result<()> {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        scratch.clear();
+        match value {
+            Value::Plain(value) => write!(scratch, "{value}")?,
+            Value::Time(time_ns) => write!(scratch, "{}", Timestamp(time_ns).milliseconds())?,
+            Value::Bytes(bytes) => self.bytes(name, bytes, &mut scratch),
+            Value::Names(names) => scratch.extend_from_slice(names.join(",").as_bytes()),
+            // With a space between two arguments, as ps(1) has it.
+            Value::CommandLine(args) => self.list("process.args", args, b' ', &mut scratch),
+            // They are the command line.
+            Value::Args(_) if name == "process.args" => {}
+            Value::Args(items) => self.list(name, items, b',', &mut scratch),
+        }
+        let written = self.named(name, &scratch);
+        self.scratch = scratch;
+        written
+    }
+}
+
+impl<W: io::Write> Extension<'_, W> {
+    /// Under the key of the field.
+    fn named(&mut self, name: &str, value: &[u8]) -> io::Result<()> {
+        match Key::of(name) {
+            Key::LeftOut => Ok(()),
+            Key::Standard(key) => self.put(key, value),
+            Key::Labelled(key, label) => self.labelled(key, label, value),
+            Key::Own(key) => self.put(&key, value),
+            Key::Ip { v4, v6, label } => match is_v6(value) {
+                true => self.labelled(v6, label, value),
+                false => self.put(v4, value),
+            },
+            Key::Path => {
+                let file_name = value.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+                if !file_name.is_empty() {
+                    self.put("fname", file_name)?;
+                }
+                self.put("filePath", value)
+            }
+            // 0 inbound, 1 outbound.
+            Key::Direction => self.pair("deviceDirection", &u8::from(value == b"egress")),
+        }
+    }
+
+    fn labelled(&mut self, key: &str, label: &str, value: &[u8]) -> io::Result<()> {
+        self.put(key, value)?;
+        write!(self.out, " {key}Label={label}")
+    }
+
+    fn put(&mut self, key: &str, value: &[u8]) -> io::Result<()> {
+        write!(self.out, "{}{key}=", self.between)?;
+        self.between = " ";
+        escape::write(self.out, value)
+    }
+
+    /// What needs no escapes.
+    fn pair(&mut self, key: &str, value: &dyn Display) -> io::Result<()> {
+        write!(self.out, "{}{key}={value}", self.between)?;
+        self.between = " ";
+        Ok(())
+    }
+
+    /// The name of an abstract unix socket has `@` for the NUL before it.
+    fn bytes(&mut self, name: &str, bytes: &[u8], into: &mut Vec<u8>) {
+        let changed = match (bytes, name.ends_with(".address")) {
+            ([0, rest @ ..], true) => {
+                into.push(b'@');
+                escape::replace(rest, into);
+                true
+            }
+            _ => escape::replace(bytes, into),
+        };
+        if changed {
+            self.keep(name, bytes);
+        }
+    }
+
+    fn list(&mut self, name: &str, items: Args, between: u8, into: &mut Vec<u8>) {
+        let mut changed = false;
+        for (number, item) in items.each().enumerate() {
+            if number > 0 {
+                into.push(between);
+            }
+            changed |= escape::replace(item, into);
+        }
+        if changed {
+            self.keep(name, items.0);
+        }
+    }
+
+    fn keep(&mut self, name: &str, bytes: &[u8]) {
+        let between = if self.exact.is_empty() { "" } else { "," };
+        self.exact.push_str(&format!("{between}{name}:{}", Hex(bytes)));
+    }
+}
+
+fn is_v6(value: &[u8]) -> bool {
+    let address = core::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    matches!(address, Some(IpAddr::V6(_)))
+}

@@ -1,0 +1,51 @@
+//! What happened, for people.
+
+use crate::event::Action;
+
+/// The name in the header. It has nothing that would have to be escaped.
+pub(super) fn of(action: Action) -> &'static str {
+    match action {
+        Action::Exec => "Program executed",
+        Action::Fork => "Process created",
+        Action::Exit => "Process ended",
+        Action::Setuid => "User ID changed",
+        Action::Setgid => "Group ID changed",
+        Action::Setsid => "Session begun",
+        Action::Ptrace => "Process traced",
+        Action::ModuleLoad => "Kernel module loaded",
+        Action::ModuleUnload => "Kernel module removed",
+        Action::BpfLoad => "BPF program loaded",
+        Action::Mount => "File system mounted",
+        Action::Umount => "File system unmounted",
+        Action::Unshare => "Namespace created",
+        Action::Setns => "Namespace entered",
+        Action::MemfdCreate => "File in memory created",
+        Action::KexecLoad => "Kernel loaded for kexec",
+        Action::ClockSet => "Clock set",
+        Action::IoUring => "io_uring created",
+        Action::Kill => "Signal sent to the sensor",
+        Action::Open => "File opened",
+        Action::Rename => "File renamed",
+        Action::Unlink => "File removed",
+        Action::Rmdir => "Directory removed",
+        Action::Link => "Link created",
+        Action::Symlink => "Symbolic link created",
+        Action::Mkdir => "Directory created",
+        Action::Mknod => "Node created",
+        Action::Chmod => "File mode changed",
+        Action::Chown => "File owner changed",
+        Action::Truncate => "File size changed",
+        Action::Utime => "File times changed",
+        Action::Setxattr => "Extended attribute changed",
+        Action::Connect => "Connection begun",
+        Action::Bind => "Address bound",
+        Action::Listen => "Connections awaited",
+        Action::Accept => "Connection accepted",
+        Action::Send => "Datagram sent",
+        Action::Loss => "Events lost",
+        Action::Heartbeat => "Sensor alive",
+        Action::Pause => "Sensor paused",
+        Action::Resume => "Sensor resumed",
+        Action::Capability => "Sensor's view changed",
+    }
+}

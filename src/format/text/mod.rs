@@ -1,0 +1,88 @@
+//! Events as `key=value` pairs, for eyes and for grep.
+//!
+//! A line is fields with one space between them; a field is a key, `=` and a value; a value is an
+//! item, or several with a comma between them. An item is either bare, in printable ASCII without
+//! space, `"`, `,`, `=` and `\`, or in double quotes. `quote` says what stands there. So a line can
+//! be split at spaces outside quotes, and the bytes of every name be read back.
+//!
+//! `time`, `host`, `action`, `pid` and `executable` come first, then what the action has, then what
+//! else is known of the process. What follows from another field is left out, and so are the
+//! classes of the Elastic Common Schema.
+
+mod key;
+mod quote;
+
+use super::ecs::document::document;
+use super::ecs::shape::Document;
+use super::object::{Value, Visit, Visitor};
+use super::value::Timestamp;
+use crate::event::Event;
+use crate::record::Origin;
+use key::{Part, key};
+use std::io::{self, Write};
+
+/// Writes one event as one line.
+pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Result<()> {
+    let mut document = document(origin, event);
+    leave_out(&mut document);
+    let mut line = Line::default();
+    document.visit(&mut String::new(), &mut line)?;
+    // Each field has a space before it.
+    let parts = line.parts.concat();
+    out.write_all(parts.get(1..).unwrap_or_default())?;
+    out.write_all(b"\n")
+}
+
+/// What another field tells as well.
+fn leave_out(document: &mut Document) {
+    if let Some(mote) = &mut document.mote {
+        mote.bytes = None;
+        if mote.syscall_name.is_some() {
+            mote.syscall = None;
+        }
+    }
+    for side in [&mut document.source, &mut document.destination, &mut document.server] {
+        if let Some(side) = side
+            && side.ip.is_some()
+        {
+            side.address = None;
+        }
+    }
+}
+
+/// The parts of a line, in their order.
+#[derive(Default)]
+struct Line {
+    parts: [Vec<u8>; Part::COUNT],
+    /// An item, before it is quoted.
+    item: Vec<u8>,
+}
+
+impl Visitor for Line {
+    fn field(&mut self, name: &str, value: Value) -> io::Result<()> {
+        let Some((part, key)) = key(name) else { return Ok(()) };
+        let out = &mut self.parts[part as usize];
+        write!(out, " {key}=")?;
+        match value {
+            Value::Plain(value) => {
+                self.item.clear();
+                write!(self.item, "{value}")?;
+                quote::write(out, &self.item)
+            }
+            Value::Time(time_ns) => write!(out, "{}", Timestamp(time_ns)),
+            Value::Bytes(bytes) => quote::write(out, bytes),
+            Value::Names(names) => list(out, names.iter().map(|name| name.as_bytes())),
+            Value::Args(args) | Value::CommandLine(args) => list(out, args.each()),
+        }
+    }
+}
+
+fn list<'a>(out: &mut impl io::Write, items: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+    for (number, item) in items.enumerate() {
+        if number > 0 {
+            out.write_all(b",")?;
+        }
+        quote::write(out, item)?;
+    }
+    Ok(())
+}
