@@ -16,8 +16,9 @@ BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pk
 # For arm64 from x86-64. The rest is unpacked by cross/fetch.
 CROSS_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
 # The live tests: a real syslog daemon, a second opinion on loaded programs, and on audit rules;
-# python3 is for scripts/show.
-TEST_PACKAGES := rsyslog bpftool util-linux auditd stress-ng strace python3
+# python3 is for scripts/show. syslog-ng, which cannot be beside rsyslog, is unpacked by
+# scripts/syslog-ng.
+TEST_PACKAGES := rsyslog bpftool util-linux auditd stress-ng strace python3 logrotate
 # What people run.
 SOFTWARE_PACKAGES := strace apt git make gcc nginx-light curl postgresql busybox-static util-linux
 # What the sensor is compared with.
@@ -43,6 +44,7 @@ run: build ## start the sensor and show live events (root)
 
 test: build ## formatting, lints, unit, integration and live tests (live ones need root)
 	@scripts/packages $(TEST_PACKAGES)
+	@scripts/syslog-ng
 	@scripts/test
 
 soak: build ## eBPF switched off and on a hundred times under a load of processes (root)
