@@ -22,7 +22,7 @@ TEST_PACKAGES := rsyslog bpftool util-linux auditd stress-ng strace python3 logr
 # What people run.
 SOFTWARE_PACKAGES := strace apt git make gcc nginx-light curl postgresql busybox-static util-linux
 # What the sensor is compared with.
-BENCH_PACKAGES := auditd
+BENCH_PACKAGES := auditd rsyslog
 # Guests. An .rpm is unpacked by rpm2cpio and cpio.
 QEMU_PACKAGES := python3 rpm2cpio cpio
 QEMU_PACKAGES += $(if $(filter arm64,$(ARCH)),qemu-system-arm,qemu-system-x86)
@@ -55,9 +55,9 @@ software: build ## what people run, call by call as strace sees it: apt, git, ma
 	@scripts/packages $(SOFTWARE_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test software
 
-bench: build ## what the sensor costs: one rename loop with it off and on (root); exclusions
+bench: build ## what the sensor costs: one rename loop with it off and on (root); exclusions; decoding
 	@scripts/packages $(BENCH_PACKAGES)
-	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked --bench rename --bench filter
+	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked --bench rename --bench filter --bench decode
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
 	@scripts/packages $(BUILD_PACKAGES)
