@@ -16,12 +16,13 @@ BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pk
 # For arm64 from x86-64. The rest is unpacked by cross/fetch.
 CROSS_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
 # The live tests: a real syslog daemon, a second opinion on loaded programs, and on audit rules;
-# python3 is for scripts/show.
-TEST_PACKAGES := rsyslog bpftool util-linux auditd stress-ng strace python3
+# python3 is for scripts/show. syslog-ng, which cannot be beside rsyslog, is unpacked by
+# scripts/syslog-ng.
+TEST_PACKAGES := rsyslog bpftool util-linux auditd stress-ng strace python3 logrotate
 # What people run.
 SOFTWARE_PACKAGES := strace apt git make gcc nginx-light curl postgresql busybox-static util-linux
 # What the sensor is compared with.
-BENCH_PACKAGES := auditd
+BENCH_PACKAGES := auditd rsyslog
 # Guests. An .rpm is unpacked by rpm2cpio and cpio.
 QEMU_PACKAGES := python3 rpm2cpio cpio
 QEMU_PACKAGES += $(if $(filter arm64,$(ARCH)),qemu-system-arm,qemu-system-x86)
@@ -43,6 +44,7 @@ run: build ## start the sensor and show live events (root)
 
 test: build ## formatting, lints, unit, integration and live tests (live ones need root)
 	@scripts/packages $(TEST_PACKAGES)
+	@scripts/syslog-ng
 	@scripts/test
 
 soak: build ## eBPF switched off and on a hundred times under a load of processes (root)
@@ -53,9 +55,9 @@ software: build ## what people run, call by call as strace sees it: apt, git, ma
 	@scripts/packages $(SOFTWARE_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test software
 
-bench: build ## what the sensor costs: one rename loop with it off and on (root); exclusions
+bench: build ## what the sensor costs: one rename loop with it off and on (root); exclusions; decoding
 	@scripts/packages $(BENCH_PACKAGES)
-	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked --bench rename --bench filter
+	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked --bench rename --bench filter --bench decode
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
 	@scripts/packages $(BUILD_PACKAGES)

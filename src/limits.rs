@@ -213,6 +213,11 @@ pub const CONTROL_REQUEST_BYTES: usize = 16 << 10;
 /// front of a record. Longer ones are cut.
 pub const DECODE_LINE_BYTES: usize = 64 * 1024;
 
+/// The most that events take of an answer to rsyslog's `mmexternal`, in bytes: less than the 1 MiB
+/// that rsyslog is told to take (`maxMessageSize`), with room for what is said of the rest. A
+/// message of a sensor makes a third of that; one made to be large could make 20 MB.
+pub const ANSWER_BYTES: usize = 1_000_000;
+
 /// Batches of one run of a sensor that `mote decode` remembers, to know one that was sent again:
 /// more than a sensor's queue may send again ([`QUEUE_MESSAGES`]).
 pub const DECODE_RECENT: usize = 256;

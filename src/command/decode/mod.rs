@@ -1,19 +1,29 @@
 //! `mote decode`: syslog lines to events.
 
 pub mod decoder;
+mod ending;
+mod follow;
 pub mod lines;
 pub mod output;
+mod output_file;
 mod recent;
+pub mod rsyslog;
 mod verify;
 
 use crate::exit;
 use crate::say::say;
 use argh::FromArgs;
 use decoder::{Counts, Decoder};
+use ending::{Drained, Ending};
+use follow::Follow;
 use lines::{Lines, Next};
 use output::Output;
+use output_file::OutputFile;
+use rsyslog::{CONFIRMATION, Module};
+use rustix::fd::{AsFd, BorrowedFd};
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use verify::Report;
 
@@ -35,6 +45,18 @@ pub struct DecodeCommand {
     /// is missing and every record could be read
     #[argh(switch)]
     pub verify: bool,
+    /// read on as the file grows and is rotated, like tail -F, until SIGTERM or Ctrl-C; of
+    /// several files the last. To begin at its end: tail -n 0 -F FILE | mote decode
+    #[argh(switch)]
+    pub follow: bool,
+    /// append to this file, not to standard output. It may be rotated: if it was renamed a new
+    /// one is made
+    #[argh(option)]
+    pub output_file: Option<PathBuf>,
+    /// be the program of a module of rsyslog: mmexternal, which gets the events of each message
+    /// as $!mote!events, or omprog with confirmMessages="on", which needs --output-file
+    #[argh(option)]
+    pub rsyslog: Option<Module>,
     /// files to read, the oldest first; standard input if there is none
     #[argh(positional)]
     pub files: Vec<String>,
@@ -43,25 +65,94 @@ pub struct DecodeCommand {
 impl DecodeCommand {
     /// Reads to the end of every input. A batch that is in two of them is written once.
     pub fn run(self) -> ExitCode {
-        let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-        let decoder = match (self.verify, self.output) {
-            (false, output) => Decoder::writing(output.unwrap_or_default()),
-            (true, None | Some(Output::Text | Output::Ecs)) => Decoder::verifying(),
-            (true, Some(_)) => {
-                return exit::fail(
-                    exit::USAGE,
-                    format_args!(
-                        "--verify tells what is missing as text or json: name one of these"
-                    ),
-                );
-            }
+        if let Err(problem) = self.check() {
+            return exit::fail(exit::USAGE, format_args!("{problem}; see mote decode --help"));
+        }
+        let prepared = match (self.rsyslog, &self.output_file) {
+            (Some(_), _) => ending::outlive_signals(),
+            (_, Some(_)) => ending::outlive_hangup(),
+            _ => Ok(()),
         };
-        let mut decoding = Decoding { decoder, reported: 0, cut_lines: 0 };
-        let names = self.files.iter().map(Some);
-        let standard_input = self.files.is_empty().then_some(None);
+        if let Err(error) = prepared {
+            return not_prepared(&error);
+        }
+        if self.rsyslog == Some(Module::Mmexternal) {
+            return match rsyslog::answer_each(io::stdin().lock(), &mut io::stdout().lock()) {
+                // rsyslogd has ended.
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => exit::IOERR.into(),
+                _ => ExitCode::SUCCESS,
+            };
+        }
+        let Some(path) = &self.output_file else {
+            let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+            let code = self.decode_to(&mut out, "standard output");
+            // What could not be flushed was said already.
+            let _ = out.into_parts();
+            return code;
+        };
+        let name = format!("{path:?}");
+        match OutputFile::open(path) {
+            Ok(mut file) => self.decode_to(&mut file, &name),
+            Err(error) => not_written(&name, &error),
+        }
+    }
+
+    /// What cannot be asked for together.
+    fn check(&self) -> Result<(), &'static str> {
+        let has_file = self.output_file.is_some();
+        let is_json = matches!(self.output, None | Some(Output::Ecs));
+        if self.verify && (self.follow || self.rsyslog.is_some()) {
+            return Err("--verify tells what is missing once it has read all");
+        }
+        if self.verify && !is_json && self.output != Some(Output::Text) {
+            return Err("--verify tells what is missing as text or json; write one of these");
+        }
+        if self.rsyslog == Some(Module::Mmexternal) && !is_json {
+            return Err("mmexternal gets events as JSON; leave --output out, or use omprog");
+        }
+        match (self.rsyslog, self.follow) {
+            (Some(_), true) => Err("a module of rsyslog has no file that --follow could read"),
+            (Some(_), _) if !self.files.is_empty() => {
+                Err("a module of rsyslog writes to standard input; name no file with --rsyslog")
+            }
+            (Some(Module::Mmexternal), _) if has_file => {
+                Err("mmexternal gets events as an answer; leave --output-file out, or use omprog")
+            }
+            (Some(Module::Omprog), _) if !has_file => {
+                Err("omprog is answered on standard output; name a file with --output-file")
+            }
+            (None, true) if self.files.is_empty() => Err("--follow needs a file"),
+            _ => Ok(()),
+        }
+    }
+
+    fn inputs(&self) -> Vec<Input<'_>> {
+        let standard = match (self.rsyslog, &self.output_file) {
+            (Some(Module::Omprog), _) => Input::Confirmed,
+            (_, Some(_)) => Input::Drained,
+            _ => Input::Standard,
+        };
+        let mut inputs: Vec<_> = self.files.iter().map(|file| Input::File(file)).collect();
+        if self.follow
+            && let Some(Input::File(file)) = inputs.pop()
+        {
+            inputs.push(Input::Followed(file));
+        }
+        if inputs.is_empty() { vec![standard] } else { inputs }
+    }
+
+    /// Decodes all input to `out`.
+    fn decode_to(&self, out: &mut impl Write, out_name: &str) -> ExitCode {
+        // Nobody waits for what goes to a file.
+        let reader = self.output_file.is_none().then(rustix::stdio::stdout);
+        let decoder = match self.verify {
+            true => Decoder::verifying(),
+            false => Decoder::writing(self.output.unwrap_or_default()),
+        };
+        let mut decoding = Decoding { decoder, reported: 0, cut_lines: 0, reader };
         let (mut code, mut is_missing) = (0, false);
-        for name in names.chain(standard_input) {
-            match decoding.open_and_read(name.map(String::as_str), &mut out) {
+        for input in self.inputs() {
+            match decoding.open_and_read(&input, out) {
                 Ok(()) => {}
                 Err(Failure::Input(name, error)) => {
                     say(format_args!(
@@ -70,26 +161,20 @@ impl DecodeCommand {
                     ));
                     code = exit::NOINPUT;
                 }
-                Err(Failure::Output(error)) => {
-                    let _ = out.into_parts();
-                    return not_written(&error);
-                }
+                Err(Failure::Output(error)) => return not_written(out_name, &error),
             }
         }
         if let Some(verifier) = decoding.decoder.take_verifier() {
             let report = Report::new(verifier);
             let written = match self.output {
-                Some(Output::Ecs) => report.write_json(&mut out),
-                _ => report.write_text(&mut out),
+                Some(Output::Ecs) => report.write_json(out),
+                _ => report.write_text(out),
             };
             if let Err(error) = written.and_then(|()| out.flush()) {
-                let _ = out.into_parts();
-                return not_written(&error);
+                return not_written(out_name, &error);
             }
             is_missing = report.missing() > 0;
         }
-        // What could not be flushed was said already.
-        let _ = out.into_parts();
         let counts = decoding.decoder.counts();
         if let Some(summary) = summary(counts, decoding.cut_lines) {
             say(format_args!("{summary}"));
@@ -101,14 +186,29 @@ impl DecodeCommand {
             ));
         }
         match code {
-            0 if counts.bad > 0 => exit::DATAERR.into(),
+            // What goes on until it is told to end has no verdict; rsyslog would log it as a fault.
+            0 if counts.bad > 0 && !self.follow && self.rsyslog.is_none() => exit::DATAERR.into(),
             0 if is_missing => exit::MISSING.into(),
             code => code.into(),
         }
     }
 }
 
-fn not_written(error: &io::Error) -> ExitCode {
+/// Where lines come from.
+enum Input<'a> {
+    /// Standard input, to its end.
+    Standard,
+    /// The same, which a signal ends once nothing comes any more.
+    Drained,
+    /// The same, of which every line is confirmed when it is written.
+    Confirmed,
+    /// A file, to its end.
+    File(&'a str),
+    /// A file and what is added to it, until a signal.
+    Followed(&'a str),
+}
+
+fn not_written(name: &str, error: &io::Error) -> ExitCode {
     // The reader, head(1) perhaps, has what it wanted.
     if error.kind() == ErrorKind::BrokenPipe {
         return ExitCode::SUCCESS;
@@ -116,17 +216,21 @@ fn not_written(error: &io::Error) -> ExitCode {
     exit::fail(
         exit::IOERR,
         format_args!(
-            "standard output could not be written to ({error}); free space there, or give it \
-             another file, and decode again"
+            "{name} could not be written to ({error}); free space there, or give it another \
+             file, and decode again"
         ),
     )
+}
+
+fn not_prepared(error: &io::Error) -> ExitCode {
+    exit::fail(exit::OSERR, format_args!("signals cannot be taken ({error}); close descriptors"))
 }
 
 /// Why an input was not decoded to its end.
 enum Failure {
     /// This input could not be opened or read.
     Input(String, io::Error),
-    /// Standard output could not be written.
+    /// Standard output, or the file in its place, could not be written.
     Output(io::Error),
 }
 
@@ -135,23 +239,60 @@ struct Decoding {
     decoder: Decoder,
     reported: u64,
     cut_lines: u64,
+    /// Whoever reads standard output, if that is where events go.
+    reader: Option<BorrowedFd<'static>>,
 }
 
 impl Decoding {
-    /// `None`: standard input.
-    fn open_and_read(&mut self, file: Option<&str>, out: &mut impl Write) -> Result<(), Failure> {
-        let Some(file) = file else {
-            return self.read(io::stdin().lock(), "standard input", out);
+    fn open_and_read(&mut self, input: &Input<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        let standard = "standard input";
+        let (file, is_followed) = match input {
+            Input::Standard => return self.read(io::stdin().lock(), standard, out, |_| Ok(())),
+            Input::Drained => {
+                let failed = |error| Failure::Input(standard.into(), error);
+                let ending = Ending::new().map_err(failed)?;
+                // Not the standard library's, which has a buffer.
+                let input = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
+                let input = Drained::new(File::from(input), &ending);
+                return self.read(input, standard, out, |_| Ok(()));
+            }
+            Input::Confirmed => return self.confirm(out),
+            Input::File(file) => (*file, false),
+            Input::Followed(file) => (*file, true),
         };
         let name = format!("{file:?}");
-        match File::open(file) {
-            Ok(input) => self.read(input, &name, out),
-            Err(error) => Err(Failure::Input(name, error)),
+        let failed = |error| Failure::Input(name.clone(), error);
+        if is_followed {
+            let ending = Ending::new().map_err(failed)?;
+            let input = Follow::new(Path::new(file), &ending, self.reader).map_err(failed)?;
+            self.read(input, &name, out, |_| Ok(()))
+        } else {
+            self.read(File::open(file).map_err(failed)?, &name, out, |_| Ok(()))
         }
     }
 
-    /// Decodes all of `input`.
-    fn read(&mut self, input: impl Read, name: &str, out: &mut impl Write) -> Result<(), Failure> {
+    /// Decodes what `omprog` writes, and says of every line that its events are in the file. What
+    /// the file takes is the kernel's: a crash of the host may take it back.
+    fn confirm<W: Write>(&mut self, out: &mut W) -> Result<(), Failure> {
+        let mut answers = io::stdout().lock();
+        let mut confirm = |out: &mut W| {
+            out.flush()?;
+            answers.write_all(CONFIRMATION)?;
+            answers.flush()
+        };
+        // It is ready.
+        confirm(out).map_err(Failure::Output)?;
+        self.read(io::stdin().lock(), "standard input", out, confirm)
+    }
+
+    /// Decodes all of `input`. `after_line` is called when all of a line is in `out`.
+    fn read<W: Write>(
+        &mut self,
+        input: impl Read,
+        name: &str,
+        out: &mut W,
+        mut after_line: impl FnMut(&mut W) -> io::Result<()>,
+    ) -> Result<(), Failure> {
         let mut lines = Lines::new(input);
         let others_before = self.decoder.counts().other_lines;
         let (mut number, mut hint) = (0u64, "");
@@ -183,7 +324,7 @@ impl Decoding {
                 }
                 *reported += 1;
             });
-            result.map_err(Failure::Output)?;
+            result.and_then(|()| after_line(out)).map_err(Failure::Output)?;
             // It may have had a record behind the cut.
             self.cut_lines += u64::from(line.cut && self.decoder.counts().other_lines > others);
         }

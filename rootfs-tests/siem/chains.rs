@@ -1,0 +1,104 @@
+//! A host forwards records by TCP to a collector that decodes them.
+
+use crate::daemon::{Daemon, Input, Kind, rotate};
+use crate::documents::{document, free_port, places};
+use crate::records::{
+    assert_once, documents, in_rsyslog, send_records, wait_for_lines, wait_until_read,
+};
+use crate::support::{require_program, scratch, wait_for};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::read_to_string;
+use std::path::Path;
+
+const MMEXTERNAL: &str = "rsyslog-mmexternal.conf";
+const OMPROG: &str = "rsyslog-omprog.conf";
+const SYSLOG_NG: &str = "syslog-ng-collector.conf";
+
+pub fn rsyslog_to_mmexternal() {
+    through(Kind::Rsyslog, Kind::Rsyslog, MMEXTERNAL);
+}
+
+pub fn rsyslog_to_omprog() {
+    through(Kind::Rsyslog, Kind::Rsyslog, OMPROG);
+}
+
+pub fn rsyslog_to_syslog_ng() {
+    through(Kind::Rsyslog, Kind::SyslogNg, SYSLOG_NG);
+}
+
+pub fn syslog_ng_to_mmexternal() {
+    through(Kind::SyslogNg, Kind::Rsyslog, MMEXTERNAL);
+}
+
+pub fn syslog_ng_to_omprog() {
+    through(Kind::SyslogNg, Kind::Rsyslog, OMPROG);
+}
+
+pub fn syslog_ng_to_syslog_ng() {
+    through(Kind::SyslogNg, Kind::SyslogNg, SYSLOG_NG);
+}
+
+fn start_host(kind: Kind, dir: &Path, port: &str) -> Daemon {
+    let collector = ("collector.example.com", "127.0.0.1");
+    let text = match kind {
+        Kind::Rsyslog => document(
+            "rsyslog-forward.conf",
+            &[collector, ("10514", port), ("resumeInterval=\"5\"", "resumeInterval=\"1\"")],
+        ),
+        Kind::SyslogNg => document("syslog-ng-forward.conf", &[collector, ("10514", port)]),
+    };
+    // How long it waits until it tries again is a global option of syslog-ng (60 s).
+    let before = if matches!(kind, Kind::SyslogNg) { "options { time-reopen(1); };" } else { "" };
+    Daemon::start(kind, dir, Input::Socket, before, &text)
+}
+
+/// Through a rotation, restarts of both, a collector that is away for a while, and a program that is
+/// killed.
+fn through(host: Kind, collector: Kind, name: &str) {
+    host.require();
+    collector.require();
+    require_program("logrotate");
+    let (_guard, dir) = scratch();
+    let (there, port) = (dir.join("collector"), free_port());
+    let port_text = port.to_string();
+    let [(program, our_program), (log, our_log)] = places(&there);
+    let replaced =
+        [("10514", port_text.as_str()), (program, our_program.as_str()), (log, our_log.as_str())];
+    let text = document(name, &replaced);
+    let mut host = start_host(host, &dir.join("host"), &port_text);
+    let (socket, events) = (host.socket(), there.join("log/events.json"));
+    let so_far = |count| wait_for_lines(&events, documents(0..count).len());
+
+    // The host keeps what comes while there is no collector, also through its own restart.
+    send_records(&socket, 0..10);
+    wait_until_read(&socket, &host.rest());
+    host.stop();
+    host.begin();
+    send_records(&socket, 10..15);
+    let mut collector = Daemon::start(collector, &there, Input::Port(port), "", &text);
+    so_far(15);
+    // The first of these is taken by the kernel for a connection that is no more.
+    collector.stop();
+    send_records(&socket, 15..25);
+    wait_until_read(&socket, &host.rest());
+    collector.begin();
+    so_far(25);
+    host.stop();
+    host.begin();
+    send_records(&socket, 25..30);
+    so_far(30);
+    rotate(&there, &collector);
+    // A program that dies is started again; what it was not handed is not lost.
+    let program = collector.program();
+    kill_process(Pid::from_raw(program as i32).unwrap(), Signal::KILL).unwrap();
+    wait_for("the program's end", || (!collector.programs().contains(&program)).then_some(()));
+    send_records(&socket, 30..40);
+    so_far(40);
+    collector.stop();
+    host.stop();
+    let sent = documents(0..40);
+    let expected = if name == MMEXTERNAL { in_rsyslog(&sent) } else { sent };
+    assert_once(&events, &expected);
+    let undecoded = read_to_string(there.join("log/undecoded.log")).unwrap_or_default();
+    assert_eq!(undecoded, "");
+}
