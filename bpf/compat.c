@@ -125,7 +125,8 @@ INLINE u16 absent_flags(const struct mote_compat_call *call, const struct reques
 	    call->dirfd < COMPAT_ARGUMENTS)
 		return MOTE_UNNAMED;
 	if (call->kind == MOTE_KIND_PAIR && call->route == MOTE_COMPAT_SYSTEM)
-		return (request->from ? 0 : MOTE_FROM_ABSENT) | (request->path ? 0 : MOTE_UNNAMED);
+		return (request->from ? 0 : MOTE_FROM_ABSENT) |
+		       (request->path || call->dirfd >= COMPAT_ARGUMENTS ? 0 : MOTE_UNNAMED);
 	return 0;
 }
 

@@ -95,36 +95,39 @@ INLINE int is_first_unseen(const struct mote_call *call, const struct mote_setti
 	u64 owner = flood_owner(call->header.pid, hash, call->header.time_ns);
 	volatile struct flood *flood = flood_at(hash);
 	u64 bit = 1ULL << ((u32)call->header.syscall % MOTE_MOVE_CALLS);
-	volatile u64 *said;
 
 	if (!flood)
 		return 0;
+	/* The window last: another CPU must not take what was said in the one before for this one's. */
 	if (flood->unseen != owner) {
-		flood->unseen = owner;
 		flood->said = 0;
 		flood->said_entered = 0;
+		flood->unseen = owner;
 	}
-	said = call->header.flags & MOTE_RESULT_UNKNOWN ? &flood->said_entered : &flood->said;
-	if (*said & bit)
-		return 0;
-	*said |= bit;
+	if (call->header.flags & MOTE_RESULT_UNKNOWN) {
+		if (flood->said_entered & bit)
+			return 0;
+		flood->said_entered |= bit;
+	} else {
+		if (flood->said & bit)
+			return 0;
+		flood->said |= bit;
+	}
 	return 1;
 }
 
-/* A call after which a process's names mean something else. Beyond the budget of events one such call
- * stands for all of its kind that follow in the window, and cannot be pushed out by them. Returns
- * whether it is told. */
-INLINE int send_move(void *ctx, struct mote_call *call, u64 bytes, const struct mote_settings *set)
+/* A call after which a process's names mean something else, and which is no event. Beyond the budget of
+ * events one such call stands for all of its kind that follow in the window, and cannot be pushed out
+ * by them. */
+INLINE void send_move(void *ctx, struct mote_call *call, u64 bytes,
+		      const struct mote_settings *set)
 {
 	if (spend(call->header.pid, call->header.time_ns, set)) {
 		send_bulk(ctx, call, bytes);
-		return 1;
+	} else if (is_first_unseen(call, set)) {
+		call->unseen = 1;
+		send_priority(ctx, call, bytes);
 	}
-	if (!is_first_unseen(call, set))
-		return 0;
-	call->unseen = 1;
-	send_priority(ctx, call, bytes);
-	return 1;
 }
 
 /* An event of a process that may have too many of them. */

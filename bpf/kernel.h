@@ -194,12 +194,13 @@ INLINE int is_ignored(const struct mote_settings *set, u64 id)
 	return set->own_pid == (u32)(id >> 32) || set->off;
 }
 
-/* Microseconds between two times, as far as they fit; 0 stands for less than one. */
+/* Microseconds between two times; 0 stands for less than one, MOTE_DURATION_UNKNOWN for what is not
+ * known (`since_ns` 0) or does not fit. */
 INLINE u32 duration_us(u64 since_ns, u64 until_ns)
 {
 	u64 us = (until_ns - since_ns) / 1000;
 
-	return us > 0xffffffffULL ? 0xffffffff : us;
+	return !since_ns || us > MOTE_DURATION_UNKNOWN ? MOTE_DURATION_UNKNOWN : us;
 }
 
 INLINE void set_identity(struct mote_header *header, u64 id)

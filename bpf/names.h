@@ -279,10 +279,10 @@ INLINE void send_without_slot(void *ctx, u64 id, const struct request *request, 
 	/* One on a socket is told here, whatever comes of it. */
 	if (drops == DROPS_FLOODS || request->kind == MOTE_KIND_SOCKET)
 		send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
-	else if (drops == DROPS_EXCLUDED)
+	else if (drops == DROPS_NO_MOVES)
+		send_move(ctx, &slot->call, call_bytes(&slot->call), set);
+	else
 		send_bulk(ctx, &slot->call, call_bytes(&slot->call));
-	else if (!send_move(ctx, &slot->call, call_bytes(&slot->call), set) && drops == DROPS_NONE)
-		count_suppressed(id >> 32, number);
 	release(&slot->claim);
 }
 
@@ -332,8 +332,10 @@ INLINE void enter(void *ctx, const struct request *request, int named, enum drop
 	fill_call(slot, call_number(ctx), id, request);
 	read_request(slot, request->kind, named);
 	/* Another thread may change the directory before the call returns. */
-	slot->entered_ns =
-		drops == DROPS_NO_MOVES || is_relative(&slot->call) ? ktime_get_ns() : 0;
+	slot->entered_ns = drops == DROPS_NO_MOVES || request->kind == MOTE_KIND_SOCKET ||
+					   is_relative(&slot->call)
+				   ? ktime_get_ns()
+				   : 0;
 	if (request->kind == MOTE_KIND_SOCKET)
 		slot->file = find_file(set, request->dirfd, &users);
 	else

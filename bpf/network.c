@@ -319,6 +319,8 @@ CALL_PROGRAM(leave_socket)
 		read_address_late(slot);
 	read_ends(slot, set);
 	slot->call.header.time_ns = ktime_get_ns();
+	/* A unix socket's name may be relative. */
+	slot->call.duration_us = duration_us(slot->entered_ns, slot->call.header.time_ns);
 	if (!is_netlink(&slot->call))
 		send_bounded(ctx, &slot->call, call_bytes(&slot->call), set);
 	release(&slot->claim);

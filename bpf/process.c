@@ -123,6 +123,7 @@ INLINE int enter_exec(void *ctx, s32 number, s32 dirfd, const void *path, const 
 	slot->entered_ns = ktime_get_ns();
 	slot->exec.header.syscall = number;
 	slot->exec.header.pid = id >> 32;
+	slot->exec.header.tid = id;
 	slot->exec.dirfd = dirfd;
 	read_args(&slot->exec, argv);
 	/* For an exec that fails: one that succeeds gets the kernel's own copy. */
@@ -246,9 +247,13 @@ int exec_done(void *ctx)
 		slot->exec.args_bytes = 0;
 		slot->exec.args_count = 0;
 		slot->exec.dirfd = AT_FDCWD;
-		slot->entered_ns = now_ns;
+		slot->entered_ns = 0;
 	} else {
 		copy_args(&slot->exec, set);
+		/* Another thread than the first, whose id it has by now: the first may have changed
+		 * the directory since it was entered. */
+		if (slot->exec.header.tid != (u32)id)
+			slot->entered_ns = 0;
 	}
 	/* __data_loc: the low half is an offset from the record (include/trace/trace_events.h). */
 	probe_read(&location, sizeof(location), ctx + set->exec_filename_offset);

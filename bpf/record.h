@@ -80,6 +80,9 @@ struct mote_header {
 	mote_u8 comm[MOTE_COMM_BYTES];
 };
 
+/* In the place of a duration. */
+#define MOTE_DURATION_UNKNOWN 0xffffffff
+
 struct mote_exec {
 	struct mote_header header; /* syscall -1: the arguments were not seen */
 	mote_s32 dirfd;            /* of a failed execveat */
@@ -87,7 +90,7 @@ struct mote_exec {
 	mote_u16 args_count;
 	mote_u16 path_bytes; /* with NUL; 0: none */
 	mote_u16 reserved;
-	mote_u32 duration_us; /* since the call was entered, where that was seen */
+	mote_u32 duration_us; /* since the call was entered, or MOTE_DURATION_UNKNOWN */
 	/* args_bytes of arguments, then path_bytes of path. Twice the room lets the last
 	 * argument be read without a variable size, which old verifiers refuse. */
 	mote_u8 data[2 * (MOTE_ARGS_BYTES + 1)];
@@ -145,7 +148,7 @@ struct mote_call {
 	mote_u64 value;
 	mote_u16 from_bytes; /* with NUL, or of struct mote_socket; 0: none */
 	mote_u16 path_bytes; /* with NUL; of an address: its size, without */
-	mote_u32 duration_us; /* since the call was entered, of one with a relative name */
+	mote_u32 duration_us; /* since it was entered, where it matters where the process works */
 	mote_u16 opened_bytes; /* components of what dirfd is open on, from it to the root */
 	mote_u16 from_opened_bytes;
 	mote_u8 opened_tree; /* enum mote_tree */

@@ -222,7 +222,7 @@ pub const ANSWER_BYTES: usize = 1_000_000;
 /// more than a sensor's queue may send again ([`QUEUE_MESSAGES`]).
 pub const DECODE_RECENT: usize = 256;
 
-/// Runs of sensors whose batches it remembers: some 8 MiB. A host has one at a time.
+/// Runs of sensors whose batches it remembers, 2 KiB each: 8 MiB. A host has one at a time.
 pub const DECODE_RUNS: usize = 4096;
 
 /// The longest answer of the kernel's audit that is read, in bytes: a rule, with texts of

@@ -88,8 +88,8 @@ fn bad_records_are_reported_counted_and_the_status_is_65() {
     assert_eq!(errors[0], "mote: standard input: line 1: the batch header is cut short at byte 1");
     assert_eq!(
         errors[10],
-        "mote: standard input: from line 13 on bad records are only counted; the counts are said \
-         at the end"
+        "mote: standard input: from line 13 on bad records are only counted, for a minute; the counts \
+         are said at the end"
     );
     assert!(errors[11].contains("21 bad records, 1 repeated batches"), "{}", errors[11]);
     assert!(errors.iter().all(|line| line.starts_with("mote: ")), "{errors:?}");

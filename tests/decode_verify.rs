@@ -267,6 +267,77 @@ fn what_the_sensor_told_is_told_too() {
     assert!(text.contains(part), "{text}");
 }
 
+/// A letter that was changed may make any number of a head: none of a damaged record is believed that
+/// no event has.
+#[test]
+fn damaged_records_make_no_numbers() {
+    let mut rng = Rng::with_seed(6);
+    for _ in 0..100 {
+        let mut lines = Sender::new("gate", 1, 5).send(&mut rng, 40);
+        let at = rng.usize(..lines.len());
+        let mut text = lines[at].text.clone().into_bytes();
+        let start = text.len() - rng.usize(1..lines[at].text.len() / 2);
+        text[start] = if text[start] == b'A' { b'B' } else { b'A' };
+        lines[at].text = String::from_utf8(text).unwrap();
+        let (_, found) = verify(&lines);
+        let decoded = json_lines(&decode(&[], &lines));
+        let numbers = |run: &Value| -> BTreeSet<u64> {
+            let of = decoded.iter().filter(|event| {
+                let boot = event["host"]["boot"]["id"].as_str();
+                boot == run["boot_id"].as_str()
+                    && event["agent"]["ephemeral_id"]
+                        .as_str()
+                        .unwrap()
+                        .ends_with(&format!("-{}", run["start_ns"]))
+            });
+            of.map(|event| event["event"]["sequence"].as_u64().unwrap()).collect()
+        };
+        for run in found.iter().filter(|run| !run["hostname"].is_null()) {
+            // Events of a kind that is not known have numbers too: none is made here but by damage.
+            let seen = numbers(run);
+            if run["unreadable_records"] != 0 {
+                assert_eq!(run["events"], seen.len(), "{run}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_given_twice_is_repeated_and_counts_once() {
+    let mut rng = Rng::with_seed(7);
+    let mut sender = Sender::new("gate", 1, 5);
+    let mut lines = sender.send(&mut rng, 3000);
+    let class = Some(Class::Bulk);
+    lines.push(sender.loss(Loss { place: LossPlace::RingFull, class, cpu: Some(1), count: 400 }));
+    assert!(lines.len() > 2 * mote::limits::DECODE_RECENT, "{}", lines.len());
+    let twice = [&lines[..], &lines[..]].concat();
+    let (status, found) = verify(&twice);
+    assert_eq!((status, found.len()), (0, 1));
+    assert_eq!(found[0]["repeated_batches"], lines.len());
+    assert_eq!(found[0]["events"], 3001);
+    assert_eq!(found[0]["lost_before"], json!({"ring_full": 400}));
+}
+
+/// With documents alone.
+#[test]
+fn documents_tell_two_runs_of_one_boot_apart() {
+    let mut rng = Rng::with_seed(8);
+    let mut lines = Sender::new("gate", 1, 5).send(&mut rng, 5);
+    lines.extend(Sender::new("gate", 1, 77).send(&mut rng, 5));
+    let runs: BTreeSet<String> = json_lines(&decode(&[], &lines))
+        .iter()
+        .map(|event| event["agent"]["ephemeral_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(runs.into_iter().collect::<Vec<_>>(), ["0123456789abcdef-5", "0123456789abcdef-77"]);
+}
+
+#[test]
+fn where_there_is_no_record_nothing_is_verified() {
+    let output = decode(&["--verify"], &[]);
+    assert_eq!(output.status.code(), Some(65));
+    assert_eq!(output.stderr, b"mote: nothing was verified: no record of mote could be read\n");
+}
+
 #[test]
 fn a_record_that_says_nothing_is_counted_for_nobody() {
     let mut rng = Rng::with_seed(4);
@@ -280,6 +351,8 @@ fn a_record_that_says_nothing_is_counted_for_nobody() {
 
 #[test]
 fn only_outputs_that_fit_are_taken() {
-    let output = decode(&["--verify", "--output", "xml"], &[]);
-    assert_eq!(output.status.code(), Some(64));
+    for arguments in [["--output", "xml"], ["--output", "cef"], ["--rsyslog", "mmexternal"]] {
+        let output = decode(&[&["--verify"], &arguments[..]].concat(), &[]);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+    }
 }

@@ -253,10 +253,10 @@ fn r4_who_moves_too_often_is_nowhere() {
     let events = decode(&Sensor::records(&dir));
     calm(&events);
     let exec = only(&events, child, "exec");
+    assert_eq!(at(exec, "process.executable"), &text(program.as_os_str().as_bytes()), "{exec}");
     if !marked(exec, "path_unresolved") {
         again("a window ended just before the program was executed");
     }
-    assert_eq!(at(exec, "process.executable"), &text(program.as_os_str().as_bytes()), "{exec}");
     assert_eq!(at(exec, "mote.flags"), &json!(["path_unresolved", "executable_unresolved"]));
     assert!(at(exec, "process.working_directory").is_null(), "{exec}");
     let [_, later] = by(&events, child, "open")[..] else { panic!("{events:?}") };

@@ -71,7 +71,7 @@ fn asked(action: &'static str, call: &str) -> Row {
     marked(own(action), call)
 }
 
-/// Found in /proc after the event.
+/// Found in /proc after the event; or where the process worked when it asked, and no more may.
 fn found(row: Row) -> Row {
     row.with("mote.flags", json!(["result_unknown", "path_unresolved", "io_uring"]))
 }
@@ -93,14 +93,15 @@ pub const CASES: &[Case] = &[
         let how = OpenHow::new().flags((O_CREAT | O_WRONLY) as u64).mode(0o600);
         let create = opcode::OpenAt2::new(HERE, relative.as_ptr(), &raw const how);
         m.open.push(opened(asker.ask(&create.build(), 0)));
-        m.rows.push(asked("open", "openat2").path(&p.path("b")).with("file.mode", mode(0o600)));
+        let b = found(asked("open", "openat2")).path(&p.path("b"));
+        m.rows.push(b.with("file.mode", mode(0o600)));
         // What can change nothing is not told.
         let read = opcode::OpenAt::new(HERE, relative.as_ptr()).flags(O_RDONLY).build();
         m.open.push(opened(asker.ask(&read, 0)));
         let absent = c("absent/x");
         let write = opcode::OpenAt::new(HERE, absent.as_ptr()).flags(O_WRONLY).build();
         asker.ask(&write, ENOENT);
-        m.rows.push(asked("open", "openat").path(&p.path("absent/x")));
+        m.rows.push(found(asked("open", "openat")).path(&p.path("absent/x")));
     }),
     case!("changes names", |_| write("a", "").unwrap(), |p, m| {
         let mut asker = Asker::new(m);
@@ -110,10 +111,10 @@ pub const CASES: &[Case] = &[
         let [a, b] = ["a", "b"].map(c);
         let rename = opcode::RenameAt::new(HERE, a.as_ptr(), HERE, b.as_ptr());
         asker.ask(&rename.flags(libc::RENAME_NOREPLACE).build(), 0);
-        m.rows.push(asked("rename", "renameat2").from(&p.path("a")).path(&p.path("b")));
+        m.rows.push(found(asked("rename", "renameat2")).from(&p.path("a")).path(&p.path("b")));
         let unlink = opcode::UnlinkAt::new(HERE, b.as_ptr()).build();
         asker.ask(&unlink, 0);
-        m.rows.push(asked("unlink", "unlinkat").path(&p.path("b")));
+        m.rows.push(found(asked("unlink", "unlinkat")).path(&p.path("b")));
         let absolute = c(p.path("b"));
         let unlink = opcode::UnlinkAt::new(HERE, absolute.as_ptr()).build();
         asker.ask(&unlink, ENOENT);
@@ -126,19 +127,19 @@ pub const CASES: &[Case] = &[
         }
         let [a, b, s, d] = ["a", "b", "s", "d"].map(c);
         asker.ask(&opcode::LinkAt::new(HERE, a.as_ptr(), HERE, b.as_ptr()).build(), 0);
-        m.rows.push(asked("link", "linkat").from(&p.path("a")).path(&p.path("b")));
+        m.rows.push(found(asked("link", "linkat")).from(&p.path("a")).path(&p.path("b")));
         asker.ask(&opcode::SymlinkAt::new(HERE, a.as_ptr(), s.as_ptr()).build(), 0);
-        let row = asked("symlink", "symlinkat").path(&p.path("s"));
+        let row = found(asked("symlink", "symlinkat")).path(&p.path("s"));
         m.rows.push(row.with("file.target_path", "a"));
         let mkdir = opcode::MkDirAt::new(HERE, d.as_ptr()).mode(0o750).build();
         for errno in [0, EEXIST] {
             asker.ask(&mkdir, errno);
-            let row = asked("mkdir", "mkdirat").path(&p.path("d"));
+            let row = found(asked("mkdir", "mkdirat")).path(&p.path("d"));
             m.rows.push(row.with("file.mode", mode(0o750)));
         }
         let rmdir = opcode::UnlinkAt::new(HERE, d.as_ptr()).flags(AT_REMOVEDIR).build();
         asker.ask(&rmdir, 0);
-        m.rows.push(asked("rmdir", "unlinkat").path(&p.path("d")));
+        m.rows.push(found(asked("rmdir", "unlinkat")).path(&p.path("d")));
     }),
     case!("below a descriptor", |_| create_dir("d").unwrap(), |p, m| {
         let mut asker = Asker::new(m);
@@ -159,7 +160,7 @@ pub const CASES: &[Case] = &[
         let (absent, attribute, value) = (c("absent"), c("user.mote"), c("x"));
         let (name, value) = (attribute.as_ptr(), value.as_ptr().cast());
         asker.ask(&opcode::SetXattr::new(name, value, absent.as_ptr(), 1).build(), ENOENT);
-        let row = asked("setxattr", "setxattr").path(&p.path("absent"));
+        let row = found(asked("setxattr", "setxattr")).path(&p.path("absent"));
         m.rows.push(row.with("mote.attribute", "user.mote"));
         let file = std::fs::File::open("a").unwrap();
         // Whether the file system has attributes does not matter.

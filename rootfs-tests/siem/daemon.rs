@@ -16,6 +16,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// How systemd tells it that files were renamed, in the documentation's logrotate.conf.
+    fn told(self) -> &'static str {
+        match self {
+            Kind::Rsyslog => "/usr/bin/systemctl kill -s HUP rsyslog.service",
+            Kind::SyslogNg => "/usr/bin/systemctl kill -s HUP syslog-ng.service",
+        }
+    }
+
     /// Skips the test where it is not there.
     pub fn require(self) {
         match self {
@@ -207,10 +215,7 @@ pub fn rotate(dir: &Path, daemon: &Daemon) {
     let program = require_program("logrotate");
     let log = dir.join("log").display().to_string();
     let tell = format!("kill -HUP {}", daemon.child.as_ref().unwrap().id());
-    let replaced = [
-        ("/var/log/mote", log.as_str()),
-        ("/usr/bin/systemctl kill -s HUP rsyslog.service || true", tell.as_str()),
-    ];
+    let replaced = [("/var/log/mote", log.as_str()), (daemon.kind.told(), tell.as_str())];
     let file = dir.join("logrotate.conf");
     write(&file, document("logrotate.conf", &replaced)).unwrap();
     let mut command = Command::new(program);

@@ -20,8 +20,8 @@ pub struct Heartbeat {
     pub suppressed: Option<u64>,
     /// Hooks that are attached.
     pub hooks: Option<u32>,
-    /// After so many seconds the next one is due: a sensor that is silent for longer is not there,
-    /// or cannot be heard.
+    /// After so many seconds the next one is due: a sensor that is silent for twice as long is not
+    /// there, or cannot be heard.
     pub interval_s: Option<u32>,
 }
 

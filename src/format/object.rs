@@ -1,8 +1,8 @@
 //! Objects with named fields: what a document is made of, and how it is read field by field.
 
 use super::value::{
-    Address, Args, CommandLine, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text,
-    Timestamp, Uuid,
+    Address, Args, CommandLine, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, RunName,
+    Text, Timestamp, Uuid,
 };
 use core::fmt::Display;
 use core::net::IpAddr;
@@ -127,6 +127,7 @@ visited! {
     Octal: |value| Value::Plain(value);
     Uuid: |value| Value::Plain(value);
     EntityId: |value| Value::Plain(value);
+    RunName: |value| Value::Plain(value);
     DeviceNumbers: |value| Value::Plain(value);
     Hex<'_>: |value| Value::Plain(value);
     Timestamp: |value| Value::Time(value.0);

@@ -1,6 +1,7 @@
 //! Values that are written as JSON strings without being built first.
 
 use crate::event::Device;
+use crate::record::RunId;
 use core::fmt::{self, Display};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
@@ -19,6 +20,7 @@ macro_rules! as_displayed {
 as_displayed!(
     DeviceNumbers,
     EntityId,
+    RunName,
     Keyword,
     Hex<'_>,
     Timestamp,
@@ -132,6 +134,17 @@ impl Display for EntityId {
         // 60 of its 122 random bits.
         let [boot_id, ..] = self.boot_id.as_chunks::<8>().0 else { return Err(fmt::Error) };
         write!(f, "{}-{}-{}", Hex(boot_id), self.pid, self.start)
+    }
+}
+
+/// What tells a run of a sensor from all others: the beginning of its host's boot id, and when it
+/// began. Each numbers its events from 1.
+pub struct RunName(pub RunId);
+
+impl Display for RunName {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let [boot_id, ..] = self.0.boot_id.as_chunks::<8>().0 else { return Err(fmt::Error) };
+        write!(f, "{}-{}", Hex(boot_id), self.0.start_ns)
     }
 }
 

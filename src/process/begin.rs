@@ -6,7 +6,10 @@ use super::place::{Look, Sharing};
 use super::{
     CLONE_FS, CLONE_NEWNS, CLONE_NEWUSER, CLONE_PARENT, Process, Processes, proc, program, view_of,
 };
-use crate::event::{Event, Flags, Truncated};
+use crate::event::{Event, Flags, Given, Truncated};
+
+/// For as long as the kernel may take to copy what a process has, before it tells of the child.
+const FORKING_NS: u64 = 10_000_000_000;
 
 impl Processes {
     pub(super) fn fork(&mut self, event: &mut Event) {
@@ -15,6 +18,8 @@ impl Processes {
         self.remove(event.pid);
         let start = self.start_of(event.pid, event.time_ns);
         event.start = start;
+        // Not told: which thread of the caller made it.
+        let by = event.given.take();
         let Some(caller) = event.ppid else { return };
         self.settle(caller, event, false);
         let Some(parent) = self.known(caller) else { return };
@@ -40,8 +45,18 @@ impl Processes {
         }
         let certain_at = (!known_too_late).then_some(event.time_ns);
         let mut place = parent.place;
+        // The child has the directory of a moment before it was told: another thread may have
+        // changed it since.
+        let is_moved = match by {
+            Some(Given::Process(tid)) => {
+                tid != place.changed_by
+                    && place.changed_ns != 0
+                    && event.time_ns.saturating_sub(place.changed_ns) < FORKING_NS
+            }
+            _ => false,
+        };
         // What the child has is the calling thread's, which may not be the process's.
-        let doubtful = known_too_late || (!shared && parent.sharing != Sharing::Own);
+        let doubtful = known_too_late || (!shared && (parent.sharing != Sharing::Own || is_moved));
         (place.changed_ns, place.changed_by) = (0, 0);
         place.directory = if doubtful { None } else { self.strings.hold_again(place.directory) };
         place.view = place.view.max(view_of(Some(flags & (CLONE_NEWNS | CLONE_NEWUSER))));
@@ -109,6 +124,11 @@ impl Processes {
             self.strings.give_back(executable);
             return;
         };
+        if process.sharing == Sharing::Threads {
+            // One thread is left, and perhaps not the one whose directory this is.
+            self.strings.give_back(process.place.directory.take());
+            process.sharing = Sharing::Own;
+        }
         // What /proc showed after this event is what came of it, or of a later one.
         if event.time_ns < process.executable_look.began_ns {
             self.strings.give_back(executable);
@@ -120,10 +140,5 @@ impl Processes {
         process.close_on_exec();
         process.executable_look = if certain { Look::default() } else { Look::NEVER };
         process.executable_since_ns = certain.then_some(event.time_ns);
-        if process.sharing == Sharing::Threads {
-            // One thread is left, and perhaps not the one whose directory this is.
-            self.strings.give_back(process.place.directory.take());
-            process.sharing = Sharing::Own;
-        }
     }
 }

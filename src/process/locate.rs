@@ -72,11 +72,15 @@ impl Processes {
         if by_name {
             let is_socket = event.action.is_on_socket();
             let dirfd = if is_socket { AT_FDCWD } else { event.dirfd };
+            let starts_here = dirfd == AT_FDCWD && event.path.first() != Some(&b'/');
             let found = self.absolute(giver, dirfd, &event.opened, &mut event.path);
             let cut = if is_socket { Truncated::ADDRESS } else { Truncated::PATH };
             mark(event, found, Flags::PATH_RELATIVE, cut);
             // It may be of mounts that are nowhere yet.
-            if event.action == Action::Mount && event.opened.tree == Some(Tree::Other) {
+            let is_adrift = event.action == Action::Mount && event.opened.tree == Some(Tree::Other);
+            // It starts where the process works when the operation runs, which may be long after.
+            let is_late = starts_here && event.flags.contains(Flags::IO_URING);
+            if is_adrift || is_late {
                 event.flags.insert(Flags::PATH_UNRESOLVED);
             }
             // So /proc has it of a file that was opened by its handle and has no name yet (linux
@@ -88,8 +92,12 @@ impl Processes {
         }
         if by_from {
             let (dirfd, opened) = (event.from_dirfd, &event.from_opened);
+            let starts_here = dirfd == AT_FDCWD && event.from.first() != Some(&b'/');
             let found = self.absolute(giver, dirfd, opened, &mut event.from);
             mark(event, found, Flags::FROM_RELATIVE, Truncated::FROM);
+            if starts_here && event.flags.contains(Flags::IO_URING) {
+                event.flags.insert(Flags::PATH_UNRESOLVED);
+            }
         }
     }
 
@@ -158,11 +166,14 @@ impl Processes {
         } else if dirfd == AT_FDCWD
             && let Some(p @ Place { directory: Some(id), spelling, .. }) = place
         {
+            // What a call that began before starts at, another thread may have left by then.
+            let began_here = giver.entered_ns >= p.look.ended_ns.max(1)
+                && (giver.tid == p.changed_by || giver.entered_ns > p.changed_ns);
             certain = in_time(place)
                 && p.unseen_until_ns == 0
                 && spelling != Spelling::Doubtful
                 && giver.sharing == Sharing::Own
-                && (giver.tid == p.changed_by || giver.entered_ns > p.changed_ns);
+                && began_here;
             Base { path: self.strings.get(id), canonical: spelling == Spelling::Kernel }
         } else if let Some(tree) = opened.tree {
             // A descriptor of a user's own mounts can be handed to any process. One that has
@@ -211,6 +222,10 @@ impl Processes {
             return None;
         };
         let unseen_until_ns = process.place.unseen_until_ns;
+        // A thread of its own, or another process, may have another root.
+        if process.sharing != Sharing::Own {
+            place.view = place.view.max(process.place.view);
+        }
         // It moves on after this look, which is not told.
         if place.look.began_ns < unseen_until_ns {
             place.unseen_until_ns = unseen_until_ns;

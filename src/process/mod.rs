@@ -186,12 +186,14 @@ impl Processes {
         const NOWHERE: (Option<StringId>, Spelling) = (None, Spelling::Doubtful);
         let before = process.place;
         let is_late = event.time_ns < before.look.ended_ns || event.time_ns < before.changed_ns;
+        // Others that are not told may take effect after it.
+        let is_among_unseen = event.entered_ns < before.unseen_until_ns;
         // `None`: it stays.
         let directory = match relocation {
             // A change that the look at /proc showed already.
             Relocation::Directory if event.time_ns < before.look.began_ns => None,
             // Whether the look showed it, or which of two came last, is not known.
-            Relocation::Directory if is_late => Some(NOWHERE),
+            Relocation::Directory if is_late || is_among_unseen => Some(NOWHERE),
             Relocation::Directory => Some(self.new_directory(process, event).unwrap_or(NOWHERE)),
             Relocation::Unseen | Relocation::Namespaces => Some(NOWHERE),
             Relocation::Root => None,
@@ -206,11 +208,12 @@ impl Processes {
             (place.directory, place.spelling) = (id, spelling);
         }
         match relocation {
-            Relocation::Directory if is_late => {}
+            Relocation::Directory if is_late || is_among_unseen => {}
             Relocation::Directory => place.unseen_until_ns = 0,
             Relocation::Unseen => {
-                place.unseen_until_ns = event.time_ns.saturating_add(MOVES_UNSEEN_NS);
-                self.unseen_until_ns = self.unseen_until_ns.max(place.unseen_until_ns);
+                let until_ns = event.time_ns.saturating_add(MOVES_UNSEEN_NS);
+                place.unseen_until_ns = place.unseen_until_ns.max(until_ns);
+                self.unseen_until_ns = self.unseen_until_ns.max(until_ns);
             }
             Relocation::Root => place.view = place.view.max(View::OtherRoot),
             Relocation::Namespaces => {
@@ -222,7 +225,9 @@ impl Processes {
                 place.view = place.view.max(view);
             }
         }
-        (place.changed_ns, place.changed_by) = (event.time_ns, event.tid);
+        if event.time_ns >= place.changed_ns {
+            (place.changed_ns, place.changed_by) = (event.time_ns, event.tid);
+        }
         if place.view != before.view || relocation == Relocation::Namespaces {
             process.lineage.is_looked_at = false;
         }

@@ -7,7 +7,7 @@ mod sessions;
 
 use super::place::Spelling;
 use super::*;
-use crate::event::Endpoint;
+use crate::event::{Endpoint, Given};
 
 /// No process has a pid this large: /proc knows nothing of them.
 const SHELL: u32 = 5_000_001;
@@ -31,6 +31,8 @@ fn event(action: Action, pid: u32, path: &str) -> Event {
     let mut event = Event::new();
     (event.action, event.pid, event.ret) = (action, pid, Some(0));
     event.path.extend_from_slice(path.as_bytes()).unwrap();
+    // After whatever was before.
+    event.entered_ns = u64::MAX;
     event
 }
 

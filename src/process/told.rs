@@ -63,6 +63,7 @@ impl Processes {
 
     fn told_fork(&mut self, event: &mut Event) {
         self.ended.remove(event.pid);
+        self.strays.remove(event.pid);
         self.remove(event.pid);
         let start = self.start_of(event.pid, event.time_ns);
         event.start = start;
@@ -105,6 +106,7 @@ impl Processes {
     fn told_exec(&mut self, event: &mut Event) {
         // Whoever had its id has ended; it lives.
         self.ended.remove(event.pid);
+        self.strays.unite(event.pid);
         let before = self.identified(event.pid);
         if let Some(before) = before {
             event.ppid = before.ppid;
@@ -207,6 +209,7 @@ impl Processes {
             }
         }
         self.remove(pid);
+        self.strays.remove(pid);
         self.ended.insert(pid);
         true
     }

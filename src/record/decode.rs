@@ -1,38 +1,20 @@
 //! A line to events. Nothing a record says is believed before it is checked: what the
 //! decoder holds is bounded by the bytes it was given.
 
+use super::Origin;
 use super::actor::Who;
+use super::envelope::{Scratch, header, origin, unpack};
 use super::error::{DecodeError, Reason};
+use super::own;
 use super::reader::{Reader, entry, join};
 use super::wire::{
-    Able, Alive, AliveMore, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File,
-    Head, Header, Ids, Joined, Loaded, Lost, Mount, MountMore, Node, Owner, Paused, Rename,
-    Resumed, Size, Socket, SocketMore, Target, Times,
+    Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, Head, Ids, Joined,
+    Loaded, Mount, MountMore, Node, Owner, Rename, Size, Socket, SocketMore, Target, Times,
 };
-use super::{Origin, PREFIX, Provider, VERSION};
 use crate::event::{
-    Action, BlindSpots, Bytes, Capability, Class, Device, Endpoint, Event, FileType, Flags, Given,
-    Heartbeat, Loss, LossPlace, MountStep, Pause, Resumption, Transport, Truncated, append,
+    Action, Bytes, Class, Device, Endpoint, Event, FileType, Flags, Given, MountStep, Transport,
+    Truncated, append,
 };
-use crate::limits::{DECODE_LINE_BYTES, HOSTNAME_BYTES};
-use crate::syscalls::Arch;
-use base64ct::{Base64UrlUnpadded, Encoding};
-
-/// The bytes of one batch, reused from line to line.
-pub struct Scratch(Box<[u8]>);
-
-impl Scratch {
-    /// Room for the batch of the longest line that is read.
-    pub fn new() -> Scratch {
-        Scratch(vec![0; DECODE_LINE_BYTES / 4 * 3].into())
-    }
-}
-
-impl Default for Scratch {
-    fn default() -> Scratch {
-        Scratch::new()
-    }
-}
 
 /// One batch, and how far its events have been read.
 #[derive(Debug)]
@@ -116,7 +98,7 @@ impl<'s> Batch<'s> {
 
     /// The numbers of the events that are left, also of those that cannot be read or that this
     /// version does not know.
-    pub fn sequences(&self) -> impl Iterator<Item = u64> {
+    pub fn sequences(&self) -> impl Iterator<Item = u64> + use<'s> {
         let (mut events, mut sequence) = (self.events, self.sequence);
         (0..self.left).map_while(move |_| {
             let head: Head = events.nested("an event").ok()?.take("an event's head").ok()?;
@@ -342,64 +324,13 @@ impl<'s> Batch<'s> {
                     _ => None,
                 };
             }
-            Action::Loss => {
-                let body = record.take::<Lost>("a loss")?;
-                let class = body.class.map(Class::from_number);
-                let (Some(place), false) =
-                    (LossPlace::from_number(body.place), class == Some(None))
-                else {
-                    return Ok(false);
-                };
-                event.loss =
-                    Some(Loss { place, class: class.flatten(), cpu: body.cpu, count: body.count });
-            }
-            Action::Heartbeat => {
-                let Alive { ebpf, received, excluded, lost, sent } = record.take("a heartbeat")?;
-                let more = match record.is_empty() {
-                    true => None,
-                    false => Some(record.take::<AliveMore>("what follows a heartbeat")?),
-                };
-                event.heartbeat = Some(Heartbeat {
-                    ebpf,
-                    received,
-                    excluded,
-                    lost,
-                    sent,
-                    suppressed: more.as_ref().map(|more| more.suppressed),
-                    hooks: more.as_ref().map(|more| more.hooks),
-                    interval_s: more.as_ref().map(|more| more.interval_s),
-                });
-                if append(&mut event.from, more.map_or(&[], |more| more.version.0)) {
-                    cut.insert(Truncated::FROM);
-                }
-            }
-            Action::Capability => {
-                let body = record.take::<Able>("a capability")?;
-                event.capability = Some(Capability {
-                    ebpf: body.ebpf,
-                    hooks: body.hooks,
-                    exclusions: body.exclusions,
-                    bulk_budget: body.bulk_budget,
-                    send_window_s: body.send_window_s,
-                    blind_spots: BlindSpots(body.blind_spots),
-                });
-                if append(&mut event.from, body.version.0) {
-                    cut.insert(Truncated::FROM);
-                }
-                if append(&mut event.path, body.kernel.0) {
-                    cut.insert(Truncated::PATH);
-                }
-                if append(&mut event.args, body.missing.0) {
-                    cut.insert(Truncated::ARGS);
-                }
-            }
-            Action::Pause => {
-                event.pause = Some(Pause { limit_s: record.take::<Paused>("a pause")?.limit_s });
-            }
-            Action::Resume => {
-                let why = record.take::<Resumed>("a resume")?.why;
-                let Some(why) = Resumption::from_number(why) else { return Ok(false) };
-                event.resumption = Some(why);
+            Action::Loss
+            | Action::Heartbeat
+            | Action::Capability
+            | Action::Pause
+            | Action::Resume => {
+                let Some(own_cut) = own::read(event, record)? else { return Ok(false) };
+                cut.insert(own_cut);
             }
         }
         event.truncated.insert(cut);
@@ -411,56 +342,6 @@ impl<'s> Batch<'s> {
             event.truncated.insert(Truncated::PATH);
         }
         Ok(())
-    }
-}
-
-/// Who wrote a record that [`Batch::parse`] refused, as far as that can be read in it: of one that
-/// was cut, say.
-pub fn origin_of_refused<'s>(payload: &[u8], scratch: &'s mut Scratch) -> Option<Origin<'s>> {
-    // Four characters are three bytes. What is cut inside of four has some bytes too, which no
-    // header needs: there is more behind it.
-    let text = payload.get(PREFIX.len()..)?;
-    let whole = PREFIX.len() + text.len() / 4 * 4;
-    let mut reader = Reader::new(unpack(&payload[..whole], scratch).ok()?);
-    header(&mut reader).ok().map(|header| origin(&header))
-}
-
-/// The bytes of a payload.
-fn unpack<'s>(payload: &[u8], scratch: &'s mut Scratch) -> Result<&'s [u8], DecodeError> {
-    let fault = |reason, at| DecodeError { reason, what: "the record", at };
-    let text = payload.strip_prefix(PREFIX).ok_or(fault(Reason::Prefix, 0))?;
-    let strange = |byte: &u8| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_');
-    if let Some(at) = text.iter().position(strange) {
-        return Err(fault(Reason::Base64, at));
-    }
-    let room = scratch.0.len();
-    if text.len() / 4 * 3 + 3 > room {
-        return Err(fault(Reason::TooLong, room));
-    }
-    // Its characters are good, so what is wrong is the last group.
-    Base64UrlUnpadded::decode(text, &mut scratch.0).map_err(|_| fault(Reason::Base64, text.len()))
-}
-
-fn header<'s>(reader: &mut Reader<'s>) -> Result<Header<'s>, DecodeError> {
-    match reader.first() {
-        None | Some(VERSION) => {}
-        Some(version) => return Err(reader.error(Reason::Version(version), "the batch")),
-    }
-    let header: Header = reader.take("the batch header")?;
-    match header.hostname.0.len() > HOSTNAME_BYTES {
-        true => Err(reader.error(Reason::TooLong, "the host name")),
-        false => Ok(header),
-    }
-}
-
-fn origin<'s>(header: &Header<'s>) -> Origin<'s> {
-    Origin {
-        boot_id: header.boot_id,
-        start_ns: header.start_ns,
-        hostname: header.hostname.0,
-        arch: Arch::from_number(header.arch),
-        provider: Provider::from_number(header.provider),
-        boot_time_ns: None,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::actor;
 use super::dictionary::{Dictionary, Mark};
+use super::own;
 use super::wire::{
-    Able, Alive, AliveMore, Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File,
-    HEADER_BYTES, Head, Header, Ids, Loaded, Lost, Mount, MountMore, Node, Owner, Paused, Rename,
-    Resumed, Side, Size, Socket, SocketMore, Target, Times,
+    Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, HEADER_BYTES, Head,
+    Header, Ids, Loaded, Mount, MountMore, Node, Owner, Rename, Side, Size, Socket, SocketMore,
+    Target, Times,
 };
 use super::{Context, PREFIX, Provider, VERSION};
-use crate::event::{Action, BlindSpots, Bytes, Capability, Class, Event, Given, Heartbeat};
+use crate::event::{Action, Bytes, Class, Event, Given};
 use crate::limits::{BATCH_ACTORS, BATCH_BYTES, BATCH_STRINGS, HOSTNAME_BYTES, LINE_BYTES};
 use base64ct::{Base64UrlUnpadded, Encoder as Base64};
 use postcard::ser_flavors::Flavor;
@@ -289,64 +290,11 @@ impl Encoder {
                 };
                 append(out, &SocketMore { local: event.local.map(Side::from), asked, count })?;
             }
-            // A loss record without a loss has nothing to say; place 0 is none.
-            Action::Loss => append(
-                out,
-                &event.loss.map_or(Lost { place: 0, class: None, cpu: None, count: 0 }, |loss| {
-                    Lost {
-                        place: loss.place as u8,
-                        class: loss.class.map(|class| class as u8),
-                        cpu: loss.cpu,
-                        count: loss.count,
-                    }
-                }),
-            )?,
-            Action::Heartbeat => {
-                let Heartbeat { ebpf, received, excluded, lost, sent, .. } =
-                    event.heartbeat.unwrap_or_default();
-                append(out, &Alive { ebpf, received, excluded, lost, sent })?;
-                if let Some(Heartbeat {
-                    hooks: Some(hooks),
-                    suppressed: Some(suppressed),
-                    interval_s: Some(interval_s),
-                    ..
-                }) = event.heartbeat
-                {
-                    let version = Blob(&event.from);
-                    append(out, &AliveMore { version, hooks, suppressed, interval_s })?;
-                }
-            }
-            Action::Capability => {
-                let Capability {
-                    ebpf,
-                    hooks,
-                    exclusions,
-                    bulk_budget,
-                    send_window_s,
-                    blind_spots: BlindSpots(blind_spots),
-                } = event.capability.unwrap_or_default();
-                append(
-                    out,
-                    &Able {
-                        version: Blob(&event.from),
-                        kernel: Blob(&event.path),
-                        ebpf,
-                        hooks,
-                        missing: Blob(&event.args),
-                        blind_spots,
-                        exclusions,
-                        bulk_budget,
-                        send_window_s,
-                    },
-                )?;
-            }
-            Action::Pause => {
-                append(out, &Paused { limit_s: event.pause.map_or(0, |pause| pause.limit_s) })?;
-            }
-            // Number 0 is no reason.
-            Action::Resume => {
-                append(out, &Resumed { why: event.resumption.map_or(0, |why| why as u8) })?;
-            }
+            Action::Loss
+            | Action::Heartbeat
+            | Action::Capability
+            | Action::Pause
+            | Action::Resume => own::write(event, out)?,
         }
         append(&mut self.events, &Blob(&self.scratch))?;
         Ok(())

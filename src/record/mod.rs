@@ -10,12 +10,15 @@ mod actor;
 mod decode;
 mod dictionary;
 mod encode;
+mod envelope;
 mod error;
+mod own;
 mod reader;
 mod wire;
 
-pub use decode::{Batch, Scratch, origin_of_refused};
+pub use decode::Batch;
 pub use encode::{Encoder, PushError};
+pub use envelope::{Scratch, origin_of_refused};
 pub use error::{DecodeError, Reason};
 
 use crate::event::Bytes;

@@ -21,7 +21,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::control::server::{ClientId, Server};
-use crate::event::{Bytes, Capability, Class, append};
+use crate::event::{Bytes, Capability, Class};
 use crate::host::boot::{BOOT_ID, boot_id};
 use crate::host::distribution::Distribution;
 use crate::limits::HOSTNAME_BYTES;
@@ -37,6 +37,7 @@ use pause::Pausing;
 use pipeline::{Output, Pipeline, monotonic_ns};
 use providers::Turn;
 pub use providers::{Fallback, Providers};
+use report::hostname;
 pub use settings::Settings;
 
 const SIGNALS: Token = Token(0);
@@ -92,13 +93,6 @@ struct Watching {
     top: u32,
     /// As it began.
     provider: Provider,
-}
-
-/// As uname(2) has it now.
-fn hostname() -> Bytes<HOSTNAME_BYTES> {
-    let mut name = Bytes::new();
-    append(&mut name, rustix::system::uname().nodename().to_bytes());
-    name
 }
 
 impl Output for Sink {
@@ -327,33 +321,6 @@ impl Sensor {
             self.beat();
         }
         Ok(())
-    }
-
-    /// Records from now on have the name that the host has now.
-    fn look_at_hostname(&mut self) {
-        let hostname = hostname();
-        if hostname != self.hostname {
-            self.pipeline.set_hostname(&hostname, &mut self.sink);
-            self.sink.set_hostname(&String::from_utf8_lossy(&hostname));
-            self.hostname = hostname;
-        }
-    }
-
-    /// Says what is seen from now on, if that is not what was said.
-    fn tell_capability(&mut self) {
-        let capability = self.capability();
-        if self.capability.replace(capability) != Some(capability) {
-            let missing = self.providers.ebpf().map_or(&[][..], |ebpf| ebpf.missing());
-            self.pipeline.write_capability(capability, missing, &mut self.sink);
-        }
-    }
-
-    /// Says that the sensor lives, now and then every so often.
-    fn beat(&mut self) {
-        self.tell_capability();
-        self.next_heartbeat = Instant::now() + self.heartbeat_interval;
-        let heartbeat = self.heartbeat();
-        self.pipeline.write_heartbeat(heartbeat, &mut self.sink);
     }
 
     /// Says what keeps records from being delivered, once.

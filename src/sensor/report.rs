@@ -4,20 +4,55 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::pause::Pausing;
 use super::{Fallback, Sensor, monotonic_ns};
-use crate::event::{BlindSpot, Capability, Heartbeat};
+use crate::event::{BlindSpot, Bytes, Capability, Heartbeat, append};
 use crate::explain::{self, connector};
 use crate::health::{Health, Issue};
 use crate::host::ksplice::{self, Ksplice};
+use crate::limits::HOSTNAME_BYTES;
 use crate::record::Provider;
 use crate::say;
 use crate::sink::State;
 use crate::stats::floods::{Flood, NOBODY};
 
+/// As uname(2) has it now.
+pub(super) fn hostname() -> Bytes<HOSTNAME_BYTES> {
+    let mut name = Bytes::new();
+    append(&mut name, rustix::system::uname().nodename().to_bytes());
+    name
+}
+
 /// For how long a loss is a problem of now.
 const LOSS_MATTERS: Duration = Duration::from_secs(600);
 
 impl Sensor {
-    pub(super) fn heartbeat(&self) -> Heartbeat {
+    /// Records from now on have the name that the host has now.
+    pub(super) fn look_at_hostname(&mut self) {
+        let hostname = hostname();
+        if hostname != self.hostname {
+            self.pipeline.set_hostname(&hostname, &mut self.sink);
+            self.sink.set_hostname(&String::from_utf8_lossy(&hostname));
+            self.hostname = hostname;
+        }
+    }
+
+    /// Says what is seen from now on, if that is not what was said.
+    pub(super) fn tell_capability(&mut self) {
+        let capability = self.capability();
+        if self.capability.replace(capability) != Some(capability) {
+            let missing = self.providers.ebpf().map_or(&[][..], |ebpf| ebpf.missing());
+            self.pipeline.write_capability(capability, missing, &mut self.sink);
+        }
+    }
+
+    /// Says that the sensor lives, now and then every so often.
+    pub(super) fn beat(&mut self) {
+        self.tell_capability();
+        self.next_heartbeat = Instant::now() + self.heartbeat_interval;
+        let heartbeat = self.heartbeat();
+        self.pipeline.write_heartbeat(heartbeat, &mut self.sink);
+    }
+
+    fn heartbeat(&self) -> Heartbeat {
         let totals = self.pipeline.totals();
         let ebpf = self.providers.ebpf();
         Heartbeat {
@@ -33,7 +68,7 @@ impl Sensor {
     }
 
     /// What is seen now.
-    pub(super) fn capability(&self) -> Capability {
+    fn capability(&self) -> Capability {
         let options = self.providers.options();
         let ebpf = self.providers.ebpf();
         Capability {

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 const FIELDS: &[(&str, &str)] = &[
     ("@timestamp", "date"),
     ("ecs.version", "keyword"),
+    ("agent.ephemeral_id", "keyword"),
     ("agent.version", "keyword"),
     ("event.kind", "keyword"),
     ("event.category", "keyword[]"),

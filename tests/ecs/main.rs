@@ -48,6 +48,7 @@ fn a_rename() {
         json!({
             "@timestamp": "2026-11-24T00:00:00.000000001Z",
             "ecs": {"version": "8.11.0"},
+            "agent": {"ephemeral_id": "0123456789abcdef-5000000000"},
             "event": {"kind": "event", "category": ["file"], "type": ["info"],
                 "action": "rename", "sequence": 7, "provider": "ebpf", "outcome": "failure"},
             "host": {"hostname": "gate", "boot": {"id": "01234567-89ab-cdef-0123-456789abcdef"}},

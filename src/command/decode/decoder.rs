@@ -107,16 +107,18 @@ impl Decoder {
             }
             return Ok(());
         }
-        if let Some(verifier) = &mut self.verifier {
-            verifier.batch(&batch);
-        }
+        let (origin, time_ns, numbers) = (*batch.origin(), batch.base_time_ns(), batch.sequences());
+        let events_before = self.verifier.as_mut().map_or(0, |verifier| verifier.events(&origin));
         let mut whole = true;
         while let Some(result) = batch.next(&mut self.event) {
             match result {
                 Ok(()) => {
                     let has_form = match &mut self.verifier {
-                        Some(verifier) => verifier.event(batch.origin(), &self.event),
-                        None => self.output.write(out, batch.origin(), &self.event)?,
+                        Some(verifier) => {
+                            verifier.event(&origin, &self.event);
+                            true
+                        }
+                        None => self.output.write(out, &origin, &self.event)?,
                     };
                     self.counts.events += u64::from(has_form);
                     self.counts.without_form += u64::from(!has_form);
@@ -131,11 +133,14 @@ impl Decoder {
         self.counts.unknown_fields += batch.unknown_fields();
         if whole {
             self.recent.remember(identity);
+            if let Some(verifier) = &mut self.verifier {
+                verifier.batch(&origin, time_ns, numbers, events_before);
+            }
         } else {
             // A second copy may be whole: its events are worth more than their repetition.
             self.counts.bad += 1;
             if let Some(verifier) = &mut self.verifier {
-                verifier.unreadable(Some(batch.origin()));
+                verifier.unreadable(Some(&origin));
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! A file that grows and is rotated, read as if it were one that does not end.
 //!
 //! It is looked at five times a second. inotify(7) would wake for local writes only: a file
-//! server does not tell of what another host wrote. Looking costs three system calls on an idle
+//! server does not tell of what another host wrote. Looking costs five system calls on an idle
 //! file, and a record waits in the sensor for longer than it waits here.
 
 use super::ending::Ending;
@@ -150,7 +150,7 @@ impl Read for Follow<'_> {
                 }
                 Err(error) => {
                     // A file server may have another file by now, and come back with this one.
-                    self.file = None;
+                    (self.file, self.replaced) = (None, false);
                     if !std::mem::replace(&mut self.said, true) {
                         say(format_args!(
                             "{:?} cannot be read ({error}); it is tried again and again",

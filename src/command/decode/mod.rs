@@ -1,5 +1,6 @@
 //! `mote decode`: syslog lines to events.
 
+mod complaints;
 pub mod decoder;
 mod ending;
 mod follow;
@@ -13,12 +14,13 @@ mod verify;
 use crate::exit;
 use crate::say::say;
 use argh::FromArgs;
+use complaints::Complaints;
 use decoder::{Counts, Decoder};
 use ending::{Drained, Ending};
 use follow::Follow;
 use lines::{Lines, Next};
 use output::Output;
-use output_file::OutputFile;
+use output_file::{GATHERED_BYTES, OutputFile};
 use rsyslog::{CONFIRMATION, Module};
 use rustix::fd::{AsFd, BorrowedFd};
 use std::fs::File;
@@ -26,9 +28,6 @@ use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use verify::Report;
-
-/// Bad records that are reported one by one; all are counted.
-const REPORTS: u64 = 10;
 
 /// Turn syslog lines that carry mote records into events, one a line. Exits with 65 if a record
 /// could not be read.
@@ -91,7 +90,10 @@ impl DecodeCommand {
             return code;
         };
         let name = format!("{path:?}");
-        match OutputFile::open(path) {
+        // What is not confirmed is handed over again: of a message all events are in the file, or
+        // none.
+        let gathered_bytes = if self.rsyslog.is_some() { usize::MAX } else { GATHERED_BYTES };
+        match OutputFile::open(path, gathered_bytes) {
             Ok(mut file) => self.decode_to(&mut file, &name),
             Err(error) => not_written(&name, &error),
         }
@@ -149,7 +151,8 @@ impl DecodeCommand {
             true => Decoder::verifying(),
             false => Decoder::writing(self.output.unwrap_or_default()),
         };
-        let mut decoding = Decoding { decoder, reported: 0, cut_lines: 0, reader };
+        let mut decoding =
+            Decoding { decoder, complaints: Complaints::default(), cut_lines: 0, reader };
         let (mut code, mut is_missing) = (0, false);
         for input in self.inputs() {
             match decoding.open_and_read(&input, out) {
@@ -166,12 +169,18 @@ impl DecodeCommand {
         }
         if let Some(verifier) = decoding.decoder.take_verifier() {
             let report = Report::new(verifier);
+            if report.is_empty() {
+                say(format_args!("nothing was verified: no record of mote could be read"));
+                return exit::DATAERR.into();
+            }
             let written = match self.output {
                 Some(Output::Ecs) => report.write_json(out),
                 _ => report.write_text(out),
             };
             if let Err(error) = written.and_then(|()| out.flush()) {
-                return not_written(out_name, &error);
+                // Whoever has read a part has no answer.
+                let code = not_written(out_name, &error);
+                return if code == ExitCode::SUCCESS { exit::IOERR.into() } else { code };
             }
             is_missing = report.missing() > 0;
         }
@@ -237,7 +246,7 @@ enum Failure {
 /// What is known of all inputs so far.
 struct Decoding {
     decoder: Decoder,
-    reported: u64,
+    complaints: Complaints,
     cut_lines: u64,
     /// Whoever reads standard output, if that is where events go.
     reader: Option<BorrowedFd<'static>>,
@@ -312,18 +321,11 @@ impl Decoding {
             }
             let others = self.decoder.counts().other_lines;
             let cut = if line.cut { " (the line was cut)" } else { "" };
-            let reported = &mut self.reported;
+            let complaints = &mut self.complaints;
             let result = self.decoder.line(line.bytes, out, &mut |error| {
-                match *reported {
-                    0..REPORTS => say(format_args!("{name}: line {number}: {error}{cut}")),
-                    REPORTS => say(format_args!(
-                        "{name}: from line {number} on bad records are only counted; the \
-                         counts are said at the end"
-                    )),
-                    _ => {}
-                }
-                *reported += 1;
+                complaints.bad(name, number, &error, cut);
             });
+            complaints.look_at(name, number, self.decoder.counts());
             result.and_then(|()| after_line(out)).map_err(Failure::Output)?;
             // It may have had a record behind the cut.
             self.cut_lines += u64::from(line.cut && self.decoder.counts().other_lines > others);

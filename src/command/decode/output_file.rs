@@ -5,8 +5,9 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Bytes that are gathered before they are written, unless they are flushed.
-const GATHERED_BYTES: usize = 64 << 10;
+/// Bytes that are gathered before they are written, unless they are flushed. More, where a message
+/// is to be written as a whole.
+pub const GATHERED_BYTES: usize = 64 << 10;
 
 /// Who may read what happens on other hosts: as Debian's rsyslog has it of its own files.
 const MODE: u32 = 0o640;
@@ -18,13 +19,15 @@ pub struct OutputFile {
     path: PathBuf,
     file: File,
     lines: Vec<u8>,
+    gathered_bytes: usize,
 }
 
 impl OutputFile {
-    /// Opens the file or makes it.
-    pub fn open(path: &Path) -> io::Result<OutputFile> {
+    /// Opens the file or makes it. It is written when it is flushed, or when this many bytes are
+    /// gathered; [`usize::MAX`]: only then.
+    pub fn open(path: &Path, gathered_bytes: usize) -> io::Result<OutputFile> {
         let lines = Vec::with_capacity(2 * GATHERED_BYTES);
-        Ok(OutputFile { path: path.into(), file: open(path)?, lines })
+        Ok(OutputFile { path: path.into(), file: open(path)?, lines, gathered_bytes })
     }
 
     /// Whether its name leads to another file by now, or to none.
@@ -41,7 +44,7 @@ impl OutputFile {
 impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.lines.extend_from_slice(bytes);
-        if self.lines.len() >= GATHERED_BYTES && bytes.ends_with(b"\n") {
+        if self.lines.len() >= self.gathered_bytes && bytes.ends_with(b"\n") {
             self.flush()?;
         }
         Ok(bytes.len())
@@ -95,7 +98,8 @@ fn append(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Cuts `written` off the end, unless another program has written behind it.
+/// Cuts `written` off the end, unless something else stands there: another program has written. One
+/// that does so in the same moment is not noticed.
 fn take_back(file: &File, written: &[u8]) -> io::Result<()> {
     let Some(start) = file.metadata()?.len().checked_sub(written.len() as u64) else {
         return Ok(());
@@ -119,7 +123,7 @@ mod tests {
     fn a_renamed_or_removed_file_is_left() {
         let dir = tempfile::tempdir().unwrap();
         let [path, old] = ["events", "events.1"].map(|name| dir.path().join(name));
-        let mut file = OutputFile::open(&path).unwrap();
+        let mut file = OutputFile::open(&path, GATHERED_BYTES).unwrap();
         put(&mut file, "a\n");
         rename(&path, &old).unwrap();
         put(&mut file, "b\n");
@@ -139,7 +143,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events");
         write(&path, "{\"half").unwrap();
-        let mut file = OutputFile::open(&path).unwrap();
+        let mut file = OutputFile::open(&path, GATHERED_BYTES).unwrap();
         put(&mut file, "whole\n");
         assert_eq!(read_to_string(&path).unwrap(), "{\"half\nwhole\n");
         // More than is gathered: written without a flush, up to the end of a line.
@@ -164,7 +168,7 @@ mod tests {
 
     #[test]
     fn only_regular_files_are_written() {
-        let error = OutputFile::open(Path::new("/dev/null")).err().unwrap();
+        let error = OutputFile::open(Path::new("/dev/null"), GATHERED_BYTES).err().unwrap();
         assert_eq!(error.to_string(), "it is no regular file");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::limits::{DECODE_RECENT, DECODE_RUNS};
 use crate::record::RunId;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
 /// The last batches of each run of a sensor. Those of one host do not push out those of another.
@@ -13,14 +13,16 @@ use std::hash::{BuildHasher, RandomState};
 #[derive(Default)]
 pub struct Recent {
     keys: RandomState,
-    runs: HashMap<RunId, Run>,
-    /// How many batches were looked for.
+    runs: HashMap<RunId, Box<Run>>,
+    /// Runs by when they were last heard of, in batches.
+    by_use: BTreeMap<u64, RunId>,
     clock: u64,
 }
 
 #[derive(Default)]
 struct Run {
     hashes: heapless::HistoryBuf<u64, DECODE_RECENT>,
+    /// 0: never.
     used: u64,
 }
 
@@ -45,12 +47,16 @@ impl Recent {
 
     /// Remembers it. Of too many runs the one that was heard of longest ago is forgotten.
     pub fn remember(&mut self, batch: Identity) {
-        if self.runs.len() >= DECODE_RUNS && !self.runs.contains_key(&batch.run) {
-            let oldest = self.runs.iter().min_by_key(|(_, run)| run.used).map(|(id, _)| *id);
-            oldest.map(|id| self.runs.remove(&id));
+        if self.runs.len() >= DECODE_RUNS
+            && !self.runs.contains_key(&batch.run)
+            && let Some((_, stalest)) = self.by_use.pop_first()
+        {
+            self.runs.remove(&stalest);
         }
         self.clock += 1;
         let run = self.runs.entry(batch.run).or_default();
+        self.by_use.remove(&run.used);
+        self.by_use.insert(self.clock, batch.run);
         run.used = self.clock;
         run.hashes.write(batch.hash);
     }

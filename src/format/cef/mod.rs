@@ -20,7 +20,7 @@ mod name;
 
 use super::PRODUCT;
 use super::ecs::document::document;
-use super::ecs::shape::{Document, Side};
+use super::meaning::file_name;
 use super::object::{Value, Visit, Visitor};
 use super::outcome::{Outcome, error_name};
 use super::severity::Severity;
@@ -43,7 +43,7 @@ pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Re
         Severity::of(event.action).cef()
     )?;
     let mut document = document(origin, event);
-    leave_out(&mut document);
+    document.leave_out_told_twice();
     let mut extension = Extension { out, between: "", scratch: Vec::new(), exact: String::new() };
     document.visit(&mut String::new(), &mut extension)?;
     if Outcome::of(event).name(event.action).is_some()
@@ -56,22 +56,6 @@ pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Re
         extension.pair("moteExactBytes", &exact)?;
     }
     out.write_all(b"\n")
-}
-
-/// What another field tells as well.
-fn leave_out(document: &mut Document) {
-    if let Some(mote) = &mut document.mote {
-        // `moteExactBytes` has what this format cannot write.
-        mote.bytes = None;
-        if mote.syscall_name.is_some() {
-            mote.syscall = None;
-        }
-    }
-    for side in [&mut document.source, &mut document.destination, &mut document.server] {
-        if let Some(Side { ip: Some(_), address, .. }) = side {
-            *address = None;
-        }
-    }
 }
 
 /// The pairs behind the header.
@@ -118,9 +102,9 @@ impl<W: io::Write> Extension<'_, W> {
                 false => self.put(v4, value),
             },
             Key::Path => {
-                let file_name = value.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-                if !file_name.is_empty() {
-                    self.put("fname", file_name)?;
+                let name = file_name(value);
+                if !name.is_empty() {
+                    self.put("fname", name)?;
                 }
                 self.put("filePath", value)
             }

@@ -13,7 +13,7 @@ use crate::format::meaning::{
 };
 use crate::format::object::SideAddress;
 use crate::format::outcome::Outcome;
-use crate::format::value::{CommandLine, Keyword, Octal, Timestamp, Uuid};
+use crate::format::value::{CommandLine, Keyword, Octal, RunName, Timestamp, Uuid};
 use crate::record::Origin;
 
 pub(in crate::format) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> Document<'a> {
@@ -22,7 +22,10 @@ pub(in crate::format) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> 
     Document {
         timestamp: Some(Timestamp(event.time_ns.into())),
         ecs: Some(Ecs { version: Some(super::VERSION) }),
-        agent: sensor_version(event).map(|version| Agent { version: Some(version) }),
+        agent: Some(Agent {
+            ephemeral_id: Some(RunName(origin.run())),
+            version: sensor_version(event),
+        }),
         event: Some(EventSet {
             kind: Some(if event.action == Action::Heartbeat { "metric" } else { "event" }),
             category: Some([category(event.action)]),
@@ -50,6 +53,24 @@ pub(in crate::format) fn document<'a>(origin: &Origin<'a>, event: &'a Event) -> 
         server: sides.server,
         network: network(event),
         mote: mote(origin, event),
+    }
+}
+
+impl Document<'_> {
+    /// For formats that have no place for it: what another field tells as well, and bytes that
+    /// they write as they are or in a way of their own.
+    pub(in crate::format) fn leave_out_told_twice(&mut self) {
+        if let Some(mote) = &mut self.mote {
+            mote.bytes = None;
+            if mote.syscall_name.is_some() {
+                mote.syscall = None;
+            }
+        }
+        for side in [&mut self.source, &mut self.destination, &mut self.server] {
+            if let Some(Side { ip: Some(_), address, .. }) = side {
+                *address = None;
+            }
+        }
     }
 }
 

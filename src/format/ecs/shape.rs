@@ -2,7 +2,8 @@
 
 use crate::format::object::{Names, SideAddress, objects};
 use crate::format::value::{
-    Args, CommandLine, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, Text, Timestamp, Uuid,
+    Args, CommandLine, DeviceNumbers, EntityId, Hex, HexArgs, Keyword, Octal, RunName, Text,
+    Timestamp, Uuid,
 };
 use core::net::IpAddr;
 
@@ -28,6 +29,7 @@ objects! {
         version: &'static str,
     }
     Agent<'a> {
+        ephemeral_id: RunName,
         version: Text<'a>,
     }
     EventSet {

@@ -11,7 +11,7 @@ use crate::format::meaning::{
 };
 use crate::format::outcome::{Outcome, error_name};
 use crate::format::severity::Severity;
-use crate::format::value::{Keyword, Octal, Text, Timestamp, Uuid};
+use crate::format::value::{Keyword, Octal, RunName, Text, Timestamp, Uuid};
 use crate::record::Origin;
 
 /// Those whose attributes are used (`metadata.profiles`).
@@ -88,6 +88,7 @@ fn unmapped<'a>(origin: &Origin<'a>, event: &'a Event) -> Option<Unmapped<'a>> {
             Some(_) => None,
             None => text(&lineage.parent_executable),
         },
+        run: Some(RunName(origin.run())),
         agent_version: sensor_version(event),
         kernel: kernel_release(event),
         args: arguments(event),

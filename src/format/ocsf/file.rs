@@ -3,7 +3,7 @@
 use super::class::{Class, Kind};
 use super::shape::{Document, Driver, File, Kernel, User};
 use crate::event::{Action, Event, FileType, Given};
-use crate::format::meaning::{Second, call_name};
+use crate::format::meaning::{Second, call_name, file_name};
 use crate::format::value::{Keyword, Text, Timestamp};
 use crate::record::Origin;
 
@@ -31,7 +31,7 @@ fn last(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
     match &path[..end] {
         [] => &path[..path.len().min(1)],
-        path => path.rsplit(|byte| *byte == b'/').next().unwrap_or_default(),
+        path => file_name(path),
     }
 }
 

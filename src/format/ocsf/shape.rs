@@ -2,7 +2,9 @@
 
 use crate::format::ecs::shape::Mote;
 use crate::format::object::{SideAddress, objects};
-use crate::format::value::{Args, CommandLine, EntityId, Keyword, Octal, Text, Timestamp, Uuid};
+use crate::format::value::{
+    Args, CommandLine, EntityId, Keyword, Octal, RunName, Text, Timestamp, Uuid,
+};
 use core::net::IpAddr;
 
 objects! {
@@ -134,6 +136,7 @@ objects! {
     /// What the schema has no attribute for, by its name in the Elastic Common Schema.
     Unmapped<'a> {
         parent_executable as "process.parent.executable": Text<'a>,
+        run as "agent.ephemeral_id": RunName,
         agent_version as "agent.version": Text<'a>,
         kernel as "host.os.kernel": Text<'a>,
         args as "process.args": Args<'a>,

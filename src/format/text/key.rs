@@ -51,6 +51,7 @@ const KEYS: &[(&str, Part, &str)] = &[
     ("event.sequence", Part::Process, "sequence"),
     ("event.provider", Part::Process, "provider"),
     ("host.boot.id", Part::Process, "boot_id"),
+    ("agent.ephemeral_id", Part::Process, "run"),
     ("process.entity_id", Part::Process, "entity_id"),
     ("process.start", Part::Process, "start"),
     ("process.parent.pid", Part::Process, "ppid"),

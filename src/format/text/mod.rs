@@ -13,7 +13,6 @@ mod key;
 mod quote;
 
 use super::ecs::document::document;
-use super::ecs::shape::Document;
 use super::object::{Value, Visit, Visitor};
 use super::value::Timestamp;
 use crate::event::Event;
@@ -24,30 +23,13 @@ use std::io::{self, Write};
 /// Writes one event as one line.
 pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Result<()> {
     let mut document = document(origin, event);
-    leave_out(&mut document);
+    document.leave_out_told_twice();
     let mut line = Line::default();
     document.visit(&mut String::new(), &mut line)?;
     // Each field has a space before it.
     let parts = line.parts.concat();
     out.write_all(parts.get(1..).unwrap_or_default())?;
     out.write_all(b"\n")
-}
-
-/// What another field tells as well.
-fn leave_out(document: &mut Document) {
-    if let Some(mote) = &mut document.mote {
-        mote.bytes = None;
-        if mote.syscall_name.is_some() {
-            mote.syscall = None;
-        }
-    }
-    for side in [&mut document.source, &mut document.destination, &mut document.server] {
-        if let Some(side) = side
-            && side.ip.is_some()
-        {
-            side.address = None;
-        }
-    }
 }
 
 /// The parts of a line, in their order.

@@ -6,14 +6,14 @@ use fastrand::Rng;
 
 fn move_at(processes: &mut Processes, relocation: Relocation, path: &str, time_ns: u64) {
     let mut chdir = event(Action::Open, std::process::id(), path);
-    chdir.time_ns = time_ns;
+    (chdir.time_ns, chdir.entered_ns) = (time_ns, time_ns - 1);
     processes.relocate(relocation, &mut chdir);
 }
 
 /// The path that an open of our own comes out with, and whether it may be wrong.
 fn open_at(processes: &mut Processes, path: &str, time_ns: u64) -> (String, bool) {
     let mut open = event(Action::Open, std::process::id(), path);
-    open.time_ns = time_ns;
+    (open.time_ns, open.entered_ns) = (time_ns, time_ns - 1);
     processes.enrich(&mut open);
     let path = String::from_utf8(open.path.to_vec()).unwrap();
     (path, open.flags.contains(Flags::PATH_UNRESOLVED))
@@ -47,10 +47,12 @@ fn a_process_that_moves_unseen_is_nowhere_for_certain() {
     // The window has passed.
     processes.now_ns = || 201 + MOVES_UNSEEN_NS;
     assert_eq!(open_at(&mut processes, "f", 202 + MOVES_UNSEEN_NS), (f.clone(), false));
-    // What is told in the next one is known.
+    // What is told within it may be overtaken by what is not; what is told later is known.
     move_at(&mut processes, Relocation::Unseen, "/srv", 300 + MOVES_UNSEEN_NS);
     move_at(&mut processes, Relocation::Directory, "/srv", 400 + MOVES_UNSEEN_NS);
-    assert_eq!(open_at(&mut processes, "f", 500 + MOVES_UNSEEN_NS), ("/srv/f".into(), false));
+    assert_eq!(open_at(&mut processes, "f", 500 + MOVES_UNSEEN_NS), (f, true));
+    move_at(&mut processes, Relocation::Directory, "/srv", 302 + 2 * MOVES_UNSEEN_NS);
+    assert_eq!(open_at(&mut processes, "f", 400 + 2 * MOVES_UNSEEN_NS), ("/srv/f".into(), false));
 }
 
 /// One that uses no relative name is looked at too.
@@ -120,6 +122,49 @@ fn a_process_is_nowhere_for_certain_after_two_moves_at_a_time() {
     assert_eq!(place(200, 2), "f");
 }
 
+/// A thread changes the directory while another one's call is under way.
+#[test]
+fn a_call_that_began_elsewhere_is_in_doubt() {
+    let (mut processes, f) = (with_own(), own_f());
+    let mut open = event(Action::Open, std::process::id(), "f");
+    open.time_ns = 150;
+    // Before the look at /proc; or it is not known when.
+    for (entered_ns, in_doubt) in [(99, true), (0, true), (101, false)] {
+        let mut open = open.clone();
+        open.entered_ns = entered_ns;
+        processes.enrich(&mut open);
+        assert_eq!(&open.path[..], f.as_bytes());
+        assert_eq!(open.flags.contains(Flags::PATH_UNRESOLVED), in_doubt, "{entered_ns}");
+    }
+    // It executes a program, and has the first thread's id by then.
+    let mut processes = with_shell("/home/u");
+    chdir(&mut processes, SHELL, "/usr/bin");
+    let mut exec = event(Action::Exec, SHELL, "./make");
+    exec.entered_ns = 0;
+    processes.enrich(&mut exec);
+    assert!(exec.flags.contains(Flags::PATH_UNRESOLVED.union(Flags::EXECUTABLE_UNRESOLVED)));
+}
+
+/// The kernel copies the directory first, then all that the process has in memory, then tells.
+#[test]
+fn a_child_that_was_made_meanwhile_has_the_directory_of_before_perhaps() {
+    let child = |by, time_ns| {
+        let mut processes = with_shell("/home/u");
+        let mut chdir = event(Action::Open, SHELL, "/usr/bin");
+        (chdir.tid, chdir.time_ns) = (7, 1_000_000_000);
+        processes.relocate(Relocation::Directory, &mut chdir);
+        let mut fork = event(Action::Fork, CHILD, "");
+        (fork.ppid, fork.call_flags, fork.time_ns) = (Some(SHELL), Some(0), time_ns);
+        fork.given = Some(Given::Process(by));
+        processes.enrich(&mut fork);
+        assert_eq!(fork.given, None, "it is not told");
+        opened(&mut processes, CHILD, "f").0
+    };
+    assert_eq!(child(7, 1_000_000_001), "/usr/bin/f");
+    assert_eq!(child(8, 1_000_000_001), "f");
+    assert_eq!(child(8, 12_000_000_000), "/usr/bin/f");
+}
+
 #[test]
 fn a_move_that_comes_late_tells_nothing() {
     let mut processes = with_own();
@@ -133,8 +178,9 @@ fn a_move_that_comes_late_tells_nothing() {
 fn a_relative_move_from_nowhere_leads_nowhere() {
     let mut processes = with_own();
     move_at(&mut processes, Relocation::Unseen, "/srv", 200);
-    move_at(&mut processes, Relocation::Directory, "sub", 300);
-    assert_eq!(open_at(&mut processes, "f", 400), (own_f(), false));
+    processes.now_ns = || 201 + MOVES_UNSEEN_NS;
+    move_at(&mut processes, Relocation::Directory, "sub", 300 + MOVES_UNSEEN_NS);
+    assert_eq!(open_at(&mut processes, "f", 400 + MOVES_UNSEEN_NS), (own_f(), false));
 }
 
 /// Names are held once for all; one too many given back would be another one's name.
@@ -161,7 +207,17 @@ fn names_are_given_back_as_often_as_they_are_held() {
                 }
                 _ => Relocation::Directory,
             };
-            move_at(&mut processes, relocation, path, time_ns);
+            let time_ns = time_ns - rng.u64(..30);
+            let mut chdir = event(Action::Open, own, path);
+            (chdir.tid, chdir.time_ns) = (rng.u32(..2), time_ns);
+            chdir.entered_ns = time_ns - rng.u64(..30);
+            processes.relocate(relocation, &mut chdir);
+            if rng.bool() {
+                let mut fork = event(Action::Fork, CHILD, "");
+                (fork.ppid, fork.call_flags, fork.time_ns) = (Some(own), Some(0), time_ns);
+                processes.enrich(&mut fork);
+                processes.enrich(&mut event(Action::Exec, CHILD, "./prog"));
+            }
         }
         processes.remove(own);
         let held = PROCESS_STRINGS - processes.strings.free();

@@ -179,6 +179,8 @@ fn fork(record: &Record, event: &mut Event) -> Result<Decoded, Malformed> {
         return Ok(Decoded::Relocation(Relocation::Namespaces));
     }
     event.call_flags = Some(clone_flags);
+    // The thread that made it.
+    event.given = Some(Given::Process(event.tid));
     // The header is the parent's; the event is about the child.
     event.ppid = Some(event.pid);
     event.pid = child;
@@ -186,9 +188,12 @@ fn fork(record: &Record, event: &mut Event) -> Result<Decoded, Malformed> {
     Ok(Decoded::Event)
 }
 
-/// When a call was entered that took so long, or a little before.
+/// When a call was entered that took so long, or a little before; 0: not known.
 fn entered_ns(event: &Event, duration_us: u32) -> u64 {
-    event.time_ns.saturating_sub((u64::from(duration_us) + 1) * 1000)
+    match duration_us {
+        MOTE_DURATION_UNKNOWN => 0,
+        _ => event.time_ns.saturating_sub((u64::from(duration_us) + 1) * 1000),
+    }
 }
 
 fn exit(record: &Record, flags: u32, event: &mut Event) -> Result<(), Malformed> {

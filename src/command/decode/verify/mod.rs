@@ -7,11 +7,11 @@
 mod numbers;
 mod report;
 
-use crate::event::{Event, LossPlace};
-use crate::record::{Batch, Origin, RunId};
+use crate::event::Event;
+use crate::record::{Origin, RunId};
 use numbers::Numbers;
 pub use report::Report;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What was read of all runs of all hosts.
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub struct Verifier {
 /// What was read of one run of a sensor.
 #[derive(Default)]
 struct Run {
-    /// As the last of its records has it.
+    /// As the last record has it that could be read to its end.
     hostname: Vec<u8>,
     numbers: Numbers,
     /// Events: each number once.
@@ -33,28 +33,38 @@ struct Run {
     times_ns: Option<(u64, u64)>,
     repeated_batches: u64,
     unreadable_records: u64,
-    /// What its loss records count, by place.
-    told: [u64; LossPlace::ALL.len()],
+    /// What its loss records count, by place, each once.
+    told: BTreeMap<&'static str, u64>,
 }
 
 impl Verifier {
-    /// A batch that was not read before.
-    pub fn batch(&mut self, batch: &Batch) {
-        let run = self.run(batch.origin());
-        let time_ns = batch.base_time_ns();
+    /// A batch that could be read to its end, after its events. `numbers`: those of all, also of
+    /// events that this version does not know. `events_before`: what
+    /// [`events`](Verifier::events) gave before the first.
+    pub fn batch(
+        &mut self,
+        origin: &Origin,
+        time_ns: u64,
+        numbers: impl Iterator<Item = u64>,
+        events_before: u64,
+    ) {
+        let run = self.run(origin);
         let (first_ns, last_ns) = run.times_ns.unwrap_or((time_ns, time_ns));
         run.times_ns = Some((first_ns.min(time_ns), last_ns.max(time_ns)));
-        let mut range: Option<(u64, u64)> = None;
-        for number in batch.sequences() {
-            range = match range {
-                Some((first, last)) if last.checked_add(1) == Some(number) => Some((first, number)),
-                other => {
-                    run.add(other);
-                    Some((number, number))
-                }
-            };
+        if run.hostname != origin.hostname {
+            run.hostname = origin.hostname.to_vec();
         }
-        run.add(range);
+        let mut any = false;
+        for number in numbers {
+            any = true;
+            run.add(number);
+        }
+        run.repeated_batches += u64::from(any && run.events == events_before);
+    }
+
+    /// How many events of its run are known.
+    pub fn events(&mut self, origin: &Origin) -> u64 {
+        self.run(origin).events
     }
 
     /// A batch that was read before.
@@ -70,27 +80,28 @@ impl Verifier {
         }
     }
 
-    /// An event of a batch that was not read before. Whether it counts: every one does.
-    pub fn event(&mut self, origin: &Origin, event: &Event) -> bool {
-        if let Some(loss) = event.loss {
-            let told = &mut self.run(origin).told[loss.place as usize - 1];
+    /// An event that could be read, of whatever batch.
+    pub fn event(&mut self, origin: &Origin, event: &Event) {
+        let run = self.run(origin);
+        let is_new = run.add(event.sequence);
+        if let (true, Some(loss)) = (is_new, event.loss) {
+            let told = run.told.entry(loss.place.name()).or_default();
             *told = told.saturating_add(loss.count);
         }
-        true
     }
 
     fn run(&mut self, origin: &Origin) -> &mut Run {
-        let run = self.runs.entry(origin.run()).or_default();
-        if run.hostname != origin.hostname {
-            run.hostname = origin.hostname.to_vec();
-        }
-        run
+        self.runs
+            .entry(origin.run())
+            .or_insert_with(|| Run { hostname: origin.hostname.to_vec(), ..Run::default() })
     }
 }
 
 impl Run {
-    fn add(&mut self, range: Option<(u64, u64)>) {
-        let Some((first, last)) = range else { return };
-        self.events = self.events.saturating_add(self.numbers.add(first..=last));
+    /// Whether it was not there.
+    fn add(&mut self, number: u64) -> bool {
+        let new = self.numbers.add(number..=number);
+        self.events += new;
+        new > 0
     }
 }

@@ -14,6 +14,13 @@ impl Numbers {
         if first > last {
             return 0;
         }
+        // The next of a range that is the last one: as most are.
+        if let Some(mut end) = self.0.last_entry()
+            && end.get().checked_add(1) == Some(first)
+        {
+            end.insert(last);
+            return (last - first).saturating_add(1);
+        }
         let mut new = (last - first).saturating_add(1);
         // From the range that holds or touches the first number on.
         let touched: Vec<(u64, u64)> = self

@@ -12,6 +12,9 @@ use std::ops::RangeInclusive;
 /// Gaps of one run that are told to people. Programs are told all.
 const GAPS_TOLD: usize = 20;
 
+/// Where events are lost that have a number.
+const DELIVERY: [LossPlace; 2] = [LossPlace::SyslogQueue, LossPlace::SyslogRefused];
+
 /// All hosts, each with its runs in the order of time.
 pub struct Report {
     hosts: BTreeMap<Vec<u8>, Vec<Found>>,
@@ -59,7 +62,9 @@ impl Report {
             let found = Found { id, run, from: 1, missing: 0 };
             hosts.entry(hostname).or_default().push(found);
         }
-        // Nothing could be read of these: what they say of where they are from may be wrong too.
+        hosts.values_mut().for_each(|runs| put_in_order(runs));
+        // Nothing could be read of these to its end: what they say of where they are from may be
+        // wrong too.
         for (_, run) in strange {
             match hosts.get_mut(&run.hostname).and_then(|runs| runs.last_mut()) {
                 Some(found) => found.run.unreadable_records += run.unreadable_records,
@@ -67,7 +72,6 @@ impl Report {
             }
         }
         for runs in hosts.values_mut() {
-            put_in_order(runs);
             if let Some(oldest) = runs.first_mut() {
                 oldest.from = oldest.run.numbers.first().unwrap_or(1);
             }
@@ -118,13 +122,22 @@ impl Report {
         )
     }
 
-    /// For programs: a JSON object for each run.
+    /// Whether nothing was read that could be told.
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// For programs: a JSON object for each run, and one for unreadable records of unknown hosts.
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         for (hostname, runs) in &self.hosts {
             for found in runs {
                 serde_json::to_writer(&mut *out, &found.json(hostname))?;
                 out.write_all(b"\n")?;
             }
+        }
+        if self.unreadable_of_nobody > 0 {
+            let rest = serde_json::json!({"unreadable_records": self.unreadable_of_nobody});
+            writeln!(out, "{rest}")?;
         }
         Ok(())
     }
@@ -148,23 +161,15 @@ impl Found {
 
     /// Of the missing events, those that the sensor could not deliver and told of, at most.
     fn missing_told(&self) -> u64 {
-        [LossPlace::SyslogQueue, LossPlace::SyslogRefused]
-            .map(|place| self.told(place))
-            .iter()
-            .sum()
-    }
-
-    fn told(&self, place: LossPlace) -> u64 {
-        self.run.told[place as usize - 1]
+        let told = DELIVERY.iter().filter_map(|place| self.run.told.get(place.name()));
+        told.fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// Places where events were lost before they had a number.
     fn lost_before(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        LossPlace::ALL
-            .into_iter()
-            .filter(|place| !matches!(place, LossPlace::SyslogQueue | LossPlace::SyslogRefused))
-            .map(|place| (place.name(), self.told(place)))
-            .filter(|(_, count)| *count > 0)
+        let is_before = |name: &str| DELIVERY.iter().all(|place| place.name() != name);
+        let told = self.run.told.iter().map(|(name, count)| (*name, *count));
+        told.filter(move |(name, _)| is_before(name))
     }
 
     fn times(&self) -> (Timestamp, Timestamp) {

@@ -4,7 +4,7 @@ use core::mem::offset_of;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::call::by_number;
-use super::{Malformed, Record, put, until_nul};
+use super::{Malformed, Record, entered_ns, put, until_nul};
 use crate::event::{Action, Endpoint, Event, Flags, Given, Transport};
 use crate::source::ebpf::abi::record::*;
 use crate::syscalls::Effect;
@@ -26,6 +26,7 @@ pub(super) fn socket(
     let Effect::Report(action) = call.effect else { return Err(Malformed::Syscall(syscall)) };
     event.action = action;
     event.dirfd = record.u32(offset_of!(mote_call, dirfd))? as i32;
+    event.entered_ns = entered_ns(event, record.u32(offset_of!(mote_call, duration_us))?);
     let call_flags = record.u32(offset_of!(mote_call, call_flags))?;
     let value = record.u64(offset_of!(mote_call, value))?;
     let socket_bytes = record.u16(offset_of!(mote_call, from_bytes))?;
