@@ -20,6 +20,7 @@ const HEAD: &str = "| Action | Ring | System calls and other hooks | Fields of i
 const COMMON: &[&str] = &[
     "@timestamp",
     "ecs.",
+    "agent.ephemeral_id",
     "event.",
     "host.",
     "process.pid",

@@ -9,7 +9,7 @@ use crate::support::worker::Worker;
 use crate::support::{
     Sensor, other_name, program_as, require_connector, require_live, scratch, wait_for,
 };
-use crate::{MAKER, finish, folder, made, make, so_far};
+use crate::{MAKER, finish, folder, made, make, of, so_far};
 use mote::filter::DEFAULTS;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -146,6 +146,10 @@ fn r18_commands_have_effect_at_once() {
         assert_eq!(reported[&phase], expected, "phase {phase}");
     }
     assert_complete(&events);
+    // Each is on record, however short its time was.
+    let changes = 11 * scene.rules.len();
+    let told = of(&events, "capability").len();
+    assert!((changes..=changes + 1).contains(&told), "{told} of {changes} changes");
     sensor.kill();
 
     // They are kept, and the worker is known again.

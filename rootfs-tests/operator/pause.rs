@@ -124,6 +124,9 @@ fn r12_a_pause_detaches_and_resumes() {
     assert_eq!(at(pauses[0], "process.pid"), asker);
     let program = fs::canonicalize(mote()).unwrap();
     assert_eq!(at(pauses[0], "process.executable"), program.to_str().unwrap());
+    let parent = std::process::id();
+    assert_eq!(at(pauses[0], "process.parent.pid"), parent, "{}", pauses[0]);
+    assert!(at(pauses[0], "process.entity_id").is_string(), "{}", pauses[0]);
     // Who asks is told before what it asks for.
     let is = |event: &Value, action: &str| {
         at(event, "event.action") == action && at(event, "process.pid") == asker

@@ -120,11 +120,12 @@ impl Sensor {
             hooks_attached: ebpf.map_or(0, |ebpf| ebpf.attached() as u64),
             programs_detaching: self.providers.detaching() as u64,
             hooks_missing: ebpf.map_or(Vec::new(), |ebpf| ebpf.missing().to_vec()),
-            blind_spots: ebpf
-                .into_iter()
-                .flat_map(explain::blind_spots)
-                .map(|(_, sentence)| sentence.to_owned())
-                .collect(),
+            blind_spots: match ebpf {
+                Some(ebpf) => {
+                    explain::blind_spots(ebpf).map(|(_, sentence)| sentence.to_owned()).collect()
+                }
+                None => vec![connector::UNSEEN.to_owned()],
+            },
             exclusions: self.pipeline.filter().rules().count() as u64,
             syslog_receiver: self.target.to_string(),
             syslog_status: status,

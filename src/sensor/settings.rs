@@ -297,10 +297,16 @@ impl Sensor {
     pub(super) fn apply_filter(&mut self) -> Result<(), SensorError> {
         self.drain_all(false)?;
         self.providers.read_losses(&mut self.pipeline);
-        self.pipeline.set_filter(self.settings.filter());
+        let filter = self.settings.filter();
+        let rules = filter.rules().map(|(rule, _)| rule);
+        let changes = !rules.eq(self.pipeline.filter().rules().map(|(rule, _)| rule));
+        self.pipeline.set_filter(filter);
         self.push_exclusions();
-        // Even if there are as many as before.
-        self.capability = None;
+        if changes {
+            // Even if there are as many as before, and at once: it may be taken back in a moment.
+            self.capability = None;
+            self.tell_capability();
+        }
         Ok(())
     }
 

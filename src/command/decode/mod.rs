@@ -171,7 +171,7 @@ impl DecodeCommand {
             let report = Report::new(verifier);
             if report.is_empty() {
                 say(format_args!("nothing was verified: no record of mote could be read"));
-                return exit::DATAERR.into();
+                return if code == 0 { exit::DATAERR } else { code }.into();
             }
             let written = match self.output {
                 Some(Output::Ecs) => report.write_json(out),
@@ -185,7 +185,10 @@ impl DecodeCommand {
             is_missing = report.missing() > 0;
         }
         let counts = decoding.decoder.counts();
-        if let Some(summary) = summary(counts, decoding.cut_lines) {
+        // A report has it of each host.
+        if !self.verify
+            && let Some(summary) = summary(counts, decoding.cut_lines)
+        {
             say(format_args!("{summary}"));
         }
         if counts.without_form > 0 {

@@ -214,11 +214,9 @@ impl Pipeline {
     pub fn write_pause(&mut self, asker: Asker, limit_s: u32, output: &mut impl Output) {
         self.begin_own(Action::Pause);
         (self.event.pid, self.event.tid) = (asker.pid, asker.pid);
+        self.processes.tell_who(&mut self.event);
         (self.event.uid, self.event.gid) = (asker.uid, asker.gid);
         // It lives, unless it was killed meanwhile: /proc is right whatever was lost before.
-        if let Some(path) = self.processes.executable(asker.pid) {
-            append(&mut self.event.executable, path);
-        }
         self.processes.executable_now(asker.pid, &mut self.event.executable);
         self.event.pause = Some(Pause { limit_s });
         self.write(output);
