@@ -3,14 +3,17 @@
 //!
 //! Rounds alternate, so that a change of the machine's speed hits all of them.
 
+#[path = "common/mod.rs"]
+mod common;
+
 use std::hint::black_box;
 use std::time::Instant;
 
+use common::{context, median};
 use mote::event::{Action, Bytes, Class, Event};
 use mote::filter::{Filter, Origin, Rule, RuleKind};
 use mote::limits::LINE_BYTES;
-use mote::record::{Context, Encoder, Provider, PushError};
-use mote::syscalls::Arch;
+use mote::record::{Encoder, PushError};
 
 const ROUNDS: usize = 15;
 /// Times that every event is looked at in a round.
@@ -150,19 +153,4 @@ fn pushes(encoder: &mut Encoder, events: &[Event]) -> f64 {
 
 fn ns_each(start: Instant) -> f64 {
     start.elapsed().as_nanos() as f64 / (TURNS * EVENTS) as f64
-}
-
-fn median(numbers: &mut [f64]) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
-}
-
-fn context() -> Context {
-    Context {
-        boot_id: [7; 16],
-        start_ns: 0,
-        hostname: Bytes::from_slice(b"bench").unwrap(),
-        arch: Arch::X86_64,
-        provider: Provider::Ebpf,
-    }
 }

@@ -9,7 +9,7 @@ mod common;
 use common::{batch_of, bytes, context};
 use mote::command::decode::decoder::Decoder;
 use mote::event::{
-    Action, BlindSpot, Bytes, Class, Event, ExecutableKind, FileType, Flags, Loss, LossPlace,
+    Action, BlindSpots, Bytes, Class, Event, ExecutableKind, FileType, Flags, Loss, LossPlace,
     Resumption, Runtime, Truncated,
 };
 use mote::record::{Encoder, find};
@@ -147,8 +147,6 @@ fn the_tables_have_every_number_and_name() {
     assert_eq!(table("### Places of loss"), places);
     let ends = pairs(&mut Resumption::ALL.iter().map(|why| (*why as u8, why.name())));
     assert_eq!(table("### Ends of a pause"), ends);
-    let spots = pairs(&mut BlindSpot::ALL.iter().map(|spot| (*spot as u8, spot.name())));
-    assert_eq!(table("### Blind spots"), spots);
     let types = pairs(&mut FileType::ALL.iter().map(|kind| (*kind as u8, kind.name())));
     assert_eq!(table("### File types"), types);
     let kinds = pairs(&mut ExecutableKind::ALL.iter().map(|kind| (*kind as u8, kind.name())));
@@ -157,6 +155,8 @@ fn the_tables_have_every_number_and_name() {
     assert_eq!(table("### Runtimes"), runtimes);
     let flags = |bit: u8| Flags(1 << bit).names().next().map(|name| (bit, name));
     assert_eq!(table("### flags"), pairs(&mut (0..32).filter_map(flags)));
+    let spots = |bit: u8| BlindSpots(1 << bit).names().next().map(|name| (bit, name));
+    assert_eq!(table("### Blind spots"), pairs(&mut (0..32).filter_map(spots)));
     let truncated = |bit: u8| Truncated(1 << bit).names().next().map(|name| (bit, name));
     assert_eq!(table("### truncated"), pairs(&mut (0..16).filter_map(truncated)));
 }

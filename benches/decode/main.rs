@@ -1,6 +1,8 @@
 //! What `mote decode` does a second on one CPU: from a file to JSON lines, as mmexternal's program,
 //! and behind rsyslogd with the configurations of docs/siem.
 
+#[path = "../common/mod.rs"]
+mod common;
 #[path = "../../rootfs-tests/siem/daemon.rs"]
 #[allow(dead_code)]
 mod daemon;
@@ -10,11 +12,11 @@ mod documents;
 #[path = "../../rootfs-tests/support/mod.rs"]
 mod support;
 
+use common::{context, median};
 use daemon::{Daemon, Input, Kind};
 use mote::event::{Action, Bytes, Class, Event};
 use mote::limits::LINE_BYTES;
-use mote::record::{Context, Encoder, Provider, PushError};
-use mote::syscalls::Arch;
+use mote::record::{Encoder, PushError};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -100,19 +102,8 @@ fn lines() -> Vec<(String, usize)> {
     lines
 }
 
-fn context() -> Context {
-    Context {
-        boot_id: [7; 16],
-        start_ns: 0,
-        hostname: Bytes::from_slice(b"bench").unwrap(),
-        arch: Arch::X86_64,
-        provider: Provider::Ebpf,
-    }
-}
-
 fn row(what: &str, lines: &[(String, usize)], output_bytes: u64, seconds: &mut [f64]) {
-    seconds.sort_by(f64::total_cmp);
-    let second = seconds[seconds.len() / 2];
+    let second = median(seconds);
     let events: usize = lines.iter().map(|line| line.1).sum();
     let input: usize = lines.iter().map(|line| line.0.len()).sum();
     println!(

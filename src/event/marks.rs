@@ -52,6 +52,8 @@ macro_rules! bit_set {
     };
 }
 
+pub(super) use bit_set;
+
 bit_set! {
     /// What a reader has to know to trust an event as far as it goes and no further.
     Flags(u32) {

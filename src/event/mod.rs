@@ -25,7 +25,7 @@ pub use lineage::Lineage;
 pub use loss::{Loss, LossPlace};
 pub use marks::{Flags, Truncated};
 pub use opened::{Opened, Tree};
-pub use own::{BlindSpot, BlindSpots, Capability, Heartbeat, Pause, Resumption};
+pub use own::{BlindSpots, Capability, Heartbeat, HeartbeatMore, Pause, Resumption};
 pub use rule::RuleId;
 
 use crate::limits::{ARGS_BYTES, COMM_BYTES, PATH_BYTES};
@@ -127,7 +127,7 @@ pub struct Event {
     pub call_flags: Option<u32>,
     /// Permission bits given to open, mkdir, mknod or chmod.
     pub mode: Option<u32>,
-    /// What the call was given beside that.
+    /// What the call was given beside that. Of a fork, and not in records: the thread that made it.
     pub given: Option<Given>,
     /// Connect and send: where to. Accept: where from.
     pub peer: Option<Endpoint>,

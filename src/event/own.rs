@@ -1,5 +1,6 @@
 //! What the sensor says of itself.
 
+use super::marks::bit_set;
 use super::numbered::numbered;
 
 /// The fields of a heartbeat record. Counts are since the sensor's start.
@@ -15,14 +16,20 @@ pub struct Heartbeat {
     pub lost: u64,
     /// Events that the syslog daemon took.
     pub sent: u64,
-    /// Of those that are missing, kept back by the flood guard. `None`, as what follows: an old
-    /// sensor.
-    pub suppressed: Option<u64>,
+    /// `None`: the first sensors did not tell more.
+    pub more: Option<HeartbeatMore>,
+}
+
+/// What a heartbeat tells beside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeartbeatMore {
     /// Hooks that are attached.
-    pub hooks: Option<u32>,
+    pub hooks: u32,
+    /// Of the events that are missing, kept back by the flood guard.
+    pub suppressed: u64,
     /// After so many seconds the next one is due: a sensor that is silent for twice as long is not
     /// there, or cannot be heard.
-    pub interval_s: Option<u32>,
+    pub interval_s: u32,
 }
 
 /// The fields of a capability record: what is seen from then on.
@@ -42,49 +49,27 @@ pub struct Capability {
     pub blind_spots: BlindSpots,
 }
 
-numbered! {
-    /// What is not seen or not told. The numbers are part of the record format.
-    BlindSpot {
+bit_set! {
+    /// What is not seen or not told.
+    BlindSpots(u32) {
         /// The status of an exit.
-        ExitStatus = 1, "exit_status";
+        EXIT_STATUS = 1, "exit_status";
         /// That a process goes on when its first thread has ended.
-        LastThread = 2, "last_thread";
+        LAST_THREAD = 2, "last_thread";
         /// The status of a process whose threads end with different ones.
-        GroupStatus = 3, "group_status";
+        GROUP_STATUS = 3, "group_status";
         /// Where descriptors lead, at the time of the call.
-        Descriptors = 4, "descriptors";
+        DESCRIPTORS = 4, "descriptors";
         /// Addresses or transports of some sockets.
-        Sockets = 5, "sockets";
+        SOCKETS = 5, "sockets";
         /// Names and addresses of io_uring's operations, and what it sends.
-        IoUring = 6, "io_uring";
+        IO_URING = 6, "io_uring";
         /// 32-bit system calls.
-        CompatSyscalls = 7, "compat_syscalls";
+        COMPAT_SYSCALLS = 7, "compat_syscalls";
         /// System calls of x32.
-        X32Syscalls = 8, "x32_syscalls";
+        X32_SYSCALLS = 8, "x32_syscalls";
         /// Files, connections and system calls: the process connector tells of processes alone.
-        AllButProcesses = 9, "all_but_processes";
-    }
-}
-
-/// A set of them: a bit for each number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BlindSpots(pub u32);
-
-impl BlindSpots {
-    /// Whether it is one of them.
-    pub fn contains(self, spot: BlindSpot) -> bool {
-        self.0 & 1 << spot as u8 != 0
-    }
-
-    /// Their names. Of those that this version does not know there are none.
-    pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
-        BlindSpot::ALL.into_iter().filter(move |spot| self.contains(*spot)).map(BlindSpot::name)
-    }
-}
-
-impl FromIterator<BlindSpot> for BlindSpots {
-    fn from_iter<I: IntoIterator<Item = BlindSpot>>(spots: I) -> BlindSpots {
-        BlindSpots(spots.into_iter().fold(0, |bits, spot| bits | 1 << spot as u8))
+        ALL_BUT_PROCESSES = 9, "all_but_processes";
     }
 }
 

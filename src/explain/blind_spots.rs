@@ -1,66 +1,66 @@
 //! What eBPF does not see or tell on this kernel, though it is there.
 
-use crate::event::BlindSpot::{self, *};
+use crate::event::BlindSpots;
 use crate::source::ebpf::{Compat, Ebpf, Known};
 
 /// Each with a sentence.
-pub fn blind_spots(ebpf: &Ebpf) -> impl Iterator<Item = (BlindSpot, &'static str)> {
+pub fn blind_spots(ebpf: &Ebpf) -> impl Iterator<Item = (BlindSpots, &'static str)> {
     of(ebpf.known(), ebpf.compat())
 }
 
-fn of(known: Known, compat: Compat) -> impl Iterator<Item = (BlindSpot, &'static str)> {
+fn of(known: Known, compat: Compat) -> impl Iterator<Item = (BlindSpots, &'static str)> {
     let all = [
         (
-            ExitStatus,
+            BlindSpots::EXIT_STATUS,
             !known.exit_status,
             "this kernel's task_struct could not be measured: exit events have no status",
         ),
         (
-            LastThread,
+            BlindSpots::LAST_THREAD,
             !known.last_thread,
             "this kernel's task_struct could not be measured: a process whose first thread ends \
              before others is reported as ended then",
         ),
         (
-            GroupStatus,
+            BlindSpots::GROUP_STATUS,
             known.last_thread && !known.group_status,
             "this kernel's signal_struct could not be measured: a process whose threads end with \
              different statuses may be reported with another one than its parent gets",
         ),
         (
-            Descriptors,
+            BlindSpots::DESCRIPTORS,
             !known.descriptors,
             "this kernel's open files could not be measured: names that start at a descriptor \
              are looked up in /proc, late, and marked",
         ),
         (
-            Sockets,
+            BlindSpots::SOCKETS,
             known.descriptors && !known.sockets,
             "this kernel's sockets could not be measured as a whole: of some or all of them their own \
              addresses and who connects to them are not told, or the transport is not",
         ),
         (
-            IoUring,
+            BlindSpots::IO_URING,
             !known.uring,
             "this kernel's io_uring could not be measured: its operations are told without names and \
              addresses, and what they send is not told",
         ),
         (
-            CompatSyscalls,
+            BlindSpots::COMPAT_SYSCALLS,
             compat == Compat::Unseen,
             "32-bit system calls, which any program can make by int 0x80, are not seen: no kprobe fits \
              this kernel; mote run --watch-compat-calls sees them, at some 90 ns for every system \
              call of the host",
         ),
         (
-            CompatSyscalls,
+            BlindSpots::COMPAT_SYSCALLS,
             compat == Compat::Failed,
             "32-bit system calls, which any program can make by int 0x80, are not seen, as this kernel \
              could not be measured, or the sensor may not make one itself (with systemd, \
              SystemCallArchitectures=native forbids it)",
         ),
         (
-            X32Syscalls,
+            BlindSpots::X32_SYSCALLS,
             !known.no_x32,
             "this kernel has the system calls of x32, which any program can make and which are not \
              seen; if nothing here needs them, build or boot it without (CONFIG_X86_X32_ABI, \
@@ -88,7 +88,9 @@ mod tests {
         for seen in [Compat::Absent, Compat::Seen] {
             assert_eq!(of(known, seen).count(), 0);
         }
-        let [(CompatSyscalls, unseen)] = of(known, Compat::Unseen).collect::<Vec<_>>()[..] else {
+        let [(BlindSpots::COMPAT_SYSCALLS, unseen)] =
+            of(known, Compat::Unseen).collect::<Vec<_>>()[..]
+        else {
             panic!("one")
         };
         assert!(unseen.contains("--watch-compat-calls"));

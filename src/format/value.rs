@@ -120,6 +120,15 @@ impl Display for Uuid {
     }
 }
 
+/// The beginning of a boot id: 60 of its 122 random bits.
+struct Boot<'a>(&'a [u8; 16]);
+
+impl Display for Boot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        Hex(&self.0[..8]).fmt(f)
+    }
+}
+
 /// What tells a process from all others, of all hosts: the beginning of its host's boot id, its
 /// process id and when it began.
 pub struct EntityId {
@@ -131,9 +140,7 @@ pub struct EntityId {
 
 impl Display for EntityId {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        // 60 of its 122 random bits.
-        let [boot_id, ..] = self.boot_id.as_chunks::<8>().0 else { return Err(fmt::Error) };
-        write!(f, "{}-{}-{}", Hex(boot_id), self.pid, self.start)
+        write!(f, "{}-{}-{}", Boot(&self.boot_id), self.pid, self.start)
     }
 }
 
@@ -143,8 +150,7 @@ pub struct RunName(pub RunId);
 
 impl Display for RunName {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let [boot_id, ..] = self.0.boot_id.as_chunks::<8>().0 else { return Err(fmt::Error) };
-        write!(f, "{}-{}", Hex(boot_id), self.0.start_ns)
+        write!(f, "{}-{}", Boot(&self.0.boot_id), self.0.start_ns)
     }
 }
 

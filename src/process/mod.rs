@@ -185,16 +185,18 @@ impl Processes {
         let Some(process) = self.known(event.pid) else { return };
         const NOWHERE: (Option<StringId>, Spelling) = (None, Spelling::Doubtful);
         let before = process.place;
-        let is_late = event.time_ns < before.look.ended_ns || event.time_ns < before.changed_ns;
-        // Others that are not told may take effect after it.
-        let is_among_unseen = event.entered_ns < before.unseen_until_ns;
+        // Else the look may have shown it, or another one have come last, told or not.
+        let is_last = event.time_ns >= before.look.ended_ns
+            && event.time_ns >= before.changed_ns
+            && event.entered_ns >= before.unseen_until_ns;
         // `None`: it stays.
         let directory = match relocation {
             // A change that the look at /proc showed already.
             Relocation::Directory if event.time_ns < before.look.began_ns => None,
-            // Whether the look showed it, or which of two came last, is not known.
-            Relocation::Directory if is_late || is_among_unseen => Some(NOWHERE),
-            Relocation::Directory => Some(self.new_directory(process, event).unwrap_or(NOWHERE)),
+            Relocation::Directory if is_last => {
+                Some(self.new_directory(process, event).unwrap_or(NOWHERE))
+            }
+            Relocation::Directory => Some(NOWHERE),
             Relocation::Unseen | Relocation::Namespaces => Some(NOWHERE),
             Relocation::Root => None,
         };
@@ -208,8 +210,8 @@ impl Processes {
             (place.directory, place.spelling) = (id, spelling);
         }
         match relocation {
-            Relocation::Directory if is_late || is_among_unseen => {}
-            Relocation::Directory => place.unseen_until_ns = 0,
+            Relocation::Directory if is_last => place.unseen_until_ns = 0,
+            Relocation::Directory => {}
             Relocation::Unseen => {
                 let until_ns = event.time_ns.saturating_add(MOVES_UNSEEN_NS);
                 place.unseen_until_ns = place.unseen_until_ns.max(until_ns);

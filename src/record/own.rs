@@ -5,8 +5,8 @@ use super::error::DecodeError;
 use super::reader::Reader;
 use super::wire::Blob;
 use crate::event::{
-    Action, BlindSpots, Bytes, Capability, Class, Event, Heartbeat, Loss, LossPlace, Pause,
-    Resumption, Truncated, append,
+    Action, BlindSpots, Bytes, Capability, Class, Event, Heartbeat, HeartbeatMore, Loss, LossPlace,
+    Pause, Resumption, Truncated, append,
 };
 use serde::{Deserialize, Serialize};
 
@@ -78,16 +78,10 @@ pub(super) fn write<const N: usize>(event: &Event, out: &mut Bytes<N>) -> postca
             }),
         )?,
         Action::Heartbeat => {
-            let Heartbeat { ebpf, received, excluded, lost, sent, .. } =
+            let Heartbeat { ebpf, received, excluded, lost, sent, more } =
                 event.heartbeat.unwrap_or_default();
             write_to(out, &Alive { ebpf, received, excluded, lost, sent })?;
-            if let Some(Heartbeat {
-                hooks: Some(hooks),
-                suppressed: Some(suppressed),
-                interval_s: Some(interval_s),
-                ..
-            }) = event.heartbeat
-            {
+            if let Some(HeartbeatMore { hooks, suppressed, interval_s }) = more {
                 let version = Blob(&event.from);
                 write_to(out, &AliveMore { version, hooks, suppressed, interval_s })?;
             }
@@ -147,23 +141,16 @@ pub(super) fn read(
         }
         Action::Heartbeat => {
             let Alive { ebpf, received, excluded, lost, sent } = record.take("a heartbeat")?;
-            let more = match record.is_empty() {
-                true => None,
-                false => Some(record.take::<AliveMore>("what follows a heartbeat")?),
-            };
-            event.heartbeat = Some(Heartbeat {
-                ebpf,
-                received,
-                excluded,
-                lost,
-                sent,
-                suppressed: more.as_ref().map(|more| more.suppressed),
-                hooks: more.as_ref().map(|more| more.hooks),
-                interval_s: more.as_ref().map(|more| more.interval_s),
-            });
-            if append(&mut event.from, more.map_or(&[], |more| more.version.0)) {
-                cut.insert(Truncated::FROM);
+            let mut more = None;
+            if !record.is_empty() {
+                let AliveMore { version, hooks, suppressed, interval_s } =
+                    record.take("what follows a heartbeat")?;
+                more = Some(HeartbeatMore { hooks, suppressed, interval_s });
+                if append(&mut event.from, version.0) {
+                    cut.insert(Truncated::FROM);
+                }
             }
+            event.heartbeat = Some(Heartbeat { ebpf, received, excluded, lost, sent, more });
         }
         Action::Capability => {
             let body = record.take::<Able>("a capability")?;

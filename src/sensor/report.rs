@@ -4,12 +4,11 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::pause::Pausing;
 use super::{Fallback, Sensor, monotonic_ns};
-use crate::event::{BlindSpot, Bytes, Capability, Heartbeat, append};
+use crate::event::{BlindSpots, Bytes, Capability, Heartbeat, HeartbeatMore, append};
 use crate::explain::{self, connector};
 use crate::health::{Health, Issue};
 use crate::host::ksplice::{self, Ksplice};
 use crate::limits::HOSTNAME_BYTES;
-use crate::record::Provider;
 use crate::say;
 use crate::sink::State;
 use crate::stats::floods::{Flood, NOBODY};
@@ -54,16 +53,17 @@ impl Sensor {
 
     fn heartbeat(&self) -> Heartbeat {
         let totals = self.pipeline.totals();
-        let ebpf = self.providers.ebpf();
         Heartbeat {
-            ebpf: self.providers.active() == Provider::Ebpf,
+            ebpf: self.providers.ebpf().is_some(),
             received: totals.received,
             excluded: totals.excluded,
             lost: totals.lost,
             sent: self.sink.sent_events(),
-            suppressed: Some(totals.suppressed),
-            hooks: Some(ebpf.map_or(0, |ebpf| ebpf.attached() as u32)),
-            interval_s: Some(self.heartbeat_interval.as_secs() as u32),
+            more: Some(HeartbeatMore {
+                hooks: self.hooks(),
+                suppressed: totals.suppressed,
+                interval_s: self.heartbeat_interval.as_secs() as u32,
+            }),
         }
     }
 
@@ -73,15 +73,21 @@ impl Sensor {
         let ebpf = self.providers.ebpf();
         Capability {
             ebpf: ebpf.is_some(),
-            hooks: ebpf.map_or(0, |ebpf| ebpf.attached() as u32),
+            hooks: self.hooks(),
             exclusions: self.pipeline.filter().rules().count() as u32,
             bulk_budget: options.bulk_budget,
             send_window_s: options.send_window.as_secs() as u32,
             blind_spots: match ebpf {
-                Some(ebpf) => explain::blind_spots(ebpf).map(|(spot, _)| spot).collect(),
-                None => [BlindSpot::AllButProcesses].into_iter().collect(),
+                Some(ebpf) => explain::blind_spots(ebpf)
+                    .fold(BlindSpots::default(), |spots, (spot, _)| spots.union(spot)),
+                None => BlindSpots::ALL_BUT_PROCESSES,
             },
         }
+    }
+
+    /// How many are attached.
+    fn hooks(&self) -> u32 {
+        self.providers.ebpf().map_or(0, |ebpf| ebpf.attached() as u32)
     }
 
     /// Everything that `mote health` tells.
@@ -117,7 +123,7 @@ impl Sensor {
             events_suppressed: totals.suppressed,
             records_sent: self.sink.sent_events(),
             records_shed: self.pipeline.shed(),
-            hooks_attached: ebpf.map_or(0, |ebpf| ebpf.attached() as u64),
+            hooks_attached: self.hooks().into(),
             programs_detaching: self.providers.detaching() as u64,
             hooks_missing: ebpf.map_or(Vec::new(), |ebpf| ebpf.missing().to_vec()),
             blind_spots: match ebpf {

@@ -6,8 +6,8 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
 use mote::event::{
     Action, BlindSpots, Bytes, Capability, Class, Device, Endpoint, Event, ExecutableKind,
-    FileType, Flags, Given, Heartbeat, Loss, LossPlace, MountStep, Pause, Resumption, Runtime,
-    Transport, Truncated,
+    FileType, Flags, Given, Heartbeat, HeartbeatMore, Loss, LossPlace, MountStep, Pause,
+    Resumption, Runtime, Transport, Truncated,
 };
 use mote::limits::LINE_BYTES;
 use mote::record::{Context, Encoder, PREFIX, Provider};
@@ -49,12 +49,13 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             excluded: wide(rng),
             lost: wide(rng),
             sent: wide(rng),
-            ..Heartbeat::default()
+            more: some(rng, |r| HeartbeatMore {
+                hooks: r.u32(..400),
+                suppressed: wide(r),
+                interval_s: r.u32(..100),
+            }),
         });
-        if let (true, Some(heartbeat)) = (rng.bool(), &mut event.heartbeat) {
-            heartbeat.suppressed = Some(wide(rng));
-            heartbeat.hooks = Some(rng.u32(..400));
-            heartbeat.interval_s = Some(rng.u32(..100));
+        if event.heartbeat.is_some_and(|heartbeat| heartbeat.more.is_some()) {
             event.from = bytes(some_bytes(rng, b"0.1.0"));
         }
         return event;

@@ -35,20 +35,6 @@ pub(in crate::format) fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Opti
             cpu: loss.cpu,
             count: Some(loss.count),
         }),
-        ebpf_status: event
-            .heartbeat
-            .map(|heartbeat| heartbeat.ebpf)
-            .or(event.capability.map(|capability| capability.ebpf)),
-        events_received: event.heartbeat.map(|heartbeat| heartbeat.received),
-        events_excluded: event.heartbeat.map(|heartbeat| heartbeat.excluded),
-        events_lost: event.heartbeat.map(|heartbeat| heartbeat.lost),
-        events_sent: event.heartbeat.map(|heartbeat| heartbeat.sent),
-        events_suppressed: event.heartbeat.and_then(|heartbeat| heartbeat.suppressed),
-        heartbeat_seconds: event.heartbeat.and_then(|heartbeat| heartbeat.interval_s),
-        hooks: event
-            .heartbeat
-            .and_then(|heartbeat| heartbeat.hooks)
-            .or(event.capability.map(|capability| capability.hooks)),
         pause_limit_seconds: event.pause.map(|pause| pause.limit_s),
         resumed_because: event.resumption.map(Resumption::name),
         bytes: exact(origin, event),
@@ -56,14 +42,33 @@ pub(in crate::format) fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Opti
     };
     name_flags(origin, event, &mut mote);
     given(event, &mut mote);
+    own(event, &mut mote);
+    mote.some()
+}
+
+/// What a sensor tells of itself.
+fn own<'a>(event: &'a Event, mote: &mut Mote<'a>) {
+    if let Some(heartbeat) = event.heartbeat {
+        mote.ebpf_status = Some(heartbeat.ebpf);
+        mote.events_received = Some(heartbeat.received);
+        mote.events_excluded = Some(heartbeat.excluded);
+        mote.events_lost = Some(heartbeat.lost);
+        mote.events_sent = Some(heartbeat.sent);
+        if let Some(more) = heartbeat.more {
+            mote.hooks = Some(more.hooks);
+            mote.events_suppressed = Some(more.suppressed);
+            mote.heartbeat_seconds = Some(more.interval_s);
+        }
+    }
     if let Some(capability) = event.capability {
+        mote.ebpf_status = Some(capability.ebpf);
+        mote.hooks = Some(capability.hooks);
         mote.hooks_missing = hooks_missing(event);
         mote.blind_spots = Names::some(capability.blind_spots.names());
         mote.exclusions = Some(capability.exclusions);
         mote.bulk_budget = Some(capability.bulk_budget);
         mote.send_window_seconds = Some(capability.send_window_s);
     }
-    mote.some()
 }
 
 /// Flags of the call by their names.

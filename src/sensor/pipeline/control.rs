@@ -32,7 +32,7 @@ impl Pipeline {
         if self.provider == provider {
             return;
         }
-        Class::ALL.into_iter().for_each(|class| self.finish(class, output));
+        self.finish_all(output);
         self.batches.iter_mut().for_each(|batch| batch.set_provider(provider));
         self.provider = provider;
     }
@@ -206,8 +206,13 @@ impl Pipeline {
 
     /// The host has another name from now on.
     pub fn set_hostname(&mut self, hostname: &Bytes<HOSTNAME_BYTES>, output: &mut impl Output) {
-        Class::ALL.into_iter().for_each(|class| self.finish(class, output));
+        self.finish_all(output);
         self.batches.iter_mut().for_each(|batch| batch.set_hostname(hostname));
+    }
+
+    /// What every event of a batch has is about to change.
+    fn finish_all(&mut self, output: &mut impl Output) {
+        Class::ALL.into_iter().for_each(|class| self.finish(class, output));
     }
 
     /// Says that eBPF is detached.
