@@ -55,9 +55,9 @@ software: build ## what people run, call by call as strace sees it: apt, git, ma
 	@scripts/packages $(SOFTWARE_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test software
 
-bench: build ## what the sensor costs: one rename loop with it off and on (root); exclusions; decoding
+bench: build ## what the sensor costs: one rename loop with it off and on (root); exclusions; decoding; formats
 	@scripts/packages $(BENCH_PACKAGES)
-	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked --bench rename --bench filter --bench decode
+	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked --bench rename --bench filter --bench decode --bench formats
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
 	@scripts/packages $(BUILD_PACKAGES)

@@ -209,6 +209,28 @@ pub const CONTROL_CLIENTS: usize = 8;
 /// it escaped.
 pub const CONTROL_REQUEST_BYTES: usize = 16 << 10;
 
+/// The longest name of a field in the Elastic Common Schema and below `mote`, with those of the
+/// objects that it is in, in bytes: `process.session_leader.entity_id` has 32.
+pub const FIELD_NAME_BYTES: usize = 64;
+
+/// The longest value of a field, in bytes, before it is escaped: a path, where U+FFFD takes the
+/// place of every byte.
+pub const FORMAT_VALUE_BYTES: usize = 3 * PATH_BYTES;
+
+/// What CEF has of the exact bytes of an event's fields, in hex: its five paths, the last parts of
+/// two of them, and less than a path of the rest and of names.
+pub const FORMAT_EXACT_BYTES: usize = 2 * (5 + 2 + 1) * PATH_BYTES;
+
+/// The longest part of a line of text, in bytes: what the action has. Each byte of three paths and
+/// of the arguments may be written in four, and what else there is takes less than a path.
+pub const FORMAT_PART_BYTES: usize = 4 * (3 + 1) * PATH_BYTES;
+
+/// What is left of each string of an event whose line of text would not fit a message, in bytes,
+/// if nothing longer does. In the worst one, the OCSF document of an exec that failed, a byte of
+/// each takes 106: each name stands there once to six times, in six bytes (`\u0001`), and once
+/// more in hex. With all else, some 4,260, 32 would fit; with 30 there is room for another field.
+pub const SHORTENED_BYTES: usize = 30;
+
 /// The longest line that `mote decode` reads, in bytes: a relay may have put anything in
 /// front of a record. Longer ones are cut.
 pub const DECODE_LINE_BYTES: usize = 64 * 1024;

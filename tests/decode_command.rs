@@ -115,7 +115,7 @@ fn a_line_without_end_is_cut_not_stored() {
 fn wrong_use_and_missing_files_have_their_statuses() {
     let (status, _, errors) = decode(&["decode", "--output", "xml"], b"");
     assert_eq!(status, 64);
-    let names = "unknown output 'xml'; write one of json, ecs, ocsf, cef, text, sysmon";
+    let names = "unknown format 'xml'; write one of json, ecs, ocsf, cef, text, sysmon";
     assert!(errors.contains(names), "{errors}");
     let (status, _, errors) = decode(&["decode", "/nonexistent/file"], b"");
     assert_eq!(status, 66);

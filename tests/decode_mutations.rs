@@ -6,7 +6,7 @@ mod common;
 use common::{batch_of, line_of, line_of_actions};
 use fastrand::Rng;
 use mote::command::decode::decoder::{Counts, Decoder};
-use mote::command::decode::output::Output;
+use mote::format::Format;
 use std::time::{Duration, Instant};
 
 const LINES: usize = 1_200_000;
@@ -63,8 +63,8 @@ fn run(seed: u64, lines: usize) -> Counts {
     let valid: Vec<Vec<u8>> = (0..200).map(|_| line_of_actions(&mut rng, 12).to_vec()).collect();
     let batches: Vec<Vec<u8>> = valid.iter().map(|line| batch_of(line)).collect();
     let mut decoder = Decoder::new();
-    let outputs = [Output::Ocsf, Output::Cef, Output::Text, Output::Sysmon];
-    let mut others = outputs.map(Decoder::writing);
+    let formats = [Format::Ocsf, Format::Cef, Format::Text, Format::Sysmon];
+    let mut others = formats.map(Decoder::writing);
     let (mut reported, mut slowest) = (0u64, Duration::ZERO);
     for number in 0..lines {
         let (one, other) = (rng.usize(..valid.len()), rng.usize(..valid.len()));
@@ -84,7 +84,7 @@ fn run(seed: u64, lines: usize) -> Counts {
         decoder.line(&line, &mut std::io::sink(), &mut report).unwrap();
         slowest = slowest.max(start.elapsed());
         if number % 8 == 1 {
-            let other = &mut others[number / 8 % outputs.len()];
+            let other = &mut others[number / 8 % formats.len()];
             other.line(&line, &mut std::io::sink(), &mut report).unwrap();
         }
         if number % 100 == 0 {
@@ -93,8 +93,8 @@ fn run(seed: u64, lines: usize) -> Counts {
         }
     }
     assert!(slowest < LONGEST, "a line took {slowest:?}");
-    for (other, output) in others.iter().zip(outputs) {
-        assert!(other.counts().events > lines as u64 / 100, "{output:?}: {:?}", other.counts());
+    for (other, format) in others.iter().zip(formats) {
+        assert!(other.counts().events > lines as u64 / 100, "{format:?}: {:?}", other.counts());
     }
     *decoder.counts()
 }

@@ -7,7 +7,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use mote::command::decode::decoder::Decoder;
-use mote::command::decode::output::Output;
+use mote::format::Format;
 
 fuzz_target!(|data: &[u8]| {
     let mut line = b"m1:".to_vec();
@@ -19,11 +19,11 @@ fuzz_target!(|data: &[u8]| {
             line.push(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[digit]);
         }
     }
-    for (input, (_, output)) in
-        [data, &line].into_iter().flat_map(|input| Output::NAMES.map(|output| (input, output)))
+    for (input, (_, format)) in
+        [data, &line].into_iter().flat_map(|input| Format::NAMES.map(|format| (input, format)))
     {
         let mut out = Vec::new();
-        let mut decoder = Decoder::writing(output);
+        let mut decoder = Decoder::writing(format);
         decoder.line(input, &mut out, &mut |error| drop(error.to_string())).unwrap();
         let text = std::str::from_utf8(&out).expect("text");
         assert_eq!(text.matches('\n').count() as u64, decoder.counts().events);

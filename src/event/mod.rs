@@ -15,6 +15,7 @@ pub(crate) mod numbered;
 mod opened;
 mod own;
 mod rule;
+mod shorten;
 
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
 pub use change::Change;
@@ -207,21 +208,6 @@ impl Event {
     /// A socket's own name or its peer's, if it is a unix socket's: this is what `path` is then.
     pub fn is_on_unix_socket(&self) -> bool {
         [self.peer, self.local].contains(&Some(Endpoint::Unix))
-    }
-
-    /// Takes away what makes it larger than a batch, and says so: names are long only where
-    /// somebody wants them to be, and what was done is worth more than who did it.
-    pub fn shed(&mut self) {
-        for (bytes, mark) in [
-            (&mut self.executable, Truncated::EXECUTABLE),
-            (&mut self.lineage.parent_executable, Truncated::PARENT_EXECUTABLE),
-            (&mut self.working_directory, Truncated::WORKING_DIRECTORY),
-        ] {
-            if !bytes.is_empty() {
-                bytes.clear();
-                self.truncated.insert(mark);
-            }
-        }
     }
 
     /// Empties every field, in place: an `Event` is too large to be copied per event.

@@ -2,7 +2,7 @@
 
 use crate::event::Device;
 use crate::record::RunId;
-use core::fmt::{self, Display};
+use core::fmt::{self, Display, Write};
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 
@@ -54,6 +54,18 @@ impl Display for Lossy<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// A word of a field's name, in small letters: `EBPF STATUS` would shout.
+pub struct Lowercase<'a>(pub &'a str);
+
+impl Display for Lowercase<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if !self.0.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return f.write_str(self.0);
+        }
+        self.0.chars().try_for_each(|letter| f.write_char(letter.to_ascii_lowercase()))
     }
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod cases;
+pub mod largest;
+
 use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
 use mote::event::{
@@ -10,8 +13,11 @@ use mote::event::{
     Resumption, Runtime, Transport, Truncated,
 };
 use mote::limits::LINE_BYTES;
-use mote::record::{Context, Encoder, PREFIX, Provider};
+use mote::record::{Context, Encoder, Origin, PREFIX, Provider};
 use mote::syscalls::Arch;
+
+/// 2026-11-01, and not at a hundredth of a second.
+const BOOT_TIME_NS: i64 = 1_793_491_200_007_654_321;
 
 /// Bytes with a fixed capacity, of a test's literal.
 pub fn bytes<const N: usize>(text: &[u8]) -> Bytes<N> {
@@ -25,6 +31,29 @@ pub fn context() -> Context {
         hostname: bytes(b"gate"),
         arch: Arch::X86_64,
         provider: Provider::Ebpf,
+    }
+}
+
+/// Gives random events of every action, some with names that are to do harm.
+pub fn each_event(seed: u64, rounds: usize, mut check: impl FnMut(&Origin, &Event)) {
+    let mut rng = Rng::with_seed(seed);
+    let mut strange = context();
+    strange.hostname = bytes(b"g\xff<&\"'|=\\\n]]>");
+    let usual = context();
+    for round in 0..rounds * Action::ALL.len() {
+        let action = Action::ALL[round % Action::ALL.len()];
+        let mut event = random_event(&mut rng, action);
+        event.sequence = rng.u64(..);
+        event.time_ns = rng.u64(..);
+        if rng.u8(..4) == 0 {
+            cases::make_hostile(&mut rng, &mut event);
+        }
+        if rng.u8(..4) == 0 {
+            cases::settle(&mut rng, &mut event);
+        }
+        let context = if rng.u8(..10) == 0 { &strange } else { &usual };
+        let boot_time_ns = if rng.bool() { Some(BOOT_TIME_NS) } else { None };
+        check(&Origin { boot_time_ns, ..context.origin() }, &event);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Output `ecs` against the fields that the Elastic Common Schema publishes.
 
-use crate::{each_event, line};
-use mote::command::decode::output::Output;
+use crate::common::each_event;
+use crate::line;
+use mote::format::Format;
 use mote::format::ecs::VERSION;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,7 +73,7 @@ fn every_field_is_published_with_its_type() {
     let known: BTreeMap<&str, &str> = published.chain(OTHERS.iter().copied()).collect();
     let mut seen = BTreeSet::new();
     each_event(11, 100, |origin, event| {
-        let line = line(Output::Ecs, origin, event).unwrap();
+        let line = line(Format::Ecs, origin, event).unwrap();
         for (name, value) in fields(&line) {
             if name.starts_with("mote.") {
                 continue;

@@ -2,8 +2,8 @@
 
 use crate::common::{bytes, context};
 use crate::readers;
-use mote::command::decode::output::Output;
 use mote::event::{Action, Endpoint, Event, Flags, Given, Loss, LossPlace, Transport};
+use mote::format::Format;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -17,17 +17,17 @@ fn event(action: Action, ret: i64) -> Event {
     event
 }
 
-fn line(output: Output, event: &Event) -> Option<String> {
-    crate::line(output, &context().origin(), event)
+fn line(format: Format, event: &Event) -> Option<String> {
+    crate::line(format, &context().origin(), event)
 }
 
 fn ocsf(event: &Event) -> Value {
-    serde_json::from_str(&line(Output::Ocsf, event).unwrap()).unwrap()
+    serde_json::from_str(&line(Format::Ocsf, event).unwrap()).unwrap()
 }
 
 /// The fields of Sysmon's event, with its id as `EventID`.
 fn sysmon(event: &Event) -> Option<BTreeMap<String, String>> {
-    let read = readers::xml(&line(Output::Sysmon, event)?);
+    let read = readers::xml(&line(Format::Sysmon, event)?);
     let data = &read.child("EventData").children;
     let id = ("EventID".to_owned(), read.child("System").child("EventID").text.clone());
     Some(data.iter().map(|d| (d.attributes[0].1.clone(), d.text.clone())).chain([id]).collect())
@@ -126,14 +126,14 @@ fn a_connect_has_its_ends() {
     let document = ocsf(&connect);
     assert_eq!(document["dst_endpoint"], json!({"ip": "192.0.2.1", "port": 443}));
     assert_eq!(document["src_endpoint"], json!({"hostname": "gate"}));
-    let (_, pairs) = readers::cef(&line(Output::Cef, &connect).unwrap());
+    let (_, pairs) = readers::cef(&line(Format::Cef, &connect).unwrap());
     assert_eq!((pairs["dst"].as_str(), pairs["dpt"].as_str()), ("192.0.2.1", "443"));
     let told = sysmon(&connect).unwrap();
     assert_eq!((told["SourceIp"].as_str(), told["SourcePort"].as_str()), ("-", "0"));
     assert_eq!((told["Protocol"].as_str(), told["Initiated"].as_str()), ("tcp", "true"));
     assert_eq!(told["SourceIsIpv6"], "false");
     connect.peer = Some(Endpoint::V6(core::net::Ipv6Addr::LOCALHOST, 53));
-    let (_, pairs) = readers::cef(&line(Output::Cef, &connect).unwrap());
+    let (_, pairs) = readers::cef(&line(Format::Cef, &connect).unwrap());
     assert_eq!((pairs.get("dst"), pairs["c6a3"].as_str()), (None, "::1"));
     assert_eq!(pairs["c6a3Label"], "Destination IPv6 Address");
     assert_eq!(sysmon(&connect).unwrap()["SourceIsIpv6"], "true", "as the other end");
@@ -146,7 +146,7 @@ fn a_connect_has_its_ends() {
     (connect.ret, connect.peer, connect.path) = (Some(0), Some(Endpoint::Unix), bytes(b"\0bus"));
     assert_eq!(ocsf(&connect)["dst_endpoint"], json!({"name": "@bus"}));
     assert_eq!(sysmon(&connect), None);
-    let text = line(Output::Text, &connect).unwrap();
+    let text = line(Format::Text, &connect).unwrap();
     assert!(text.contains(r#" destination_address="\x00bus""#), "{text}");
 }
 

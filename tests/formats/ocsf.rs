@@ -1,8 +1,9 @@
 //! Output `ocsf` against the classes and objects that the schema publishes.
 
+use crate::common::each_event;
 use crate::ecs::is_date;
-use crate::{each_event, line};
-use mote::command::decode::output::Output;
+use crate::line;
+use mote::format::Format;
 use mote::format::ocsf::VERSION;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,7 +114,7 @@ fn every_attribute_is_published_and_none_is_missing() {
     assert_eq!(VERSION, "1.7.0", "of the fixture");
     let mut classes = BTreeSet::new();
     each_event(13, 100, |origin, event| {
-        let line = line(Output::Ocsf, origin, event).unwrap();
+        let line = line(Format::Ocsf, origin, event).unwrap();
         let document: Value = serde_json::from_str(&line).unwrap();
         let number = |name: &str| document[name].as_u64().unwrap();
         let class = number("class_uid");

@@ -2,11 +2,12 @@
 //!
 //! `WRITE_GOLDEN=1 cargo test --test formats` writes the table of actions and the examples anew.
 
+use crate::common::each_event;
 use crate::ecs::fields;
-use crate::{each_event, line, readers};
+use crate::{line, readers};
 use mote::command::decode::decoder::Decoder;
-use mote::command::decode::output::Output;
 use mote::event::Action;
+use mote::format::Format;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,21 +74,21 @@ fn the_table_has_every_field_and_no_other() {
         let mut add = |format, names: &mut dyn Iterator<Item = String>| {
             written.entry(format).or_default().extend(names);
         };
-        let text = |output| line(output, origin, event);
-        add("ecs", &mut fields(&text(Output::Ecs).unwrap()).into_keys());
-        add("ocsf", &mut fields(&text(Output::Ocsf).unwrap()).into_keys());
-        let (_, pairs) = readers::cef(&text(Output::Cef).unwrap());
+        let text = |format| line(format, origin, event);
+        add("ecs", &mut fields(&text(Format::Ecs).unwrap()).into_keys());
+        add("ocsf", &mut fields(&text(Format::Ocsf).unwrap()).into_keys());
+        let (_, pairs) = readers::cef(&text(Format::Cef).unwrap());
         for key in pairs.keys() {
             if let Some(labelled) = key.strip_suffix("Label") {
                 assert!(pairs.contains_key(labelled), "{key} without its value");
             }
         }
         add("cef", &mut pairs.into_keys().filter(|key| !key.ends_with("Label")));
-        let fields = readers::text(&text(Output::Text).unwrap());
+        let fields = readers::text(&text(Format::Text).unwrap());
         let keys: BTreeSet<_> = fields.iter().map(|(key, _)| key.clone()).collect();
         assert_eq!(keys.len(), fields.len(), "a key twice: {fields:?}");
         add("text", &mut keys.into_iter());
-        if let Some(text) = text(Output::Sysmon) {
+        if let Some(text) = text(Format::Sysmon) {
             let event = readers::xml(&text);
             let data = event.child("EventData").children.iter();
             add("sysmon", &mut data.map(|data| data.attributes[0].1.clone()));
@@ -125,24 +126,24 @@ fn told() -> BTreeMap<Number, Told> {
     let mut all: BTreeMap<Number, Told> = BTreeMap::new();
     each_event(19, 250, |origin, event| {
         let told = all.entry(Number(event.action as u8)).or_default();
-        let text = |output| line(output, origin, event);
-        let ecs: Value = serde_json::from_str(&text(Output::Ecs).unwrap()).unwrap();
+        let text = |format| line(format, origin, event);
+        let ecs: Value = serde_json::from_str(&text(Format::Ecs).unwrap()).unwrap();
         let strings = |value: &Value| -> Vec<String> {
             value.as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect()
         };
         told.category.extend(strings(&ecs["event"]["category"]));
         told.types.extend(strings(&ecs["event"]["type"]));
-        let ocsf: Value = serde_json::from_str(&text(Output::Ocsf).unwrap()).unwrap();
+        let ocsf: Value = serde_json::from_str(&text(Format::Ocsf).unwrap()).unwrap();
         let number = |name: &str| ocsf[name].as_u64().unwrap();
         let name = ocsf["activity_name"].as_str().unwrap();
         let name = if number("activity_id") == 99 { "Other" } else { name }.to_owned();
         told.ocsf.insert((number("class_uid"), number("activity_id"), name));
         let ([version, vendor, product, _, id, name, severity], _) =
-            readers::cef(&text(Output::Cef).unwrap());
+            readers::cef(&text(Format::Cef).unwrap());
         assert_eq!([&version, &vendor, &product], ["CEF:0", "mote", "mote"]);
         assert_eq!(id, event.action.name());
         told.cef.insert((name, severity));
-        if let Some(text) = text(Output::Sysmon) {
+        if let Some(text) = text(Format::Sysmon) {
             told.sysmon.insert(readers::xml(&text).child("System").child("EventID").text.clone());
         }
     });
@@ -177,10 +178,10 @@ fn action_table() -> String {
 /// The vector's exec in every format.
 fn examples() -> Vec<(&'static str, String)> {
     let vector = include_bytes!("../record/vector.line");
-    let outputs = Output::NAMES.iter().filter(|(name, _)| *name != "json");
-    let examples = outputs.map(|(name, output)| {
+    let formats = Format::NAMES.iter().filter(|(name, _)| *name != "json");
+    let examples = formats.map(|(name, format)| {
         let mut out = Vec::new();
-        let mut decoder = Decoder::writing(*output);
+        let mut decoder = Decoder::writing(*format);
         decoder.line(vector, &mut out, &mut |error| panic!("{error}")).unwrap();
         let lines = String::from_utf8(out).unwrap();
         (*name, format!("```{name}\n{}\n```\n", lines.lines().next().unwrap()))

@@ -1,10 +1,11 @@
 //! Every format tells the same: what the Elastic Common Schema's document has is in the others, by
 //! the table of fields, with the same value.
 
+use crate::common::each_event;
 use crate::ecs::fields;
 use crate::tables::{Row, rows};
-use crate::{each_event, line, readers};
-use mote::command::decode::output::Output;
+use crate::{line, readers};
+use mote::format::Format;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -88,8 +89,8 @@ fn milliseconds(time: &str) -> i64 {
 fn text_has_every_field_to_the_byte() {
     let rows = rows();
     each_event(23, 100, |origin, event| {
-        let told = Told::of(&line(Output::Ecs, origin, event).unwrap());
-        let text = line(Output::Text, origin, event).unwrap();
+        let told = Told::of(&line(Format::Ecs, origin, event).unwrap());
+        let text = line(Format::Text, origin, event).unwrap();
         let read: BTreeMap<_, _> = readers::text(&text).into_iter().collect();
         assert_eq!(text.find("time="), Some(0));
         for Row { ecs, text: keys, .. } in &rows {
@@ -122,8 +123,8 @@ fn shown(bytes: &[u8]) -> String {
 fn cef_has_every_field_and_the_bytes_that_it_cannot_write() {
     let rows = rows();
     each_event(29, 100, |origin, event| {
-        let told = Told::of(&line(Output::Ecs, origin, event).unwrap());
-        let text = line(Output::Cef, origin, event).unwrap();
+        let told = Told::of(&line(Format::Ecs, origin, event).unwrap());
+        let text = line(Format::Cef, origin, event).unwrap();
         let (_, read) = readers::cef(&text);
         let exact: BTreeMap<&str, Vec<u8>> = read
             .get("moteExactBytes")
@@ -210,8 +211,8 @@ fn in_ocsf(name: &str, value: &Value) -> Value {
 fn ocsf_has_every_field() {
     let rows = rows();
     each_event(31, 100, |origin, event| {
-        let told = Told::of(&line(Output::Ecs, origin, event).unwrap());
-        let text = line(Output::Ocsf, origin, event).unwrap();
+        let told = Told::of(&line(Format::Ecs, origin, event).unwrap());
+        let text = line(Format::Ocsf, origin, event).unwrap();
         let read = fields(&text);
         for Row { ecs, ocsf: attributes, .. } in &rows {
             let Some(name) = ecs.as_ref().filter(|name| told.fields.contains_key(*name)) else {
@@ -249,8 +250,8 @@ fn sysmon_has_the_same_values() {
     let rows = rows();
     let mut compared = 0;
     each_event(37, 100, |origin, event| {
-        let told = Told::of(&line(Output::Ecs, origin, event).unwrap());
-        let Some(text) = line(Output::Sysmon, origin, event) else { return };
+        let told = Told::of(&line(Format::Ecs, origin, event).unwrap());
+        let Some(text) = line(Format::Sysmon, origin, event) else { return };
         let read = readers::xml(&text);
         let system = read.child("System");
         assert_eq!(system.child("Computer").text, in_xml(&told.text("host.hostname")));

@@ -1,5 +1,5 @@
 //! After the start no event touches the heap: ring → record → event → known process →
-//! filter → batch → line, counted by the allocator. Only a message's syslog header does.
+//! filter → batch → line, or line of text, counted by the allocator. Only a message's syslog header does.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -8,6 +8,7 @@ mod ring_file;
 
 mod allocator;
 mod counting;
+mod formats;
 mod netlink;
 mod pipeline;
 mod records;

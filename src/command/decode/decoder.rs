@@ -1,9 +1,9 @@
 //! A line of syslog to lines of events: the whole of what `mote decode` does to its input.
 
-use super::output::Output;
 use super::recent::Recent;
 use super::verify::Verifier;
 use crate::event::Event;
+use crate::format::{self, Format};
 use crate::record::{Batch, DecodeError, Reason, Scratch, find, origin_of_refused};
 use std::io;
 
@@ -24,14 +24,15 @@ pub struct Counts {
     pub unknown_events: u64,
     /// Actors, events and batches with more fields than this program knows.
     pub unknown_fields: u64,
-    /// Events that the output has no form for.
+    /// Events that the format has no form for.
     pub without_form: u64,
 }
 
 /// Decodes line after line.
 pub struct Decoder {
-    output: Output,
+    format: Format,
     scratch: Scratch,
+    format_scratch: format::Scratch,
     event: Box<Event>,
     recent: Recent,
     counts: Counts,
@@ -42,14 +43,15 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder that has read nothing, and writes documents of the Elastic Common Schema.
     pub fn new() -> Decoder {
-        Decoder::writing(Output::Ecs)
+        Decoder::writing(Format::Ecs)
     }
 
-    /// The same with another output.
-    pub fn writing(output: Output) -> Decoder {
+    /// The same in another format.
+    pub fn writing(format: Format) -> Decoder {
         Decoder {
-            output,
+            format,
             scratch: Scratch::new(),
+            format_scratch: format::Scratch::new(),
             event: Box::new(Event::new()),
             recent: Recent::default(),
             counts: Counts::default(),
@@ -118,7 +120,12 @@ impl Decoder {
                             verifier.event(&origin, &self.event);
                             true
                         }
-                        None => self.output.write(out, &origin, &self.event)?,
+                        None => self.format.write(
+                            out,
+                            &mut self.format_scratch,
+                            &origin,
+                            &self.event,
+                        )?,
                     };
                     self.counts.events += u64::from(has_form);
                     self.counts.without_form += u64::from(!has_form);

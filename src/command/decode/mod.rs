@@ -5,13 +5,13 @@ pub mod decoder;
 mod ending;
 mod follow;
 pub mod lines;
-pub mod output;
 mod output_file;
 mod recent;
 pub mod rsyslog;
 mod verify;
 
 use crate::exit;
+use crate::format::Format;
 use crate::say::say;
 use argh::FromArgs;
 use complaints::Complaints;
@@ -19,7 +19,6 @@ use decoder::{Counts, Decoder};
 use ending::{Drained, Ending};
 use follow::Follow;
 use lines::{Lines, Next};
-use output::Output;
 use output_file::{GATHERED_BYTES, OutputFile};
 use rsyslog::{CONFIRMATION, Module};
 use rustix::fd::{AsFd, BorrowedFd};
@@ -38,7 +37,7 @@ pub struct DecodeCommand {
     /// those of the Open Cybersecurity Schema Framework; cef, Common Event Format; text, key=value
     /// pairs; sysmon, XML of Sysmon for Linux, of events that it has
     #[argh(option)]
-    pub output: Option<Output>,
+    pub output: Option<Format>,
     /// tell what is missing, in place of the events: gaps in their numbers, restarts, repetitions
     /// and unreadable records of each host, as text (the default) or json. Exits with 1 if an event
     /// is missing and every record could be read
@@ -102,11 +101,11 @@ impl DecodeCommand {
     /// What cannot be asked for together.
     fn check(&self) -> Result<(), &'static str> {
         let has_file = self.output_file.is_some();
-        let is_json = matches!(self.output, None | Some(Output::Ecs));
+        let is_json = matches!(self.output, None | Some(Format::Ecs));
         if self.verify && (self.follow || self.rsyslog.is_some()) {
             return Err("--verify tells what is missing once it has read all");
         }
-        if self.verify && !is_json && self.output != Some(Output::Text) {
+        if self.verify && !is_json && self.output != Some(Format::Text) {
             return Err("--verify tells what is missing as text or json; write one of these");
         }
         if self.rsyslog == Some(Module::Mmexternal) && !is_json {
@@ -174,7 +173,7 @@ impl DecodeCommand {
                 return if code == 0 { exit::DATAERR } else { code }.into();
             }
             let written = match self.output {
-                Some(Output::Ecs) => report.write_json(out),
+                Some(Format::Ecs) => report.write_json(out),
                 _ => report.write_text(out),
             };
             if let Err(error) = written.and_then(|()| out.flush()) {

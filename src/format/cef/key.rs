@@ -1,7 +1,10 @@
 //! The keys of fields, by their names in the Elastic Common Schema.
 
+use crate::format::value::Lowercase;
+use core::fmt::{self, Display, Write};
+
 /// Under which key a field stands.
-pub(super) enum Key {
+pub(super) enum Key<'a> {
     /// Under none.
     LeftOut,
     /// One of CEF's.
@@ -9,7 +12,7 @@ pub(super) enum Key {
     /// One of CEF's that says by a label what it has.
     Labelled(&'static str, &'static str),
     /// One of our own.
-    Own(String),
+    Own(Own<'a>),
     /// An address: one of IPv6 has a key with a label.
     Ip { v4: &'static str, v6: &'static str, label: &'static str },
     /// A path, and the last part of it.
@@ -18,11 +21,12 @@ pub(super) enum Key {
     Direction,
 }
 
-const SOURCE: Key = Key::Ip { v4: "src", v6: "c6a2", label: "Source IPv6 Address" };
-const DESTINATION: Key = Key::Ip { v4: "dst", v6: "c6a3", label: "Destination IPv6 Address" };
+const SOURCE: Key<'static> = Key::Ip { v4: "src", v6: "c6a2", label: "Source IPv6 Address" };
+const DESTINATION: Key<'static> =
+    Key::Ip { v4: "dst", v6: "c6a3", label: "Destination IPv6 Address" };
 
-impl Key {
-    pub fn of(name: &str) -> Key {
+impl Key<'_> {
+    pub fn of(name: &str) -> Key<'_> {
         let standard = match name {
             "ecs.version"
             | "event.kind"
@@ -64,22 +68,27 @@ impl Key {
             "destination.port" | "server.port" => "dpt",
             "network.transport" => "proto",
             "mote.target_pid" => "dpid",
-            _ => return Key::Own(own(name)),
+            _ => return Key::Own(Own(name)),
         };
         Key::Standard(standard)
     }
 }
 
 /// `mote` and the name without it, in words that begin with capitals: letters and digits.
-fn own(name: &str) -> String {
-    let mut key = String::from("mote");
-    for word in name.strip_prefix("mote.").unwrap_or(name).split(['.', '_', ' ']) {
-        let mut letters = word.chars();
-        key.extend(letters.next().map(|first| first.to_ascii_uppercase()));
-        // `EBPF STATUS` would shout.
-        key.extend(letters.map(|letter| letter.to_ascii_lowercase()));
+pub(super) struct Own<'a>(&'a str);
+
+impl Display for Own<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("mote")?;
+        let name = self.0.strip_prefix("mote.").unwrap_or(self.0);
+        name.split(['.', '_', ' ']).try_for_each(|word| {
+            let mut letters = word.chars();
+            if let Some(first) = letters.next() {
+                f.write_char(first.to_ascii_uppercase())?;
+            }
+            Lowercase(letters.as_str()).fmt(f)
+        })
     }
-    key
 }
 
 #[cfg(test)]
@@ -95,7 +104,7 @@ mod tests {
             ("process.session_leader.pid", "moteProcessSessionLeaderPid"),
             ("host.boot.id", "moteHostBootId"),
         ] {
-            assert_eq!(own(name), key);
+            assert_eq!(Own(name).to_string(), key);
         }
     }
 }

@@ -18,13 +18,13 @@ mod escape;
 mod key;
 mod name;
 
-use super::PRODUCT;
 use super::ecs::document::document;
 use super::meaning::file_name;
 use super::object::{Value, Visit, Visitor};
 use super::outcome::{Outcome, error_name};
 use super::severity::Severity;
 use super::value::{Args, Hex, Timestamp};
+use super::{PRODUCT, Scratch};
 use crate::event::Event;
 use crate::record::Origin;
 use core::fmt::Display;
@@ -33,7 +33,12 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 /// Writes one event as one line.
-pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Result<()> {
+pub fn write(
+    out: &mut impl io::Write,
+    scratch: &mut Scratch,
+    origin: &Origin,
+    event: &Event,
+) -> io::Result<()> {
     write!(
         out,
         "CEF:0|{PRODUCT}|{PRODUCT}|{}|{}|{}|{}|",
@@ -44,59 +49,98 @@ pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Re
     )?;
     let mut document = document(origin, event);
     document.leave_out_told_twice();
-    let mut extension = Extension { out, between: "", scratch: Vec::new(), exact: String::new() };
-    document.visit(&mut String::new(), &mut extension)?;
+    let Scratch { name, value, exact, .. } = scratch.cleared();
+    let mut extension = Extension { pairs: Pairs { out, between: "" }, value, exact };
+    document.visit(name, &mut extension)?;
+    let Extension { mut pairs, exact, .. } = extension;
     if Outcome::of(event).name(event.action).is_some()
         && let Some(reason) = error_name(event)
     {
-        extension.pair("reason", &reason)?;
+        pairs.plain("reason", reason.as_bytes())?;
     }
-    let exact = core::mem::take(&mut extension.exact);
     if !exact.is_empty() {
-        extension.pair("moteExactBytes", &exact)?;
+        pairs.plain("moteExactBytes", exact)?;
     }
     out.write_all(b"\n")
 }
 
-/// The pairs behind the header.
+/// What makes the pairs of fields.
 struct Extension<'a, W> {
-    out: &'a mut W,
-    between: &'static str,
+    pairs: Pairs<'a, W>,
     /// A value, before it is escaped.
-    scratch: Vec<u8>,
+    value: &'a mut Vec<u8>,
     /// The fields that had to be changed, as they are.
-    exact: String,
+    exact: &'a mut Vec<u8>,
 }
 
 impl<W: io::Write> Visitor for Extension<'_, W> {
     fn field(&mut self, name: &str, value: Value) -> io::Result<()> {
-        let mut scratch = core::mem::take(&mut self.scratch);
-        scratch.clear();
+        self.value.clear();
         match value {
-            Value::Plain(value) => write!(scratch, "{value}")?,
-            Value::Time(time_ns) => write!(scratch, "{}", Timestamp(time_ns).milliseconds())?,
-            Value::Bytes(bytes) => self.bytes(name, bytes, &mut scratch),
-            Value::Names(names) => scratch.extend_from_slice(names.join(",").as_bytes()),
+            Value::Plain(value) => write!(self.value, "{value}")?,
+            Value::Time(time_ns) => write!(self.value, "{}", Timestamp(time_ns).milliseconds())?,
+            Value::Bytes(bytes) => self.bytes(name, bytes)?,
+            Value::Names(names) => {
+                for (number, name) in names.iter().enumerate() {
+                    self.value.extend_from_slice(if number > 0 { b"," } else { b"" });
+                    self.value.extend_from_slice(name.as_bytes());
+                }
+            }
             // With a space between two arguments, as ps(1) has it.
-            Value::CommandLine(args) => self.list("process.args", args, b' ', &mut scratch),
+            Value::CommandLine(args) => self.list("process.args", args, b' ')?,
             // They are the command line.
             Value::Args(_) if name == "process.args" => {}
-            Value::Args(items) => self.list(name, items, b',', &mut scratch),
+            Value::Args(items) => self.list(name, items, b',')?,
         }
-        let written = self.named(name, &scratch);
-        self.scratch = scratch;
-        written
+        self.pairs.field(name, self.value)
     }
 }
 
-impl<W: io::Write> Extension<'_, W> {
+impl<W> Extension<'_, W> {
+    /// The name of an abstract unix socket has `@` for the NUL before it.
+    fn bytes(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let changed = match (bytes, name.ends_with(".address")) {
+            ([0, rest @ ..], true) => {
+                self.value.push(b'@');
+                escape::replace(rest, self.value);
+                true
+            }
+            _ => escape::replace(bytes, self.value),
+        };
+        if changed { self.keep(name, bytes) } else { Ok(()) }
+    }
+
+    fn list(&mut self, name: &str, items: Args, between: u8) -> io::Result<()> {
+        let mut changed = false;
+        for (number, item) in items.each().enumerate() {
+            if number > 0 {
+                self.value.push(between);
+            }
+            changed |= escape::replace(item, self.value);
+        }
+        if changed { self.keep(name, items.0) } else { Ok(()) }
+    }
+
+    fn keep(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let between = if self.exact.is_empty() { "" } else { "," };
+        write!(self.exact, "{between}{name}:{}", Hex(bytes))
+    }
+}
+
+/// The pairs behind the header.
+struct Pairs<'a, W> {
+    out: &'a mut W,
+    between: &'static str,
+}
+
+impl<W: io::Write> Pairs<'_, W> {
     /// Under the key of the field.
-    fn named(&mut self, name: &str, value: &[u8]) -> io::Result<()> {
+    fn field(&mut self, name: &str, value: &[u8]) -> io::Result<()> {
         match Key::of(name) {
             Key::LeftOut => Ok(()),
             Key::Standard(key) => self.put(key, value),
             Key::Labelled(key, label) => self.labelled(key, label, value),
-            Key::Own(key) => self.put(&key, value),
+            Key::Own(key) => self.put(key, value),
             Key::Ip { v4, v6, label } => match is_v6(value) {
                 true => self.labelled(v6, label, value),
                 false => self.put(v4, value),
@@ -109,7 +153,9 @@ impl<W: io::Write> Extension<'_, W> {
                 self.put("filePath", value)
             }
             // 0 inbound, 1 outbound.
-            Key::Direction => self.pair("deviceDirection", &u8::from(value == b"egress")),
+            Key::Direction => {
+                self.plain("deviceDirection", if value == b"egress" { b"1" } else { b"0" })
+            }
         }
     }
 
@@ -118,50 +164,17 @@ impl<W: io::Write> Extension<'_, W> {
         write!(self.out, " {key}Label={label}")
     }
 
-    fn put(&mut self, key: &str, value: &[u8]) -> io::Result<()> {
+    fn put(&mut self, key: impl Display, value: &[u8]) -> io::Result<()> {
         write!(self.out, "{}{key}=", self.between)?;
         self.between = " ";
         escape::write(self.out, value)
     }
 
     /// What needs no escapes.
-    fn pair(&mut self, key: &str, value: &dyn Display) -> io::Result<()> {
-        write!(self.out, "{}{key}={value}", self.between)?;
+    fn plain(&mut self, key: &str, value: &[u8]) -> io::Result<()> {
+        write!(self.out, "{}{key}=", self.between)?;
         self.between = " ";
-        Ok(())
-    }
-
-    /// The name of an abstract unix socket has `@` for the NUL before it.
-    fn bytes(&mut self, name: &str, bytes: &[u8], into: &mut Vec<u8>) {
-        let changed = match (bytes, name.ends_with(".address")) {
-            ([0, rest @ ..], true) => {
-                into.push(b'@');
-                escape::replace(rest, into);
-                true
-            }
-            _ => escape::replace(bytes, into),
-        };
-        if changed {
-            self.keep(name, bytes);
-        }
-    }
-
-    fn list(&mut self, name: &str, items: Args, between: u8, into: &mut Vec<u8>) {
-        let mut changed = false;
-        for (number, item) in items.each().enumerate() {
-            if number > 0 {
-                into.push(between);
-            }
-            changed |= escape::replace(item, into);
-        }
-        if changed {
-            self.keep(name, items.0);
-        }
-    }
-
-    fn keep(&mut self, name: &str, bytes: &[u8]) {
-        let between = if self.exact.is_empty() { "" } else { "," };
-        self.exact.push_str(&format!("{between}{name}:{}", Hex(bytes)));
+        self.out.write_all(value)
     }
 }
 

@@ -27,6 +27,7 @@ mod kind;
 pub(super) mod mote;
 pub(super) mod shape;
 
+use super::json;
 use crate::event::Event;
 use crate::record::Origin;
 use std::io;
@@ -36,6 +37,5 @@ pub const VERSION: &str = "8.11.0";
 
 /// Writes one event as one line of JSON.
 pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &document::document(origin, event))?;
-    out.write_all(b"\n")
+    json::line(out, &document::document(origin, event))
 }

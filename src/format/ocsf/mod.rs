@@ -23,6 +23,7 @@ mod network;
 mod process;
 mod shape;
 
+use super::json;
 use crate::event::Event;
 use crate::record::Origin;
 use std::io;
@@ -33,6 +34,5 @@ pub const VERSION: &str = "1.7.0";
 
 /// Writes one event as one line of JSON.
 pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &document::document(origin, event))?;
-    out.write_all(b"\n")
+    json::line(out, &document::document(origin, event))
 }

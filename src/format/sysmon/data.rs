@@ -7,6 +7,7 @@ use crate::format::meaning::internet;
 use crate::format::names::bpf_program_type;
 use crate::format::value::{Args, CommandLine, Timestamp};
 use crate::record::Origin;
+use core::fmt::{self, Display, Write};
 use core::net::IpAddr;
 use std::io;
 
@@ -113,7 +114,10 @@ impl Line<'_> {
             _ => "events missing",
         };
         let ring = loss.class.map_or("any", Class::name);
-        let cpu = loss.cpu.map_or("any".to_owned(), |cpu| cpu.to_string());
+        let cpu: &dyn Display = match &loss.cpu {
+            Some(cpu) => cpu,
+            None => &"any",
+        };
         data.put("Description", format_args!("{what}: {}, ring: {ring}, cpu: {cpu}", loss.count))
     }
 
@@ -140,11 +144,8 @@ impl Line<'_> {
         }
     }
 
-    fn time(&self) -> String {
-        let mut time = Timestamp(self.event.time_ns.into()).to_string();
-        // To the millisecond, with a space: 2026-11-24 00:00:00.000.
-        time.truncate("2026-11-24T00:00:00.000".len());
-        time.replace('T', " ")
+    fn time(&self) -> UtcTime {
+        UtcTime(Timestamp(self.event.time_ns.into()))
     }
 
     fn own_guid(&self) -> Guid {
@@ -153,6 +154,20 @@ impl Line<'_> {
 
     fn guid(&self, process: Option<(u32, u64)>) -> Guid {
         Guid { boot_id: self.origin.boot_id, process }
+    }
+}
+
+/// To the millisecond, with a space: 2026-11-24 00:00:00.000.
+struct UtcTime(Timestamp);
+
+impl Display for UtcTime {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        const DATE_BYTES: usize = "2026-11-24".len();
+        const TIME_BYTES: usize = "00:00:00.000".len();
+        let mut text = heapless::String::<32>::new();
+        write!(text, "{}", self.0)?;
+        let (date, time) = text.split_once('T').unwrap_or_default();
+        write!(f, "{date:.DATE_BYTES$} {time:.TIME_BYTES$}")
     }
 }
 

@@ -32,6 +32,7 @@ mod guid;
 mod kind;
 mod xml;
 
+use super::Scratch;
 use super::value::Timestamp;
 use crate::event::Event;
 use crate::record::Origin;
@@ -41,11 +42,16 @@ use std::io;
 use xml::Data;
 
 /// Writes one event as one line of XML, if Sysmon has one like it. Returns whether it has.
-pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Result<bool> {
+pub fn write(
+    out: &mut impl io::Write,
+    scratch: &mut Scratch,
+    origin: &Origin,
+    event: &Event,
+) -> io::Result<bool> {
     let Some(kind) = Kind::of(event) else { return Ok(false) };
     system(out, origin, event, kind)?;
     out.write_all(b"<EventData>")?;
-    let mut data = Data { out, scratch: Vec::new() };
+    let mut data = Data { out, value: &mut scratch.value };
     let line = Line { origin, event };
     match kind {
         Kind::ProcessCreate => line.process_create(&mut data),

@@ -33,31 +33,32 @@ pub(super) fn text(out: &mut impl io::Write, bytes: &[u8]) -> io::Result<()> {
 pub(super) struct Data<'a, W> {
     pub out: &'a mut W,
     /// A value, before it is escaped.
-    pub scratch: Vec<u8>,
+    pub value: &'a mut Vec<u8>,
 }
 
 impl<W: io::Write> Data<'_, W> {
     /// A value that somebody else chose; `-` if there is none.
     pub fn bytes(&mut self, name: &str, value: &[u8]) -> io::Result<()> {
-        write!(self.out, "<Data Name=\"{name}\">")?;
-        text(self.out, if value.is_empty() { b"-" } else { value })?;
-        self.out.write_all(b"</Data>")
+        element(self.out, name, value)
     }
 
     /// One of our own, or that has been made readable.
     pub fn put(&mut self, name: &str, value: impl Display) -> io::Result<()> {
-        let mut scratch = core::mem::take(&mut self.scratch);
-        scratch.clear();
-        write!(scratch, "{value}")?;
-        let written = self.bytes(name, &scratch);
-        self.scratch = scratch;
-        written
+        self.value.clear();
+        write!(self.value, "{value}")?;
+        element(self.out, name, self.value)
     }
 
     /// Fields that are never known.
     pub fn unknown(&mut self, names: &[&str]) -> io::Result<()> {
-        names.iter().try_for_each(|name| self.put(name, "-"))
+        names.iter().try_for_each(|name| self.bytes(name, b""))
     }
+}
+
+fn element(out: &mut impl io::Write, name: &str, value: &[u8]) -> io::Result<()> {
+    write!(out, "<Data Name=\"{name}\">")?;
+    text(out, if value.is_empty() { b"-" } else { value })?;
+    out.write_all(b"</Data>")
 }
 
 #[cfg(test)]

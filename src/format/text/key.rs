@@ -1,10 +1,11 @@
 //! The keys of fields, by their names in the Elastic Common Schema.
 
-use std::borrow::Cow;
+use crate::format::value::Lowercase;
+use core::fmt::{self, Display};
 
 /// Where a field stands in a line, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(in crate::format) enum Part {
     /// When.
     Time,
     /// Where.
@@ -79,14 +80,51 @@ const KEYS: &[(&str, Part, &str)] = &[
 
 /// Where a field stands, and its key: its name without `mote`, with `_` for what is no letter and
 /// no digit, if the table has no other. `None`: it is left out.
-pub(super) fn key(name: &str) -> Option<(Part, Cow<'static, str>)> {
+pub(super) fn key(name: &str) -> Option<(Part, Key<'_>)> {
     if let Some((_, part, key)) = KEYS.iter().find(|(known, ..)| *known == name) {
-        return (!key.is_empty()).then_some((*part, Cow::Borrowed(*key)));
+        return (!key.is_empty()).then_some((*part, Key::Fixed(key)));
     }
-    let own = name.strip_prefix("mote.").unwrap_or(name);
-    let letters = own.chars().map(|letter| match letter {
-        'a'..='z' | 'A'..='Z' | '0'..='9' => letter.to_ascii_lowercase(),
-        _ => '_',
-    });
-    Some((Part::Action, letters.collect::<String>().into()))
+    Some((Part::Action, Key::Own(name.strip_prefix("mote.").unwrap_or(name))))
+}
+
+/// A key.
+pub(super) enum Key<'a> {
+    /// One of the table.
+    Fixed(&'static str),
+    /// Of a name.
+    Own(&'a str),
+}
+
+impl Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let name = match self {
+            Key::Fixed(key) => return f.write_str(key),
+            Key::Own(name) => name,
+        };
+        let mut between = "";
+        name.split(|letter: char| !letter.is_ascii_alphanumeric()).try_for_each(|word| {
+            f.write_str(between)?;
+            between = "_";
+            Lowercase(word).fmt(f)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_of_the_table_or_the_name() {
+        for (name, written) in [
+            ("process.parent.pid", Some((Part::Process, "ppid"))),
+            ("mote.EBPF STATUS", Some((Part::Action, "ebpf_status"))),
+            ("mote.lost.where", Some((Part::Action, "lost_where"))),
+            ("destination.address", Some((Part::Action, "destination_address"))),
+            ("ecs.version", None),
+        ] {
+            let key = key(name).map(|(part, key)| (part, key.to_string()));
+            assert_eq!(key, written.map(|(part, key)| (part, key.to_owned())), "{name}");
+        }
+    }
 }

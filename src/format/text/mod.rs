@@ -12,35 +12,46 @@
 mod key;
 mod quote;
 
+pub(super) use key::Part;
+
+use super::Scratch;
 use super::ecs::document::document;
 use super::object::{Value, Visit, Visitor};
 use super::value::Timestamp;
 use crate::event::Event;
 use crate::record::Origin;
-use key::{Part, key};
+use key::key;
 use std::io::{self, Write};
 
 /// Writes one event as one line.
-pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Result<()> {
+pub fn write(
+    out: &mut impl io::Write,
+    scratch: &mut Scratch,
+    origin: &Origin,
+    event: &Event,
+) -> io::Result<()> {
     let mut document = document(origin, event);
     document.leave_out_told_twice();
-    let mut line = Line::default();
-    document.visit(&mut String::new(), &mut line)?;
+    let Scratch { name, value, parts, .. } = scratch.cleared();
+    document.visit(name, &mut Line { parts, item: value })?;
     // Each field has a space before it.
-    let parts = line.parts.concat();
-    out.write_all(parts.get(1..).unwrap_or_default())?;
+    let mut skipped = 1;
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        out.write_all(&part[skipped..])?;
+        skipped = 0;
+    }
     out.write_all(b"\n")
 }
 
-/// The parts of a line, in their order.
-#[derive(Default)]
-struct Line {
-    parts: [Vec<u8>; Part::COUNT],
+/// A line in the making.
+struct Line<'a> {
+    /// Its parts, in their order.
+    parts: &'a mut [Vec<u8>; Part::COUNT],
     /// An item, before it is quoted.
-    item: Vec<u8>,
+    item: &'a mut Vec<u8>,
 }
 
-impl Visitor for Line {
+impl Visitor for Line<'_> {
     fn field(&mut self, name: &str, value: Value) -> io::Result<()> {
         let Some((part, key)) = key(name) else { return Ok(()) };
         let out = &mut self.parts[part as usize];
@@ -49,7 +60,7 @@ impl Visitor for Line {
             Value::Plain(value) => {
                 self.item.clear();
                 write!(self.item, "{value}")?;
-                quote::write(out, &self.item)
+                quote::write(out, self.item)
             }
             Value::Time(time_ns) => write!(out, "{}", Timestamp(time_ns)),
             Value::Bytes(bytes) => quote::write(out, bytes),

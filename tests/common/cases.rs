@@ -1,6 +1,6 @@
 //! Names that are to do harm.
 
-use crate::common::bytes;
+use super::bytes;
 use fastrand::Rng;
 use mote::event::{Event, Flags, Given};
 
