@@ -58,8 +58,10 @@ pub struct Health {
     pub exclusions: u64,
     /// Where records go.
     pub syslog_receiver: String,
-    /// `ready`, `connecting` or what keeps it from it.
+    /// `ready`, `connecting` or what keeps it from it, for each.
     pub syslog_status: String,
+    /// Bytes of records on disk that wait for their receivers.
+    pub spooled_bytes: u64,
     /// `uname -r`.
     pub kernel: String,
     /// As os-release names it.
@@ -112,6 +114,7 @@ impl Health {
             ("exclusions", self.exclusions.into()),
             ("syslog_receiver", self.syslog_receiver.clone().into()),
             ("syslog_status", self.syslog_status.clone().into()),
+            ("spooled_bytes", self.spooled_bytes.into()),
             ("kernel", self.kernel.clone().into()),
             ("distribution", self.distribution.clone().into()),
             ("uptime", self.uptime.into()),

@@ -46,6 +46,7 @@ pub mod health;
 
 pub mod format;
 
+pub mod claim;
 pub mod command;
 pub mod config;
 pub mod exit;

@@ -54,8 +54,52 @@ pub const BATCH_STRINGS: usize = 192;
 
 /// Syslog messages that wait while the receiver is away, in [`LINE_BYTES`] each. Pages
 /// of messages never queued are never resident. Of as many more, sent and perhaps not
-/// read, only what they carried is remembered, 8 KiB in all.
+/// read, only what they carried is remembered, 11 KiB in all.
 pub const QUEUE_MESSAGES: usize = 128;
+
+/// Receivers of one sensor.
+pub const RECEIVERS: usize = 4;
+
+/// Events of a batch as messages of their own, made at once, in bytes: some fifty of JSON.
+pub const EXPANDED_BYTES: usize = 64 << 10;
+
+/// The most of them: the shortest has more bytes than this is a part of [`EXPANDED_BYTES`].
+pub const EXPANDED_LINES: usize = 256;
+
+/// Messages a second that systemd's journal is sent in the long run, and how many at once if there
+/// were none before. With both it is less than 20,000 in 600 s, what rsyslog's imjournal takes of
+/// all programs together (`Ratelimit.Burst`), and than 10,000 in 30 s, what journald takes of one
+/// (`RateLimitBurst` of journald.conf(5)).
+pub const JOURNAL_RATE: u32 = 30;
+
+/// See [`JOURNAL_RATE`].
+pub const JOURNAL_BURST: u32 = 1_800;
+
+/// What a spool holds unless `mote run` is told: some 1.5 million events of one kind.
+pub const SPOOL_MIB: u32 = 64;
+
+/// The least: some files, and room for messages that are read again.
+pub const SPOOL_MIB_LEAST: u32 = 1;
+
+/// The most: 1 TiB.
+pub const SPOOL_MIB_MOST: u32 = 1 << 20;
+
+/// Files of a log of the spool. A third of them, full, have all of its room: files that are not full
+/// find a place too.
+pub const SPOOL_FILES: usize = 192;
+
+/// The least size at which the next file of a log of the spool is begun.
+pub const SPOOL_FILE_BYTES_LEAST: u64 = 64 << 10;
+
+/// Files of a log that could not be read and are kept.
+pub const SPOOL_SET_ASIDE: usize = 4;
+
+/// What of each log is sent again to a receiver that ended and is back, in bytes: with what is not
+/// known to be read, fewer messages than `mote decode` knows again ([`DECODE_RECENT`]).
+pub const SPOOL_RESENT_BYTES: u64 = 128 * LINE_BYTES as u64;
+
+/// Steps in which it is known when that was delivered, a quarter of a second each.
+pub const SPOOL_RESENT_ENTRIES: usize = 64;
 
 /// Processes the sensor knows at the same time. More are resolved from /proc, if they
 /// still live, and counted.
@@ -241,10 +285,10 @@ pub const DECODE_LINE_BYTES: usize = 64 * 1024;
 pub const ANSWER_BYTES: usize = 1_000_000;
 
 /// Batches of one run of a sensor that `mote decode` remembers, to know one that was sent again:
-/// more than a sensor's queue may send again ([`QUEUE_MESSAGES`]).
-pub const DECODE_RECENT: usize = 256;
+/// more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_BYTES`] of two logs).
+pub const DECODE_RECENT: usize = 512;
 
-/// Runs of sensors whose batches it remembers, 2 KiB each: 8 MiB. A host has one at a time.
+/// Runs of sensors whose batches it remembers, 4 KiB each: 16 MiB. A host has one at a time.
 pub const DECODE_RUNS: usize = 4096;
 
 /// The longest answer of the kernel's audit that is read, in bytes: a rule, with texts of

@@ -255,8 +255,20 @@ fn what_the_sensor_told_is_told_too() {
     let mut lines = sender.send(&mut rng, 10);
     sender.send(&mut rng, 7);
     let class = Some(Class::Bulk);
-    lines.push(sender.loss(Loss { place: LossPlace::SyslogQueue, class, cpu: None, count: 7 }));
-    lines.push(sender.loss(Loss { place: LossPlace::RingFull, class, cpu: Some(1), count: 400 }));
+    lines.push(sender.loss(Loss {
+        place: LossPlace::SyslogQueue,
+        class,
+        cpu: None,
+        receiver: None,
+        count: 7,
+    }));
+    lines.push(sender.loss(Loss {
+        place: LossPlace::RingFull,
+        class,
+        cpu: Some(1),
+        receiver: None,
+        count: 400,
+    }));
     let (status, found) = verify(&lines);
     assert_eq!(status, 1);
     assert_eq!((&found[0]["missing"], &found[0]["missing_told"]), (&json!(7), &json!(7)));
@@ -308,7 +320,13 @@ fn what_is_given_twice_is_repeated_and_counts_once() {
     let mut sender = Sender::new("gate", 1, 5);
     let mut lines = sender.send(&mut rng, 3000);
     let class = Some(Class::Bulk);
-    lines.push(sender.loss(Loss { place: LossPlace::RingFull, class, cpu: Some(1), count: 400 }));
+    lines.push(sender.loss(Loss {
+        place: LossPlace::RingFull,
+        class,
+        cpu: Some(1),
+        receiver: None,
+        count: 400,
+    }));
     assert!(lines.len() > 2 * mote::limits::DECODE_RECENT, "{}", lines.len());
     let twice = [&lines[..], &lines[..]].concat();
     let (status, found) = verify(&twice);

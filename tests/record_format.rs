@@ -69,6 +69,7 @@ fn vector_events() -> [Event; 3] {
         place: LossPlace::RingFull,
         class: Some(Class::Bulk),
         cpu: Some(3),
+        receiver: None,
         count: 300,
     });
     [exec, rename, loss]

@@ -6,7 +6,7 @@ use crate::support::expect::{assert_complete_but_for_skips, assert_seen, at, ski
 use crate::support::runner::Test;
 use crate::support::{Sensor, require_live, scratch};
 use crate::{finish, folder};
-use mote::config::Claim;
+use mote::claim::Claim;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};

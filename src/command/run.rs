@@ -11,11 +11,14 @@ use argh::FromArgs;
 use super::configuration;
 use super::number::{Number, UpTo};
 use crate::control::{RUNTIME_DIR, STATE_DIR};
+use crate::exit;
 use crate::explain::explain;
-use crate::limits::{BULK_BUDGET, BULK_BUDGET_MOST};
+use crate::limits::{
+    BULK_BUDGET, BULK_BUDGET_MOST, RECEIVERS, SPOOL_MIB, SPOOL_MIB_LEAST, SPOOL_MIB_MOST,
+};
 use crate::say::{Level, keep_log};
-use crate::sensor::Sensor;
-use crate::sink::Target;
+use crate::sensor::{Delivery, Sensor};
+use crate::sink::{Form, Given, Receiver, SpoolOptions};
 use crate::source::ebpf::Options;
 use announce::announce;
 
@@ -24,10 +27,23 @@ use announce::announce;
 #[derive(FromArgs)]
 #[argh(subcommand, name = "run")]
 pub struct RunCommand {
-    /// where records go: unix:PATH, udp:HOST:PORT, tcp:HOST:PORT or stdout
-    /// (default unix:/dev/log)
-    #[argh(option, default = "Target::default()")]
-    syslog: Target,
+    /// where records go: unix:PATH, udp:HOST:PORT, tcp:HOST:PORT or stdout (default
+    /// unix:/dev/log), with ,format=F ,class=priority|bulk and ,rate=N behind it where it
+    /// differs; up to four times
+    #[argh(option)]
+    syslog: Vec<Given>,
+
+    /// what is written there: compact (default), json, ocsf, cef or text
+    #[argh(option, default = "Form::default()")]
+    format: Form,
+
+    /// keep records in this directory until they are delivered
+    #[argh(option)]
+    spool: Option<PathBuf>,
+
+    /// mebibytes of it for each receiver (default 64)
+    #[argh(option, default = "Number(SPOOL_MIB)")]
+    spool_size: Number<SPOOL_MIB_LEAST, SPOOL_MIB_MOST>,
 
     /// managed configuration (default /etc/mote/mote_managed.json, if it is there)
     #[argh(option)]
@@ -79,16 +95,43 @@ impl RunCommand {
             bulk_budget: self.bulk_budget.0,
             watch_compat_calls: self.watch_compat_calls,
         };
+        let delivery = match self.delivery() {
+            Ok(delivery) => delivery,
+            Err(sentence) => return exit::fail(exit::USAGE, format_args!("{sentence}")),
+        };
         let heartbeat = Duration::from_secs(self.heartbeat.0.into());
-        let started = Sensor::start(settings, &self.syslog, &self.runtime_dir, options, heartbeat);
+        let started = Sensor::start(settings, &delivery, &self.runtime_dir, options, heartbeat);
         let sensor = match started {
             Ok(sensor) => sensor,
-            Err(error) => return explain(&error, &self.syslog),
+            Err(error) => return explain(&error),
         };
-        announce(sensor.providers(), &self.syslog);
+        announce(sensor.providers(), &delivery.receivers);
         match sensor.run() {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => explain(&error, &self.syslog),
+            Err(error) => explain(&error),
         }
+    }
+
+    /// Where records go, or what is wrong with that.
+    fn delivery(&self) -> Result<Delivery, String> {
+        let mut receivers: Vec<Receiver> =
+            self.syslog.iter().map(|given| given.clone().or_form(self.format)).collect();
+        if receivers.is_empty() {
+            receivers.push(Receiver { form: self.format, ..Receiver::default() });
+        }
+        if receivers.len() > RECEIVERS {
+            return Err(format!(
+                "--syslog was given {} times; give it {RECEIVERS} times at most",
+                receivers.len()
+            ));
+        }
+        for (number, Receiver { target, .. }) in receivers.iter().enumerate() {
+            if receivers[..number].iter().any(|other| other.target == *target) {
+                return Err(format!("--syslog was given {target} twice; give each receiver once"));
+            }
+        }
+        let bytes = u64::from(self.spool_size.0) << 20;
+        let spool = self.spool.clone().map(|dir| SpoolOptions { dir, bytes });
+        Ok(Delivery { receivers, spool })
     }
 }

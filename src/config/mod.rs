@@ -1,7 +1,6 @@
 //! Configuration: what the administrator of many hosts manages, what commands on this one
 //! set, and what becomes of both.
 
-mod claim;
 mod error;
 mod file;
 mod json;
@@ -16,7 +15,6 @@ use crate::filter::{Filter, Origin, Rule, RuleError, RuleKind};
 use crate::health::Issue;
 use crate::host::provider::Wanted;
 
-pub use claim::Claim;
 pub use error::{ConfigError, Encoding};
 pub use file::{Fingerprint, others_can_change};
 pub use local::{Added, Local, LocalError, LocalRule};

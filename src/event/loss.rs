@@ -31,6 +31,15 @@ numbered! {
         /// The flood guard of the kernel part did not let them pass: their process had more file
         /// and network events than its budget (`bpf/flood.h`).
         FloodGuard = 10, "flood_guard";
+        /// The spool on disk was full: its oldest events were removed.
+        Spool = 11, "spool";
+    }
+}
+
+impl LossPlace {
+    /// Whether it is on the way to a receiver.
+    pub fn is_of_delivery(self) -> bool {
+        matches!(self, LossPlace::SyslogQueue | LossPlace::SyslogRefused | LossPlace::Spool)
     }
 }
 
@@ -43,7 +52,10 @@ pub struct Loss {
     pub class: Option<Class>,
     /// Which CPU's ring, where the place has one.
     pub cpu: Option<u16>,
-    /// How many since the last loss record of the same place, ring and CPU.
+    /// Which receiver was not sent them, by its place on the command line, from 1 on; `None`: there is
+    /// one, or all of them were not.
+    pub receiver: Option<u8>,
+    /// How many since the last loss record of the same place, ring, CPU and receiver.
     pub count: u64,
 }
 

@@ -55,7 +55,7 @@ fn action_and_loss_numbers_are_pinned() {
     );
     assert_eq!(Class::ALL.map(|class| class as u8), [0, 1]);
     let places = LossPlace::ALL.map(|p| p as u8);
-    assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(places, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     let runtimes = Runtime::ALL.map(|runtime| (runtime as u8, runtime.name()));
     assert_eq!(
         runtimes,
@@ -92,7 +92,7 @@ fn a_loss_record_is_worth_what_it_counts() {
         // The record itself: no event is behind it.
         (LossPlace::ProcessTable, 100, 1),
     ] {
-        event.loss = Some(Loss { place, class: None, cpu: None, count });
+        event.loss = Some(Loss { place, class: None, cpu: None, receiver: None, count });
         assert_eq!(event.if_lost(), worth, "{place:?}");
     }
 }

@@ -13,7 +13,6 @@ use crate::health::Issue;
 use crate::limits;
 use crate::say::{self, REPORT};
 use crate::sensor::{Fallback, SensorError};
-use crate::sink::Target;
 use crate::source::ebpf::StartError;
 use crate::source::ebpf::formats::FormatError;
 use crate::source::ebpf::load_error::Failure;
@@ -22,12 +21,12 @@ use rustix::process::{Resource, geteuid, getrlimit};
 const KERNEL_NEEDED: &str = "a kernel from RHEL 7.6's 3.10.0-957 on with BPF is needed";
 
 /// Says it, and gives the exit code.
-pub fn explain(error: &SensorError, target: &Target) -> ExitCode {
+pub fn explain(error: &SensorError) -> ExitCode {
     if let SensorError::Ebpf(ebpf) | SensorError::NoProvider(Fallback::Failed(ebpf), _) = error {
         show_log(ebpf);
     }
     let host = Host::read();
-    let (code, sentence) = verdict(error, target, host);
+    let (code, sentence) = verdict(error, host);
     exit::fail(code, format_args!("{sentence}"))
 }
 
@@ -84,7 +83,7 @@ pub fn why(fallback: &Fallback, host: Host) -> (String, String) {
     }
 }
 
-fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
+fn verdict(error: &SensorError, host: Host) -> (u8, String) {
     let denied = matches!(error.errno(), Some(libc::EPERM | libc::EACCES));
     let of_provider = matches!(error, SensorError::Ebpf(_) | SensorError::NoProvider(..));
     if denied && !host.root && of_provider {
@@ -117,7 +116,7 @@ fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
         SensorError::Sink(_) => {
             (exit::IOERR, format!("{error}; give it a file, a pipe or a terminal"))
         }
-        SensorError::NoReceiver(why) => (
+        SensorError::NoReceiver(target, why) => (
             exit::UNAVAILABLE,
             format!(
                 "no syslog daemon receives at {target} ({why}); start it, or name another \
@@ -130,8 +129,9 @@ fn verdict(error: &SensorError, target: &Target, host: Host) -> (u8, String) {
         SensorError::ReaderGone => {
             (exit::IOERR, format!("{error}, and nobody sees what happens; start both again"))
         }
-        SensorError::Undelivered(..) => {
-            (exit::IOERR, format!("{error}; look at the receiver, {target}"))
+        SensorError::Undelivered(_, why) => {
+            let receiver = why.as_ref().map_or(String::new(), |(target, _)| format!(", {target}"));
+            (exit::IOERR, format!("{error}; look at the receiver{receiver}"))
         }
         SensorError::Os(..) => (exit::OSERR, format!("{error}; {REPORT}")),
     }
@@ -229,7 +229,7 @@ fn remedy(error: &StartError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sink::{Errno, SinkError};
+    use crate::sink::{Errno, SinkError, Target};
     use crate::source::ebpf::load_error::LoadError;
     use std::io;
 
@@ -270,13 +270,17 @@ mod tests {
             (ebpf(StartError::Cpus(300)), 69, "nr_cpus=256"),
             (SensorError::Sink(SinkError::Discarded), 74, "closed or /dev/null"),
             (SensorError::Sink(SinkError::Output(Errno::BADF)), 74, "(Bad file descriptor"),
-            (SensorError::NoReceiver(Errno::NOENT), 69, "name another receiver with --syslog"),
-            (SensorError::NoReceiver(Errno::MFILE), 71, "ulimit -n"),
+            (
+                SensorError::NoReceiver(Target::default(), Errno::NOENT),
+                69,
+                "name another receiver with --syslog",
+            ),
+            (SensorError::NoReceiver(Target::default(), Errno::MFILE), 71, "ulimit -n"),
             (SensorError::Proc("/proc/x", os(libc::ENOENT)), 69, "mount -t proc proc /proc"),
             (SensorError::Os("wait", os(libc::EMFILE)), 71, "ulimit -n"),
             (SensorError::Os("wait", os(libc::EINVAL)), 71, "report it"),
         ] {
-            let (given, sentence) = verdict(&error, &Target::default(), ROOT);
+            let (given, sentence) = verdict(&error, ROOT);
             assert_eq!(given, code, "{sentence}");
             assert!(sentence.contains(advice), "`{advice}` in {sentence}");
             assert!(!sentence.contains('\n') && sentence.contains("; "), "{sentence}");
@@ -293,7 +297,7 @@ mod tests {
             (load(Failure::Verifier), false),
         ] {
             for (host, told) in [(limited, told), (ROOT, false)] {
-                let (_, sentence) = verdict(&error, &Target::default(), host);
+                let (_, sentence) = verdict(&error, host);
                 assert_eq!(sentence.contains("ulimit -l unlimited"), told, "{sentence}");
             }
         }
@@ -302,10 +306,10 @@ mod tests {
     #[test]
     fn a_user_is_told_to_be_root() {
         let user = Host { root: false, ..ROOT };
-        let (code, sentence) = verdict(&load(Failure::Call(libc::EPERM)), &Target::Stdout, user);
+        let (code, sentence) = verdict(&load(Failure::Call(libc::EPERM)), user);
         assert_eq!(code, exit::NOPERM, "{sentence}");
         // A socket that is not his is another matter.
-        let socket = SensorError::NoReceiver(Errno::ACCESS);
-        assert_eq!(verdict(&socket, &Target::default(), user).0, exit::UNAVAILABLE);
+        let socket = SensorError::NoReceiver(Target::default(), Errno::ACCESS);
+        assert_eq!(verdict(&socket, user).0, exit::UNAVAILABLE);
     }
 }

@@ -18,6 +18,12 @@ struct Lost {
     count: u64,
 }
 
+/// What follows it, of a sensor with several receivers.
+#[derive(Debug, Serialize, Deserialize)]
+struct LostMore {
+    receiver: u8,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Alive {
     ebpf: bool,
@@ -68,15 +74,19 @@ struct Resumed {
 pub(super) fn write<const N: usize>(event: &Event, out: &mut Bytes<N>) -> postcard::Result<()> {
     match event.action {
         // A loss record without a loss has nothing to say; place 0 is none.
-        Action::Loss => write_to(
-            out,
-            &event.loss.map_or(Lost { place: 0, class: None, cpu: None, count: 0 }, |loss| Lost {
+        Action::Loss => {
+            let none = Lost { place: 0, class: None, cpu: None, count: 0 };
+            let lost = event.loss.map_or(none, |loss| Lost {
                 place: loss.place as u8,
                 class: loss.class.map(|class| class as u8),
                 cpu: loss.cpu,
                 count: loss.count,
-            }),
-        )?,
+            });
+            write_to(out, &lost)?;
+            if let Some(receiver) = event.loss.and_then(|loss| loss.receiver) {
+                write_to(out, &LostMore { receiver })?;
+            }
+        }
         Action::Heartbeat => {
             let Heartbeat { ebpf, received, excluded, lost, sent, more } =
                 event.heartbeat.unwrap_or_default();
@@ -136,8 +146,10 @@ pub(super) fn read(
             else {
                 return Ok(None);
             };
-            event.loss =
-                Some(Loss { place, class: class.flatten(), cpu: body.cpu, count: body.count });
+            let more = (!record.is_empty()).then(|| record.take::<LostMore>("what follows a loss"));
+            let receiver = more.transpose()?.map(|more| more.receiver);
+            let (class, cpu, count) = (class.flatten(), body.cpu, body.count);
+            event.loss = Some(Loss { place, class, cpu, receiver, count });
         }
         Action::Heartbeat => {
             let Alive { ebpf, received, excluded, lost, sent } = record.take("a heartbeat")?;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::Fallback;
-use crate::sink::{Errno, SinkError};
+use crate::sink::{Errno, SinkError, Target};
 use crate::source::{ebpf, netlink};
 
 /// Why the sensor does not start, or ends.
@@ -19,15 +19,15 @@ pub enum SensorError {
     /// There is no way out for events.
     Sink(SinkError),
     /// No syslog daemon has the socket at the start. One that leaves later is waited for.
-    NoReceiver(Errno),
+    NoReceiver(Target, Errno),
     /// A file of /proc could not be read.
     Proc(&'static str, io::Error),
     /// A system call that should not fail did: what it was for.
     Os(&'static str, io::Error),
     /// The reader of standard output is gone.
     ReaderGone,
-    /// Messages that the receiver did not take before the end, and why if it is known.
-    Undelivered(u64, Option<Errno>),
+    /// Messages that were not delivered before the end, and where to and why, if it is known.
+    Undelivered(u64, Option<(Target, Option<Errno>)>),
 }
 
 impl SensorError {
@@ -43,7 +43,7 @@ impl SensorError {
             }
             // Both have their reasons, and the first is no error number.
             SensorError::NoProvider(Fallback::Unsupported(_), _) => None,
-            SensorError::Sink(SinkError::Output(error)) | SensorError::NoReceiver(error) => {
+            SensorError::Sink(SinkError::Output(error)) | SensorError::NoReceiver(_, error) => {
                 Some(error.raw_os_error())
             }
             // Whatever the number is: it is about what was sent, not about this host.
@@ -65,7 +65,7 @@ impl fmt::Display for SensorError {
             SensorError::Netlink(error)
             | SensorError::NoProvider(Fallback::Disabled | Fallback::Paused, error) => error.fmt(f),
             SensorError::Sink(error) => error.fmt(f),
-            SensorError::NoReceiver(error) => {
+            SensorError::NoReceiver(_, error) => {
                 write!(f, "the syslog daemon could not be reached: {error}")
             }
             SensorError::Proc(path, error) => write!(f, "{path} could not be read: {error}"),
@@ -73,7 +73,10 @@ impl fmt::Display for SensorError {
             SensorError::ReaderGone => f.write_str("the reader of standard output is gone"),
             SensorError::Undelivered(messages, why) => {
                 write!(f, "{messages} messages were not delivered before the end")?;
-                why.map_or(Ok(()), |why| write!(f, " ({why})"))
+                match why {
+                    Some((_, Some(why))) => write!(f, " ({why})"),
+                    _ => Ok(()),
+                }
             }
         }
     }

@@ -24,10 +24,10 @@ use crate::control::server::{ClientId, Server};
 use crate::event::{Bytes, Capability, Class};
 use crate::host::boot::{BOOT_ID, boot_id};
 use crate::host::distribution::Distribution;
-use crate::limits::HOSTNAME_BYTES;
+use crate::limits::{HOSTNAME_BYTES, RECEIVERS};
 use crate::record::{Context, Provider};
 use crate::say::{self, say, warn};
-use crate::sink::{Sink, State, Target};
+use crate::sink::{Damage, Receiver, Sink, Sinks, SpoolOptions, State, Target};
 use crate::source::ebpf::Options;
 use crate::stats::Totals;
 use crate::syscalls::Arch;
@@ -41,7 +41,8 @@ use report::hostname;
 pub use settings::Settings;
 
 const SIGNALS: Token = Token(0);
-const SINK: Token = Token(1);
+/// Of as many as there are receivers.
+const SINKS: Token = Token(3);
 
 /// How long an event waits in a ring that is not filled to its watermark: while there is
 /// something to do, and while there is not.
@@ -53,6 +54,9 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the receiver may take for what is left at the end.
 const DRAIN_TIME: Duration = Duration::from_secs(3);
+/// How long an event waits in a batch that is not full while no receiver is there: it is lost with the
+/// process, where messages are not.
+const SPOOL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A started sensor.
 pub struct Sensor {
@@ -60,15 +64,20 @@ pub struct Sensor {
     signals: Signals,
     providers: Providers,
     pipeline: Pipeline,
-    sink: Sink,
-    target: Target,
+    sinks: Sinks,
+    /// When batches are next written to the spool that are not full.
+    next_spooling: Instant,
     /// `None`: no command can reach this sensor, which it has said.
     server: Option<Server>,
     settings: Settings,
     pause: Option<Pausing>,
     watch: Option<Watching>,
     source_lacking: Complaint,
-    delivery: Complaint,
+    /// Of each receiver: that records cannot be delivered, and not be kept on disk.
+    delivery: [Complaint; RECEIVERS],
+    spooling: [Complaint; RECEIVERS],
+    /// The same: what was said of what could not be read there.
+    damage: [Damage; RECEIVERS],
     distribution: Distribution,
     started: Instant,
     /// When something was last lost, and how much until then, without what the flood guard kept
@@ -95,17 +104,32 @@ struct Watching {
     provider: Provider,
 }
 
+impl Output for Sinks {
+    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]) {
+        Sinks::offer(self, class, events, if_lost, line);
+    }
+}
+
 impl Output for Sink {
     fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]) {
         Sink::offer(self, class, events, if_lost, line);
     }
 }
 
+/// Where records go.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// At most [`RECEIVERS`].
+    pub receivers: Vec<Receiver>,
+    /// Where they are kept until they are delivered; `None`: in memory only.
+    pub spool: Option<SpoolOptions>,
+}
+
 impl Sensor {
-    /// Attaches, learns what runs already, and begins to connect to the receiver.
+    /// Attaches, learns what runs already, and begins to connect to the receivers.
     pub fn start(
         mut settings: Settings,
-        target: &Target,
+        delivery: &Delivery,
         runtime_dir: &Path,
         options: Options,
         heartbeat_interval: Duration,
@@ -128,10 +152,16 @@ impl Sensor {
             .register(&mut signals, SIGNALS, Interest::READABLE)
             .map_err(os("wait for signals"))?;
         let hostname = hostname();
-        let sink = Sink::open(target, &String::from_utf8_lossy(&hostname), poll.registry(), SINK)
+        let Delivery { receivers, spool } = delivery;
+        let name = String::from_utf8_lossy(&hostname);
+        let sinks = Sinks::open(receivers, &name, poll.registry(), SINKS, spool.as_ref())
             .map_err(SensorError::Sink)?;
-        if let (Target::Unix(_), State::Down(error)) = (target, sink.state()) {
-            return Err(SensorError::NoReceiver(error));
+        for sink in sinks.iter().filter(|sink| !sink.has_spool()) {
+            if let (target @ Target::Unix(_), State::Down(error)) =
+                (&sink.receiver().target, sink.state())
+            {
+                return Err(SensorError::NoReceiver(target.clone(), error));
+            }
         }
         let boot_id = boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?;
         let providers = Providers::start(settings.wanted(), options)?;
@@ -159,14 +189,18 @@ impl Sensor {
             signals,
             providers,
             pipeline,
-            sink,
-            target: target.clone(),
+            log_is_journal: sinks.iter().any(|sink| sink.receiver().target == Target::default())
+                && say::goes_to_journal(),
+            sinks,
+            next_spooling: Instant::now(),
             server,
             settings,
             pause: None,
             watch: None,
             source_lacking: Complaint::default(),
-            delivery: Complaint::default(),
+            delivery: Default::default(),
+            spooling: Default::default(),
+            damage: Default::default(),
             distribution: Distribution::read(),
             started: Instant::now(),
             lost_at: None,
@@ -175,7 +209,6 @@ impl Sensor {
             heartbeat_interval,
             capability: None,
             hostname,
-            log_is_journal: *target == Target::default() && say::goes_to_journal(),
         };
         sensor.apply_filter()?;
         Ok(sensor)
@@ -193,7 +226,7 @@ impl Sensor {
         let mut next_flush = Instant::now() + FLUSH_INTERVAL;
         let mut next_housekeeping = Instant::now();
         loop {
-            let sink_in = self.sink.deadline().map(|at| at.duration_since(Instant::now()));
+            let sink_in = self.sinks.deadline().map(|at| at.duration_since(Instant::now()));
             let timeout = tick.min(sink_in.unwrap_or(tick));
             match self.poll.poll(&mut events, Some(timeout)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => {
@@ -209,16 +242,15 @@ impl Sensor {
                         SIGHUP => reloads = true,
                         _ => ending = true,
                     }),
-                    SINK => self.sink.ready(self.poll.registry(), event),
                     token if Server::has(token) => self.serve(token)?,
-                    _ => {}
+                    _ => drop(self.sinks.ready(self.poll.registry(), event)),
                 }
             }
-            if ending || self.sink.is_closed() {
+            if ending || self.sinks.is_closed() {
                 break;
             }
             let now = Instant::now();
-            self.sink.tick(self.poll.registry(), now);
+            self.sinks.tick(self.poll.registry(), now);
             tick = match self.drain(None, false)? {
                 Turn::Full => Duration::ZERO,
                 Turn::Idle => IDLE_TICK,
@@ -235,7 +267,7 @@ impl Sensor {
                 next_housekeeping = now + HOUSEKEEPING_INTERVAL;
             }
             if now >= next_flush {
-                self.flush();
+                self.flush(now);
                 next_flush = now + FLUSH_INTERVAL;
             }
             self.note_shed();
@@ -247,7 +279,7 @@ impl Sensor {
     /// What goes on beside events: a change of providers, a pause, a watch, clients. Whether
     /// there is more of it to do soon.
     fn advance(&mut self, now: Instant) -> Result<bool, SensorError> {
-        let more = self.providers.advance(now, &mut self.pipeline, &mut self.sink)?;
+        let more = self.providers.advance(now, &mut self.pipeline, &mut self.sinks)?;
         self.look_after_pause(now)?;
         self.look_after_watch(now)?;
         if let Some(server) = &mut self.server {
@@ -257,17 +289,23 @@ impl Sensor {
     }
 
     /// Finishes batches that are not full. While a receiver is slow, those of file events
-    /// had better fill up; while there is none, all of them.
-    fn flush(&mut self) {
-        if self.sink.backlog() == 0 {
-            self.pipeline.flush(&mut self.sink);
-        } else if self.sink.state() == State::Ready {
-            self.pipeline.flush_priority(&mut self.sink);
+    /// had better fill up; while there is none, all of them, but not for long if messages are
+    /// kept on disk.
+    fn flush(&mut self, now: Instant) {
+        if self.sinks.any_is_empty() {
+            self.pipeline.flush(&mut self.sinks);
+        } else if self.sinks.any_is_ready() {
+            self.pipeline.flush_priority(&mut self.sinks);
+        } else if !self.sinks.any_has_spool() || now < self.next_spooling {
+            return;
+        } else {
+            self.pipeline.flush(&mut self.sinks);
         }
+        self.next_spooling = now + SPOOL_INTERVAL;
     }
 
     fn drain(&mut self, end_ns: Option<u64>, is_last: bool) -> Result<Turn, SensorError> {
-        let turn = self.providers.drain(end_ns, is_last, &mut self.pipeline, &mut self.sink);
+        let turn = self.providers.drain(end_ns, is_last, &mut self.pipeline, &mut self.sinks);
         if self.pipeline.take_exclusions_in_doubt() {
             self.push_exclusions();
         }
@@ -296,7 +334,7 @@ impl Sensor {
         self.providers.read_losses(&mut self.pipeline);
         self.look_at_delivery();
         let registry = self.poll.registry();
-        let kept = self.providers.look_after(registry, &mut self.pipeline, &mut self.sink);
+        let kept = self.providers.look_after(registry, &mut self.pipeline, &mut self.sinks);
         let missing = match self.providers.active() {
             Provider::Ebpf => "events of that CPU",
             Provider::Netlink => "events",
@@ -325,24 +363,48 @@ impl Sensor {
 
     /// Says what keeps records from being delivered, once.
     fn look_at_delivery(&mut self) {
-        let problem = match self.sink.state() {
-            State::Down(error) => Some(io::Error::from(error)),
-            // Another attempt: it will show.
-            State::Connecting => return,
-            State::Ready | State::Closed => None,
-        };
-        if let Some(error) = self.delivery.news(problem) {
-            warn(format_args!(
-                "records cannot be delivered ({error}): they wait in memory, and what finds no \
-                 room there is counted; it is tried again until it works"
-            ));
+        let complaints = self.delivery.iter_mut().zip(&mut self.spooling).zip(&mut self.damage);
+        for (sink, ((delivery, spooling), damage)) in self.sinks.iter().zip(complaints) {
+            let receiver = sink.receiver();
+            if let Some(error) = spooling.news(sink.spool_error()) {
+                warn(format_args!(
+                    "records for {receiver} are not kept on disk: {error}; they wait in memory, \
+                     and it is tried again"
+                ));
+            }
+            let found = sink.spool_damage();
+            if core::mem::replace(damage, found) != found {
+                warn(format_args!(
+                    "{} messages for {receiver} on disk could not be read, of {} files, which are \
+                     kept there with the ending .bad; the numbers of events tell what is missing",
+                    found.lines, found.files
+                ));
+            }
+            let problem = match sink.state() {
+                State::Down(error) => Some(io::Error::from(error)),
+                // Another attempt: it will show.
+                State::Connecting => continue,
+                State::Ready | State::Closed => None,
+            };
+            let place = match sink.spool_error() {
+                None if sink.has_spool() => "on disk",
+                _ => "in memory",
+            };
+            if let Some(error) = delivery.news(problem) {
+                warn(format_args!(
+                    "records cannot be delivered to {receiver} ({error}): they wait {place}, and \
+                     what finds no room there is counted; it is tried again until it works"
+                ));
+            }
         }
     }
 
-    /// Counts what the sink could not deliver.
+    /// Counts what the sinks could not deliver.
     fn note_shed(&mut self) {
-        for loss in self.sink.take_shed().losses() {
-            self.pipeline.lose(loss);
+        let several = self.sinks.iter().nth(1).is_some();
+        for (number, shed) in (1..).zip(self.sinks.take_shed()) {
+            let receiver = several.then_some(number);
+            shed.losses(receiver).for_each(|loss| self.pipeline.lose(loss));
         }
     }
 
@@ -351,7 +413,7 @@ impl Sensor {
         if self.log_is_journal || !say::has_unsent() {
             return;
         }
-        say::take_unsent(|level, line| self.sink.offer_log(level, line));
+        say::take_unsent(|level, line| self.sinks.offer_log(level, line));
     }
 
     /// Delivers what was seen until now. The kernel detaches when the process ends: closing
@@ -368,29 +430,45 @@ impl Sensor {
         let until = Instant::now() + DRAIN_TIME;
         self.note_shed();
         self.beat();
-        self.pipeline.flush(&mut self.sink);
-        self.sink.drain(until);
-        if self.sink.backlog() == 0 {
+        self.pipeline.flush(&mut self.sinks);
+        self.sinks.drain(until);
+        if self.sinks.any_is_empty() {
             // What was shed meanwhile can be told.
             self.note_shed();
-            self.pipeline.flush(&mut self.sink);
-            self.sink.drain(until);
+            self.pipeline.flush(&mut self.sinks);
+            self.sinks.drain(until);
         }
-        let shed = self.sink.take_shed();
-        let undelivered = self.sink.backlog() as u64 + shed.queue.messages + shed.refused.messages;
-        let Totals { received, excluded, lost, .. } = self.pipeline.totals();
+        let lost = self.sinks.take_shed().fold(0, |lost, shed| lost + shed.messages());
+        let Totals { received, excluded, lost: lost_events, .. } = self.pipeline.totals();
         let detaching =
             if self.providers.is_detached() { "" } else { "; detaching takes some seconds" };
         say(format_args!(
-            "ending: {received} events seen, {excluded} of them excluded, {lost} lost{detaching}"
+            "ending: {received} events seen, {excluded} of them excluded, {lost_events} lost{detaching}"
         ));
+        for sink in self.sinks.iter() {
+            if let Some(bytes) = sink.kept_bytes().filter(|bytes| *bytes > 0) {
+                say(format_args!(
+                    "{bytes} bytes of records for {} stay on disk until the next start",
+                    sink.receiver()
+                ));
+            }
+        }
         self.send_log();
-        self.sink.drain(until);
-        match self.sink.state() {
-            State::Closed => Err(SensorError::ReaderGone),
+        self.sinks.drain(until);
+        if self.sinks.is_closed() {
+            return Err(SensorError::ReaderGone);
+        }
+        let late = self.sinks.iter().find(|sink| sink.unkept() > 0);
+        let waiting: usize = self.sinks.iter().map(Sink::unkept).sum();
+        let undelivered = waiting as u64 + lost;
+        let why = late.map(|sink| (sink.receiver().target.clone(), sink.state()));
+        match why {
             _ if undelivered == 0 => Ok(()),
-            State::Down(error) => Err(SensorError::Undelivered(undelivered, Some(error))),
-            _ => Err(SensorError::Undelivered(undelivered, None)),
+            Some((target, State::Down(error))) => {
+                Err(SensorError::Undelivered(undelivered, Some((target, Some(error)))))
+            }
+            Some((target, _)) => Err(SensorError::Undelivered(undelivered, Some((target, None)))),
+            None => Err(SensorError::Undelivered(undelivered, None)),
         }
     }
 }

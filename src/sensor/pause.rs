@@ -67,7 +67,7 @@ impl Sensor {
         let pause = Pausing { client: asked.client, asker, limit_s, until: None };
         say(format_args!("{}", pause.sentence()));
         self.pause = Some(pause);
-        self.pipeline.write_pause(asker, limit_s, &mut self.sink);
+        self.pipeline.write_pause(asker, limit_s, &mut self.sinks);
         self.beat();
         Ok(())
     }
@@ -122,7 +122,7 @@ impl Sensor {
                 pause.limit_s
             )),
         }
-        self.pipeline.write_resume(why, &mut self.sink);
+        self.pipeline.write_resume(why, &mut self.sinks);
         // If eBPF is not wanted any more it stays as it is, for another reason.
         let problem = self.apply_provider()?;
         Ok(match problem {

@@ -97,6 +97,7 @@ impl Pipeline {
                 place: LossPlace::Malformed,
                 class: Some(class),
                 cpu: u16::try_from(cpu).ok(),
+                receiver: None,
                 count: 1,
             }),
             Ok(Decoded::Relocation(to)) => self.relocate(to),
@@ -228,6 +229,7 @@ impl Pipeline {
             place: LossPlace::ProcessTable,
             class: None,
             cpu: None,
+            receiver: None,
             count: unplaced,
         });
         while let Some(loss) = self.stats.unreported() {
@@ -272,6 +274,7 @@ impl Pipeline {
                 place: LossPlace::BatchFull,
                 class: Some(class),
                 cpu: None,
+                receiver: None,
                 count: self.event.if_lost(),
             }),
         }

@@ -10,7 +10,7 @@ use crate::health::{Health, Issue};
 use crate::host::ksplice::{self, Ksplice};
 use crate::limits::HOSTNAME_BYTES;
 use crate::say;
-use crate::sink::State;
+use crate::sink::{Sink, State};
 use crate::stats::floods::{Flood, NOBODY};
 
 /// As uname(2) has it now.
@@ -28,8 +28,8 @@ impl Sensor {
     pub(super) fn look_at_hostname(&mut self) {
         let hostname = hostname();
         if hostname != self.hostname {
-            self.pipeline.set_hostname(&hostname, &mut self.sink);
-            self.sink.set_hostname(&String::from_utf8_lossy(&hostname));
+            self.pipeline.set_hostname(&hostname, &mut self.sinks);
+            self.sinks.set_hostname(&String::from_utf8_lossy(&hostname));
             self.hostname = hostname;
         }
     }
@@ -39,7 +39,7 @@ impl Sensor {
         let capability = self.capability();
         if self.capability.replace(capability) != Some(capability) {
             let missing = self.providers.ebpf().map_or(&[][..], |ebpf| ebpf.missing());
-            self.pipeline.write_capability(capability, missing, &mut self.sink);
+            self.pipeline.write_capability(capability, missing, &mut self.sinks);
         }
     }
 
@@ -48,7 +48,7 @@ impl Sensor {
         self.tell_capability();
         self.next_heartbeat = Instant::now() + self.heartbeat_interval;
         let heartbeat = self.heartbeat();
-        self.pipeline.write_heartbeat(heartbeat, &mut self.sink);
+        self.pipeline.write_heartbeat(heartbeat, &mut self.sinks);
     }
 
     fn heartbeat(&self) -> Heartbeat {
@@ -58,7 +58,7 @@ impl Sensor {
             received: totals.received,
             excluded: totals.excluded,
             lost: totals.lost,
-            sent: self.sink.sent_events(),
+            sent: self.sinks.sent_events(),
             more: Some(HeartbeatMore {
                 hooks: self.hooks(),
                 suppressed: totals.suppressed,
@@ -96,11 +96,8 @@ impl Sensor {
         let ebpf = self.providers.ebpf();
         let reason = self.providers.fallback().map(explain::fallback);
         let health_issues = self.issues();
-        let status = match self.sink.state() {
-            State::Ready => "ready".to_owned(),
-            State::Connecting => "connecting".to_owned(),
-            State::Closed => "closed".to_owned(),
-            State::Down(error) => std::io::Error::from(error).to_string(),
+        let each = |text: &dyn Fn(&Sink) -> String| {
+            self.sinks.iter().map(text).collect::<Vec<_>>().join(", ")
         };
         let managed = self
             .settings
@@ -121,7 +118,7 @@ impl Sensor {
             events_excluded: totals.excluded,
             events_lost: totals.lost,
             events_suppressed: totals.suppressed,
-            records_sent: self.sink.sent_events(),
+            records_sent: self.sinks.sent_events(),
             records_shed: self.pipeline.shed(),
             hooks_attached: self.hooks().into(),
             programs_detaching: self.providers.detaching() as u64,
@@ -133,8 +130,9 @@ impl Sensor {
                 None => vec![connector::UNSEEN.to_owned()],
             },
             exclusions: self.pipeline.filter().rules().count() as u64,
-            syslog_receiver: self.target.to_string(),
-            syslog_status: status,
+            syslog_receiver: each(&|sink| sink.receiver().to_string()),
+            syslog_status: each(&status),
+            spooled_bytes: self.sinks.iter().filter_map(Sink::spooled_bytes).sum(),
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             distribution: self.distribution.title(),
             uptime: self.started.elapsed().as_secs(),
@@ -170,15 +168,23 @@ impl Sensor {
                     .to_owned(),
             });
         }
-        if let State::Down(error) = self.sink.state() {
-            issues.push(Issue {
-                problem: format!(
-                    "records cannot be delivered to {} ({})",
-                    self.target,
-                    std::io::Error::from(error)
-                ),
-                remedy: "start the syslog daemon, or look at the way to it".to_owned(),
-            });
+        for sink in self.sinks.iter() {
+            let receiver = sink.receiver();
+            if let State::Down(_) = sink.state() {
+                issues.push(Issue {
+                    problem: format!(
+                        "records cannot be delivered to {receiver} ({})",
+                        status(sink)
+                    ),
+                    remedy: "start the syslog daemon, or look at the way to it".to_owned(),
+                });
+            }
+            if let Some(error) = sink.spool_error() {
+                issues.push(Issue {
+                    problem: format!("records for {receiver} are not kept on disk: {error}"),
+                    remedy: error.remedy().to_owned(),
+                });
+            }
         }
         if self.lost_at.is_some_and(|at| Instant::now() < at + LOSS_MATTERS) {
             issues.push(Issue {
@@ -206,6 +212,16 @@ impl Sensor {
             });
         }
         issues
+    }
+}
+
+/// How delivery stands.
+fn status(sink: &Sink) -> String {
+    match sink.state() {
+        State::Ready => "ready".to_owned(),
+        State::Connecting => "connecting".to_owned(),
+        State::Closed => "closed".to_owned(),
+        State::Down(error) => std::io::Error::from(error).to_string(),
     }
 }
 

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{Fallback, Sensor, SensorError};
-use crate::config::{
-    Claim, Config, ConfigError, Fingerprint, Local, Managed, local, others_can_change,
-};
+use crate::claim::Claim;
+use crate::config::{Config, ConfigError, Fingerprint, Local, Managed, local, others_can_change};
 use crate::explain;
 use crate::filter::Filter;
 use crate::health::Issue;
@@ -353,14 +352,14 @@ impl Sensor {
 
     pub(super) fn enable_ebpf(&mut self) -> Result<(), SensorError> {
         let registry = self.poll.registry();
-        self.providers.enable_ebpf(registry, &mut self.pipeline, &mut self.sink)?;
+        self.providers.enable_ebpf(registry, &mut self.pipeline, &mut self.sinks)?;
         self.push_exclusions();
         Ok(())
     }
 
     pub(super) fn disable_ebpf(&mut self, why: Fallback) -> Result<(), SensorError> {
         let registry = self.poll.registry();
-        self.providers.disable_ebpf(why, registry, &mut self.pipeline, &mut self.sink)
+        self.providers.disable_ebpf(why, registry, &mut self.pipeline, &mut self.sinks)
     }
 
     pub(super) fn say_provider(&self) {

@@ -1,6 +1,7 @@
 //! What did not reach the receiver.
 
 use crate::event::{Class, Loss, LossPlace};
+use crate::say::Level;
 
 /// Events and messages that did not reach the receiver. Of a message that was sent and
 /// perhaps not read nobody knows: they are at most so many. A lost loss record counts as
@@ -16,6 +17,19 @@ pub struct Lost {
 }
 
 impl Lost {
+    /// Of both classes.
+    pub(super) fn events(&self) -> u64 {
+        self.priority_events.saturating_add(self.bulk_events)
+    }
+
+    pub(super) fn of(class: Class, events: u64, messages: u64) -> Lost {
+        let (priority_events, bulk_events) = match class {
+            Class::Priority => (events, 0),
+            Class::Bulk => (0, events),
+        };
+        Lost { priority_events, bulk_events, messages }
+    }
+
     pub(super) fn add(&mut self, other: Lost) {
         self.priority_events = self.priority_events.saturating_add(other.priority_events);
         self.bulk_events = self.bulk_events.saturating_add(other.bulk_events);
@@ -23,7 +37,7 @@ impl Lost {
     }
 }
 
-/// What a message carries.
+/// What a message carries, and where it comes from.
 #[derive(Clone, Copy)]
 pub(super) struct Load {
     pub(super) class: Class,
@@ -31,21 +45,36 @@ pub(super) struct Load {
     pub(super) events: u32,
     /// For the count of what was not.
     pub(super) if_lost: Lost,
+    /// A line of the sensor's own log; `None`: a record.
+    pub(super) log: Option<Level>,
+    /// When it was offered, as Unix time in nanoseconds.
+    pub(super) offered_ns: i64,
+    /// Where it ends in the spool's log of its class. `None`: it is not in the spool.
+    pub(super) spooled: Option<u64>,
 }
 
 impl Load {
     /// No event is in it, and none is missing without it.
-    pub(super) fn of_log() -> Load {
-        Load { class: Class::Bulk, events: 0, if_lost: Lost::default() }
+    pub(super) fn of_log(level: Level) -> Load {
+        Load { if_lost: Lost::default(), log: Some(level), ..Load::new(Class::Bulk, 0, 0) }
     }
 
     pub(super) fn new(class: Class, events: u32, if_lost: u64) -> Load {
-        let (priority_events, bulk_events) = match class {
-            Class::Priority => (if_lost, 0),
-            Class::Bulk => (0, if_lost),
-        };
-        Load { class, events, if_lost: Lost { priority_events, bulk_events, messages: 1 } }
+        Load {
+            class,
+            events,
+            if_lost: Lost::of(class, if_lost, 1),
+            log: None,
+            offered_ns: unix_time_ns(),
+            spooled: None,
+        }
     }
+}
+
+/// The time of day, for what a message says of itself.
+fn unix_time_ns() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
 /// What was not delivered, since it was last taken.
@@ -55,16 +84,28 @@ pub struct Shed {
     pub queue: Lost,
     /// The message was longer than a line or than the kernel takes, or had no header.
     pub refused: Lost,
+    /// The spool was full.
+    pub spool: Lost,
 }
 
 impl Shed {
-    /// The same for loss records; counts may be 0.
-    pub fn losses(&self) -> impl Iterator<Item = Loss> {
-        [(LossPlace::SyslogQueue, self.queue), (LossPlace::SyslogRefused, self.refused)]
-            .into_iter()
-            .flat_map(|(place, lost)| {
-                [(Class::Priority, lost.priority_events), (Class::Bulk, lost.bulk_events)]
-                    .map(|(class, count)| Loss { place, class: Some(class), cpu: None, count })
-            })
+    /// Messages of all these.
+    pub fn messages(&self) -> u64 {
+        self.queue.messages + self.refused.messages + self.spool.messages
+    }
+
+    /// The same for loss records; counts may be 0. `receiver`: see [`Loss::receiver`].
+    pub fn losses(&self, receiver: Option<u8>) -> impl Iterator<Item = Loss> {
+        [
+            (LossPlace::SyslogQueue, self.queue),
+            (LossPlace::SyslogRefused, self.refused),
+            (LossPlace::Spool, self.spool),
+        ]
+        .into_iter()
+        .flat_map(move |(place, lost)| {
+            [(Class::Priority, lost.priority_events), (Class::Bulk, lost.bulk_events)].map(
+                |(class, count)| Loss { place, class: Some(class), cpu: None, receiver, count },
+            )
+        })
     }
 }

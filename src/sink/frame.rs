@@ -1,16 +1,16 @@
 //! What stands around a payload: a syslog header, an octet count, a line's end.
 //!
 //! The `syslog` crate writes the header; the payload is appended as bytes, so that it
-//! need not be UTF-8 and is copied once.
+//! need not be UTF-8. The header's time is that at which the message was offered, which may
+//! be hours before it is sent.
 
-use super::account::Load;
-use super::queue::{Queue, TooLong};
 use super::target::Target;
 use crate::limits::{HOSTNAME_BYTES, SYSLOG_HEADER_BYTES};
 use core::fmt;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use syslog::{Facility, Formatter3164, Formatter5424, LogFormat, Severity};
+use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 /// TAG and APP-NAME of records: what a daemon's rules select by.
@@ -22,33 +22,19 @@ const LOG_NAME: &str = "mote-log";
 /// `Mmm dd hh:mm:ss` (RFC 3164 section 4.1.2).
 const STAMP_BYTES: usize = 15;
 
-/// Why a message was not framed.
-#[derive(Debug)]
-pub(super) enum FrameError {
-    /// It is longer than a slot of the queue.
-    TooLong,
-    /// The header is longer than its buffer.
-    Header,
-}
+/// The header is longer than its buffer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct HeaderError;
 
-impl From<TooLong> for FrameError {
-    fn from(TooLong: TooLong) -> FrameError {
-        FrameError::TooLong
-    }
-}
-
-impl fmt::Display for FrameError {
+impl fmt::Display for HeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            FrameError::TooLong => "the message is longer than a slot of the queue",
-            FrameError::Header => "the syslog header could not be written",
-        })
+        f.write_str("the syslog header could not be written")
     }
 }
 
-impl core::error::Error for FrameError {}
+impl core::error::Error for HeaderError {}
 
-/// Puts messages into the queue as they go on the wire.
+/// Writes messages as they go on the wire.
 pub(super) enum Framer {
     /// RFC 3164 as syslog(3) writes it: local time, no host name. Ends with the NUL that
     /// syslog(3) sends on a stream; a datagram is sent without it.
@@ -103,33 +89,41 @@ impl Framer {
         }
     }
 
-    /// Frames `payload` into the queue.
-    pub(super) fn push(
+    /// Appends the message of `payload`, which was offered at this Unix time.
+    pub(super) fn frame(
         &self,
-        queue: &mut Queue,
-        load: Load,
+        out: &mut Vec<u8>,
+        offered_ns: i64,
         severity: Severity,
         payload: &[u8],
-    ) -> Result<(), FrameError> {
+    ) -> Result<(), HeaderError> {
         let mut header = [0; SYSLOG_HEADER_BYTES];
+        let offered = OffsetDateTime::from_unix_timestamp_nanos(offered_ns.into())
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
         match self {
             Framer::Local(formatter) => {
-                let header = header_3164(formatter, severity, &mut header)?;
-                queue.push(load, &[header, payload, b"\0"])?;
+                out.extend_from_slice(header_3164(formatter, severity, offered, &mut header)?);
+                out.extend_from_slice(payload);
+                out.push(0);
             }
             Framer::Datagram(formatter) => {
-                let header = header_5424(formatter, severity, &mut header)?;
-                queue.push(load, &[header, payload])?;
+                out.extend_from_slice(header_5424(formatter, severity, offered, &mut header)?);
+                out.extend_from_slice(payload);
             }
             Framer::Counted(formatter) => {
-                let header = header_5424(formatter, severity, &mut header)?;
+                let header = header_5424(formatter, severity, offered, &mut header)?;
                 let mut count = [0; 24];
                 let count = written(&mut count, |to| {
-                    write!(to, "{} ", header.len() + payload.len()).map_err(|_| FrameError::Header)
+                    write!(to, "{} ", header.len() + payload.len()).map_err(|_| HeaderError)
                 })?;
-                queue.push(load, &[count, header, payload])?;
+                out.extend_from_slice(count);
+                out.extend_from_slice(header);
+                out.extend_from_slice(payload);
             }
-            Framer::Line => queue.push(load, &[payload, b"\n"])?,
+            Framer::Line => {
+                out.extend_from_slice(payload);
+                out.push(b'\n');
+            }
         }
         Ok(())
     }
@@ -145,16 +139,16 @@ fn printable(hostname: &str) -> String {
 fn header_3164<'a>(
     formatter: &Formatter3164,
     severity: Severity,
+    offered: OffsetDateTime,
     buffer: &'a mut [u8],
-) -> Result<&'a [u8], FrameError> {
-    let header =
-        written(buffer, |to| formatter.format(to, severity, "").map_err(|_| FrameError::Header))?;
-    // syslog 7.0.0 writes UTC and a zero-padded day (rust-syslog issue 95); RFC 3164 wants
-    // local time and a space. The stamp has a fixed place and length: write it again.
-    let now = OffsetDateTime::now_utc();
+) -> Result<&'a [u8], HeaderError> {
+    let header = written(buffer, |to| formatter.format(to, severity, "").map_err(|_| HeaderError))?;
+    // syslog 7.0.0 writes UTC and a zero-padded day (rust-syslog issue 95), and the time that it
+    // is; RFC 3164 wants local time and a space. The stamp has a fixed place and length: write it
+    // again.
     let place = header.iter().position(|&byte| byte == b'>').map_or(0, |at| at + 1);
     if let Some(mut place) = header.get_mut(place..place + STAMP_BYTES) {
-        stamp(&mut place, now.to_offset(local_offset(now)));
+        stamp(&mut place, offered.to_offset(local_offset(offered)));
     }
     Ok(header)
 }
@@ -179,39 +173,55 @@ fn stamp(to: &mut impl Write, time: OffsetDateTime) {
 fn header_5424<'a>(
     formatter: &Formatter5424,
     severity: Severity,
+    offered: OffsetDateTime,
     buffer: &'a mut [u8],
-) -> Result<&'a [u8], FrameError> {
+) -> Result<&'a [u8], HeaderError> {
+    let mut of_now = [0; SYSLOG_HEADER_BYTES];
     // MSGID is a number in the crate; an empty map is the NILVALUE and allocates nothing.
+    let of_now = written(&mut of_now, |to| {
+        formatter.format(to, severity, (0, BTreeMap::new(), "")).map_err(|_| HeaderError)
+    })?;
+    // The crate writes the time that it is, as the second word.
+    let mut spaces = (0..of_now.len()).filter(|&at| of_now[at] == b' ');
+    let (Some(before), Some(after)) = (spaces.next(), spaces.next()) else {
+        return Err(HeaderError);
+    };
+    // RFC 5424 takes six digits of a second at most (section 6.2.3).
+    let micros = offered.replace_nanosecond(offered.nanosecond() / 1000 * 1000).unwrap_or(offered);
     written(buffer, |to| {
-        formatter.format(to, severity, (0, BTreeMap::new(), "")).map_err(|_| FrameError::Header)
+        to.write_all(&of_now[..=before]).map_err(|_| HeaderError)?;
+        micros.format_into(to, &Rfc3339).map_err(|_| HeaderError)?;
+        to.write_all(&of_now[after..]).map_err(|_| HeaderError)
     })
     .map(|header| &*header)
 }
 
 fn written(
     buffer: &mut [u8],
-    write: impl FnOnce(&mut Cursor<&mut [u8]>) -> Result<(), FrameError>,
-) -> Result<&mut [u8], FrameError> {
+    write: impl FnOnce(&mut Cursor<&mut [u8]>) -> Result<(), HeaderError>,
+) -> Result<&mut [u8], HeaderError> {
     let mut cursor = Cursor::new(&mut *buffer);
     write(&mut cursor)?;
-    let end = usize::try_from(cursor.position()).map_err(|_| FrameError::Header)?;
-    buffer.get_mut(..end).ok_or(FrameError::Header)
+    let end = usize::try_from(cursor.position()).map_err(|_| HeaderError)?;
+    buffer.get_mut(..end).ok_or(HeaderError)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Class;
 
-    fn load() -> Load {
-        Load::new(Class::Bulk, 1, 1)
+    /// 2026-11-18 11:06:40.000001 UTC.
+    const OFFERED_NS: i64 = 1_795_000_000_000_001_234;
+
+    fn framed(framer: &Framer, severity: Severity, payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        framer.frame(&mut out, OFFERED_NS, severity, payload).unwrap();
+        out
     }
 
     fn frame(target: &str, hostname: &str, payload: &[u8]) -> Vec<u8> {
-        let mut queue = Queue::new(1, 1024);
         let framer = Framer::new(&target.parse().unwrap(), hostname);
-        framer.push(&mut queue, load(), Severity::LOG_INFO, payload).unwrap();
-        queue.head().unwrap().0.to_vec()
+        framed(&framer, Severity::LOG_INFO, payload)
     }
 
     fn text(bytes: Vec<u8>) -> String {
@@ -233,7 +243,7 @@ mod tests {
         let fields: Vec<&str> = message.split(' ').collect();
         let pid = std::process::id().to_string();
         assert_eq!(fields[0], "<86>1");
-        assert!(fields[1].len() <= 27 && fields[1].ends_with('Z'), "{}", fields[1]);
+        assert_eq!(fields[1], "2026-11-18T11:06:40.000001Z");
         assert_eq!(fields[2..], ["web-1", "mote", &pid, "0", "-", "m1:abc"]);
     }
 
@@ -241,9 +251,7 @@ mod tests {
     fn a_host_can_get_another_name() {
         let mut framer = Framer::new(&"udp:192.0.2.1:514".parse().unwrap(), "web-1");
         framer.set_hostname("web 2");
-        let mut queue = Queue::new(1, 1024);
-        framer.push(&mut queue, load(), Severity::LOG_INFO, b"m1:abc").unwrap();
-        let message = text(queue.head().unwrap().0.to_vec());
+        let message = text(framed(&framer, Severity::LOG_INFO, b"m1:abc"));
         assert_eq!(message.split(' ').nth(2), Some("web2"), "{message}");
     }
 
@@ -257,10 +265,8 @@ mod tests {
 
     #[test]
     fn r17_the_log_has_a_tag_of_its_own_and_severities() {
-        let mut queue = Queue::new(1, 1024);
         let framer = Framer::of_log(&"udp:192.0.2.1:514".parse().unwrap(), "web-1").unwrap();
-        framer.push(&mut queue, load(), Severity::LOG_WARNING, b"it is dark").unwrap();
-        let message = text(queue.head().unwrap().0.to_vec());
+        let message = text(framed(&framer, Severity::LOG_WARNING, b"it is dark"));
         // daemon is 3, warning 4.
         assert!(message.starts_with("<28>1 "), "{message}");
         assert!(message.contains(" mote-log ") && message.ends_with(" it is dark"), "{message}");
@@ -279,15 +285,6 @@ mod tests {
         assert_eq!(printable(&"x".repeat(300)).len(), HOSTNAME_BYTES);
         let longest = text(frame("tcp:192.0.2.1:514", &"x".repeat(300), b""));
         assert!(longest.len() <= SYSLOG_HEADER_BYTES);
-    }
-
-    #[test]
-    fn too_long_a_payload_is_refused() {
-        let mut queue = Queue::new(1, 64);
-        let framer = Framer::new(&Target::Stdout, "");
-        let result = framer.push(&mut queue, load(), Severity::LOG_INFO, &[b'x'; 64]);
-        assert!(matches!(result, Err(FrameError::TooLong)));
-        assert_eq!(queue.backlog(), 0);
     }
 
     #[test]
@@ -318,9 +315,8 @@ mod tests {
                 (part(0) * 60 + part(3)) * 60 + part(6)
             };
             let message = text(frame("unix:/dev/log", "", b""));
-            let now_s = OffsetDateTime::now_utc().unix_timestamp() + 19_800;
-            let late_s = (now_s - day_s(&message[11..19])).rem_euclid(86_400);
-            assert!(late_s < 60, "{message}");
+            let offered_s = OFFERED_NS / 1_000_000_000 + 19_800;
+            assert_eq!(day_s(&message[11..19]), offered_s.rem_euclid(86_400), "{message}");
             return;
         }
         let child = std::process::Command::new(std::env::current_exe().unwrap())

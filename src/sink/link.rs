@@ -9,6 +9,7 @@ use mio::{Interest, Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, AsRawFd};
 use rustix::io::Errno;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Instant;
 
 /// Wait after the first failure: long enough for a daemon to close and open its socket.
@@ -104,6 +105,11 @@ impl Link {
         }
     }
 
+    /// Whether a write may be tried: the connection is up, and nothing is waited for.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.connection, Connection::Up { blocked: None, .. })
+    }
+
     /// When [`Link::advance`] is wanted without readiness.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.connection {
@@ -167,9 +173,16 @@ impl Link {
         {
             self.delay = RETRY_FIRST;
         }
-        self.connection = Connection::Down { retry_at: now + self.delay };
+        self.connection = Connection::Down { retry_at: now + self.jittered() };
         self.delay = (self.delay * 2).min(RETRY_MAX);
         self.error = Some(error);
+    }
+
+    /// From half of the wait to all of it, so that many sensors do not come back at once to a
+    /// receiver that all of them lost.
+    fn jittered(&self) -> Duration {
+        let random = RandomState::new().hash_one(());
+        self.delay / 2 + (self.delay / 2).mul_f64(random as f64 / u64::MAX as f64)
     }
 
     /// The output has no reader any more.

@@ -1,4 +1,4 @@
-//! Delivery to syslog: frames payloads, queues them, and writes as the receiver takes
+//! Delivery to syslog: queues payloads, frames them, and writes as the receiver takes
 //! them, never blocking the loop.
 //!
 //! What is promised: messages leave in the order they were offered; a full queue sheds
@@ -11,19 +11,32 @@
 //! was accepted: UDP by its nature, TCP what a dying receiver had acknowledged and not
 //! read.
 //!
+//! With a [`spool`] the queue is a window of what is on disk: nothing is shed before that is
+//! full, and what a receiver had just taken when it ended is sent again.
+//!
 //! System calls after the start: socket, connect, setsockopt, getsockopt, getpeername,
-//! sendto, recvfrom, write, ioctl(SIOCOUTQ), poll, epoll_ctl, close.
+//! sendto, recvfrom, write, ioctl(SIOCOUTQ), poll, epoll_ctl, close; with a spool openat, pread64,
+//! pwrite64, ftruncate, unlinkat, renameat, getdents64, fcntl.
 
 mod account;
+mod expand;
 mod frame;
 mod link;
+mod outgoing;
 mod queue;
+mod receiver;
+mod set;
+mod shaper;
+mod spool;
 mod target;
 mod transport;
 
 pub use account::{Lost, Shed};
 pub use link::State;
+pub use receiver::{Form, Given, Receiver, ReceiverError};
 pub use rustix::io::Errno;
+pub use set::Sinks;
+pub use spool::{Damage, SpoolError, SpoolOptions};
 pub use target::{Target, TargetError};
 
 use crate::event::Class;
@@ -31,14 +44,15 @@ use crate::limits::{LINE_BYTES, QUEUE_MESSAGES};
 use crate::say::Level;
 use account::Load;
 use core::fmt;
-use frame::Framer;
 use link::{Link, Poll};
 use mio::event::Event;
 use mio::{Registry, Token};
+use outgoing::Outgoing;
 use queue::Queue;
 use rustix::fd::BorrowedFd;
+use shaper::Shaper;
+use spool::{Kept, Spool};
 use std::time::Instant;
-use syslog::Severity;
 use transport::{Outcome, Socket};
 
 /// Why there is no sink at all. An absent receiver is not a reason: see [`Sink::state`].
@@ -86,12 +100,14 @@ impl Default for Capacity {
     }
 }
 
-/// The end of the pipeline.
+/// The way to one receiver.
 pub struct Sink {
-    framer: Framer,
-    log_framer: Option<Framer>,
+    receiver: Receiver,
     queue: Queue,
+    spool: Option<Spool>,
+    outgoing: Outgoing,
     link: Link,
+    shaper: Shaper,
     token: Token,
     refused: Lost,
     sent_messages: u64,
@@ -101,27 +117,32 @@ pub struct Sink {
 impl Sink {
     /// Takes all storage and begins to connect. `hostname` is for remote receivers.
     pub fn open(
-        target: &Target,
+        receiver: &Receiver,
         hostname: &str,
         registry: &Registry,
         token: Token,
+        spool: Option<&SpoolOptions>,
     ) -> Result<Sink, SinkError> {
-        Sink::with_capacity(target, hostname, registry, token, Capacity::default())
+        Sink::with_capacity(receiver, hostname, registry, token, spool, Capacity::default())
     }
 
     /// [`Sink::open`] with a queue of another size.
     pub fn with_capacity(
-        target: &Target,
+        receiver: &Receiver,
         hostname: &str,
         registry: &Registry,
         token: Token,
+        spool: Option<&SpoolOptions>,
         capacity: Capacity,
     ) -> Result<Sink, SinkError> {
-        if *target == Target::Stdout {
-            return Sink::on_output(rustix::stdio::stdout(), registry, token, capacity);
+        let mut sink = Sink::unconnected(receiver, hostname, token, capacity);
+        if receiver.target == Target::Stdout {
+            sink.attach(rustix::stdio::stdout(), registry)?;
         }
-        let mut sink = Sink::unconnected(target, hostname, token, capacity);
-        sink.tick(registry, Instant::now());
+        let now = Instant::now();
+        sink.spool = spool.map(|options| Spool::new(options, &receiver.target.to_string(), now));
+        sink.tick(registry, now);
+        sink.flush();
         Ok(sink)
     }
 
@@ -132,24 +153,32 @@ impl Sink {
         token: Token,
         capacity: Capacity,
     ) -> Result<Sink, SinkError> {
+        let mut sink = Sink::unconnected(&Target::Stdout.into(), "", token, capacity);
+        sink.attach(fd, registry)?;
+        Ok(sink)
+    }
+
+    fn attach(&mut self, fd: BorrowedFd<'_>, registry: &Registry) -> Result<(), SinkError> {
         if transport::discards(fd).map_err(SinkError::Output)? {
             return Err(SinkError::Discarded);
         }
         let socket = Socket::output(fd).map_err(SinkError::Output)?;
-        let mut sink = Sink::unconnected(&Target::Stdout, "", token, capacity);
-        sink.link.attach(socket, Poll(Some((registry, token))), Instant::now());
-        match sink.link.state() {
+        self.link.attach(socket, Poll(Some((registry, self.token))), Instant::now());
+        match self.link.state() {
             State::Down(error) => Err(SinkError::Output(error)),
-            _ => Ok(sink),
+            _ => Ok(()),
         }
     }
 
-    fn unconnected(target: &Target, hostname: &str, token: Token, capacity: Capacity) -> Sink {
+    fn unconnected(receiver: &Receiver, hostname: &str, token: Token, capacity: Capacity) -> Sink {
+        let now = Instant::now();
         Sink {
-            framer: Framer::new(target, hostname),
-            log_framer: Framer::of_log(target, hostname),
+            receiver: receiver.clone(),
             queue: Queue::new(capacity.messages, capacity.line_bytes),
-            link: Link::new(target.clone(), Instant::now()),
+            spool: None,
+            outgoing: Outgoing::new(receiver, hostname),
+            link: Link::new(receiver.target.clone(), now),
+            shaper: Shaper::new(receiver.rate, &receiver.target, now),
             token,
             refused: Lost::default(),
             sent_messages: 0,
@@ -157,42 +186,56 @@ impl Sink {
         }
     }
 
+    /// Whom it leads to.
+    pub fn receiver(&self) -> &Receiver {
+        &self.receiver
+    }
+
     /// The host has this name from now on, for remote receivers.
     pub fn set_hostname(&mut self, hostname: &str) {
-        self.framer.set_hostname(hostname);
-        if let Some(framer) = &mut self.log_framer {
-            framer.set_hostname(hostname);
-        }
+        self.outgoing.set_hostname(hostname);
     }
 
     /// Queues a payload that carries `events` events, and writes what can be written.
     /// `if_lost` is what is counted if it is lost: a loss record in it tells of more events
-    /// than itself. The payload is a line of printable text: it is sent as it is.
+    /// than itself. The payload is a line of printable text: to a receiver of records it is sent as
+    /// it is.
     pub fn offer(&mut self, class: Class, events: u32, if_lost: u64, payload: &[u8]) {
-        let load = Load::new(class, events, if_lost);
-        if self.framer.push(&mut self.queue, load, Severity::LOG_INFO, payload).is_err() {
-            self.refused.add(load.if_lost);
+        if self.receiver.class.is_some_and(|only| only != class) {
+            return;
+        }
+        let mut load = Load::new(class, events, if_lost);
+        let kept = match &mut self.spool {
+            Some(spool) => spool.append(&mut load, payload),
+            None => Kept::No,
+        };
+        match (kept, &mut self.spool) {
+            (Kept::Spooled { is_next: true }, Some(spool)) if self.queue.has_window(class) => {
+                // As it is in memory already.
+                spool.skip_to_end(class);
+                self.push(load, payload);
+            }
+            // It is taken out when there is room.
+            (Kept::Spooled { .. } | Kept::Lost, _) => {}
+            (Kept::No, _) => self.push(load, payload),
         }
         self.flush();
+    }
+
+    fn push(&mut self, load: Load, payload: &[u8]) {
+        if self.queue.push(load, payload).is_err() {
+            self.refused.add(load.if_lost);
+        }
     }
 
     /// Queues a line of the sensor's own log. Nothing is counted if it finds no room: it is
     /// on standard error too.
     pub fn offer_log(&mut self, level: Level, line: &str) {
-        let Some(framer) = &self.log_framer else { return };
-        let severity = match level {
-            Level::Error => Severity::LOG_ERR,
-            Level::Warning => Severity::LOG_WARNING,
-            Level::Info => Severity::LOG_INFO,
-            Level::Debug => Severity::LOG_DEBUG,
-        };
         // Events are worth more.
-        if !self.queue.has_room() {
-            return;
+        if self.outgoing.takes_log() && self.queue.has_room() {
+            let _ = self.queue.push(Load::of_log(level), line.as_bytes());
+            self.flush();
         }
-        let load = Load::of_log();
-        let _ = framer.push(&mut self.queue, load, severity, line.as_bytes());
-        self.flush();
     }
 
     /// Acts on readiness of the sink's token.
@@ -216,6 +259,9 @@ impl Sink {
 
     /// Connects, gives up a connect, or tries a write again, if it is time.
     pub fn tick(&mut self, registry: &Registry, now: Instant) {
+        if let Some(spool) = &mut self.spool {
+            spool.tick(now);
+        }
         if self.deadline().is_some_and(|at| now >= at) {
             self.link.advance(Poll(Some((registry, self.token))), now);
             self.flush();
@@ -224,7 +270,8 @@ impl Sink {
 
     /// When [`Sink::tick`] is wanted next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.link.deadline()
+        let shaped = self.link.is_open() && self.queue.backlog() > 0;
+        self.link.deadline().into_iter().chain(shaped.then(|| self.shaper.next())).min()
     }
 
     /// Messages that wait. While there are any, batches had better fill up.
@@ -232,23 +279,66 @@ impl Sink {
         self.queue.backlog()
     }
 
-    /// What was lost here since the last call.
-    pub fn take_shed(&mut self) -> Shed {
-        Shed { queue: self.queue.take_shed(), refused: core::mem::take(&mut self.refused) }
+    /// Messages that wait and are lost with the process.
+    pub fn unkept(&self) -> usize {
+        self.queue.unkept(|load| self.spool.as_ref().is_some_and(|spool| spool.keeps(load)))
     }
 
-    /// Writes what waits, blocking until `until` at the latest. The last call to a sink:
-    /// a connection made here is not registered with the loop.
+    /// What keeps messages from being kept on disk, if they are to be.
+    pub fn spool_error(&self) -> Option<&SpoolError> {
+        self.spool.as_ref()?.error()
+    }
+
+    /// What could not be read of what is on disk, since the start.
+    pub fn spool_damage(&self) -> Damage {
+        self.spool.as_ref().map_or(Damage::default(), Spool::damage)
+    }
+
+    /// Bytes on disk that wait. `None`: nothing is kept there.
+    pub fn spooled_bytes(&self) -> Option<u64> {
+        Some(self.spool.as_ref()?.waiting_bytes())
+    }
+
+    /// Bytes on disk that are not delivered. `None`: nothing is kept there.
+    pub fn kept_bytes(&self) -> Option<u64> {
+        Some(self.spool.as_ref()?.kept_bytes())
+    }
+
+    /// Whether messages outlive the process.
+    pub fn has_spool(&self) -> bool {
+        self.spool.is_some()
+    }
+
+    /// What was lost here since the last call.
+    pub fn take_shed(&mut self) -> Shed {
+        Shed {
+            queue: self.queue.take_shed(),
+            refused: core::mem::take(&mut self.refused),
+            spool: self.spool.as_mut().map_or(Lost::default(), Spool::take_lost),
+        }
+    }
+
+    /// Writes what waits, blocking until `until` at the latest, whatever the receiver's limit is.
+    /// The last call to a sink: a connection made here is not registered with the loop.
     pub fn drain(&mut self, until: Instant) {
         self.link.hurry(Instant::now());
+        self.shaper.lift();
         loop {
             let now = Instant::now();
             self.link.advance(Poll(None), now);
             self.flush();
             if self.backlog() == 0 || self.is_closed() || now >= until {
-                return;
+                break;
             }
             self.link.wait(until, now);
+        }
+        // A receiver that lives and has read all needs none of it again at the next start.
+        if self.spool.is_some()
+            && self.link.state() == State::Ready
+            && let Some(unread) = self.link.socket().and_then(Socket::unread_bytes)
+        {
+            self.queue.confirm(unread.saturating_sub(self.outgoing.begun_bytes()));
+            self.note_delivered();
         }
     }
 
@@ -275,41 +365,110 @@ impl Sink {
 
     /// Writes until the queue is empty or the receiver takes no more.
     fn flush(&mut self) {
-        while let Some(socket) = self.link.socket()
-            && let Some((bytes, progress)) = self.queue.head()
-        {
-            let unread = socket.unread_bytes();
-            match socket.send(&bytes[progress..]) {
-                Outcome::Sent(sent) if progress + sent < bytes.len() => {
-                    self.queue.advance(sent);
-                    self.link.unblock();
+        self.refill();
+        while self.write() {
+            self.refill();
+        }
+        self.note_delivered();
+    }
+
+    /// Takes messages out of the spool, while there is room.
+    fn refill(&mut self) {
+        let Some(spool) = &mut self.spool else { return };
+        for class in Class::ALL {
+            while self.queue.has_window(class)
+                && let Some((load, payload)) = spool.next(class)
+            {
+                if self.queue.push(load, payload).is_err() {
+                    self.refused.add(load.if_lost);
                 }
-                Outcome::Sent(sent) => {
-                    let weight = unread.map(|before| weight_bytes(socket, before, progress, sent));
-                    // The receiver lived when it took this, so `unread` was not zero just
-                    // because it had closed its socket.
-                    if let Some(unread) = unread {
-                        self.queue.confirm(own_unread(unread, progress));
-                    }
-                    if let Some(events) = self.queue.sent(weight) {
-                        self.sent_messages += 1;
-                        self.sent_events += u64::from(events);
-                    }
-                    self.link.unblock();
-                }
-                Outcome::Blocked { wakes } => return self.link.block(wakes, None, Instant::now()),
-                Outcome::Failed(error) => {
-                    return self.link.block(false, Some(error), Instant::now());
-                }
-                Outcome::TooLarge => {
-                    if let Some(lost) = self.queue.refuse() {
-                        self.refused.add(lost);
-                    }
-                }
-                Outcome::Lost(error) => return self.lose(error, Instant::now()),
-                Outcome::Closed => return self.link.close(),
             }
         }
+    }
+
+    fn note_delivered(&mut self) {
+        let delivered = self.queue.take_delivered();
+        if let Some(spool) = &mut self.spool
+            && delivered != [None; 2]
+        {
+            spool.delivered(delivered, Instant::now());
+        }
+    }
+
+    /// One message to the receiver. Whether another one may go.
+    fn write(&mut self) -> bool {
+        let (Some(socket), Some(head)) = (self.link.socket(), self.queue.head()) else {
+            return false;
+        };
+        let class = head.load.class;
+        let untold = self.outgoing.take_up(&head);
+        self.refused.add(Lost::of(class, untold, 0));
+        let Some((bytes, progress)) = self.outgoing.current() else {
+            if self.outgoing.is_whole() {
+                self.finish();
+            }
+            return true;
+        };
+        let now = Instant::now();
+        if progress == 0 && !self.shaper.allows(now) {
+            return false;
+        }
+        let unread = socket.unread_bytes();
+        let begun_bytes = self.outgoing.begun_bytes();
+        match socket.send(&bytes[progress..]) {
+            Outcome::Sent(sent) if progress + sent < bytes.len() => {
+                self.outgoing.advance(sent);
+                self.queue.begin();
+                self.link.unblock();
+            }
+            Outcome::Sent(sent) => {
+                let weight = unread.map(|before| weight_bytes(socket, before, progress, sent));
+                // The receiver lived when it took this, so `unread` was not zero just
+                // because it had closed its socket.
+                if let Some(unread) = unread {
+                    self.queue.confirm(unread.saturating_sub(begun_bytes));
+                }
+                self.outgoing.sent(weight);
+                self.queue.begin();
+                self.shaper.count(now);
+                self.link.unblock();
+                if self.outgoing.current().is_none() && self.outgoing.is_whole() {
+                    self.finish();
+                }
+            }
+            Outcome::Blocked { wakes } => {
+                self.link.block(wakes, None, now);
+                return false;
+            }
+            Outcome::Failed(error) => {
+                self.link.block(false, Some(error), now);
+                return false;
+            }
+            Outcome::TooLarge => {
+                let lost = self.outgoing.refuse();
+                self.refused.add(Lost::of(class, lost, 1));
+            }
+            Outcome::Lost(error) => {
+                self.lose(error, now);
+                return false;
+            }
+            Outcome::Closed => {
+                self.link.close();
+                return false;
+            }
+        }
+        true
+    }
+
+    /// All of the head is sent, or cannot be.
+    fn finish(&mut self) {
+        if self.outgoing.is_refused() {
+            self.queue.refuse();
+        } else if let Some(events) = self.queue.sent(self.outgoing.weight_bytes()) {
+            self.sent_messages += 1;
+            self.sent_events += u64::from(events);
+        }
+        self.outgoing.reset();
     }
 
     fn lose(&mut self, error: Errno, now: Instant) {
@@ -317,17 +476,19 @@ impl Sink {
             && socket.unread_outlives_connection()
             && let Some(unread) = socket.unread_bytes()
         {
-            let progress = self.queue.head().map_or(0, |(_, progress)| progress);
-            self.queue.confirm(own_unread(unread, progress));
+            self.queue.confirm(unread.saturating_sub(self.outgoing.begun_bytes()));
         }
-        self.queue.rewind();
+        self.note_delivered();
+        self.outgoing.reset();
+        match &mut self.spool {
+            Some(spool) => {
+                spool.rewind(now);
+                self.queue.rewind(|load| spool.keeps(load));
+            }
+            None => self.queue.rewind(|_| false),
+        }
         self.link.lose(error, now);
     }
-}
-
-/// Unread bytes without those of a message that a stream has taken in part.
-fn own_unread(unread_bytes: u64, progress: usize) -> u64 {
-    unread_bytes.saturating_sub(progress as u64)
 }
 
 /// A lower bound for what a message just sent adds to the unread bytes. Unix sockets

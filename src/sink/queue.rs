@@ -12,9 +12,11 @@ use std::collections::VecDeque;
 pub(super) struct TooLong;
 
 struct Message {
+    /// Unlike any other's.
+    id: u64,
     /// Where its bytes are, until it gives up its place.
-    slot: usize,
-    bytes: usize,
+    slot: u32,
+    bytes: u32,
     load: Load,
     /// Was sent before, on a connection that ended: count it once.
     counted: bool,
@@ -22,12 +24,19 @@ struct Message {
     weight_bytes: u64,
 }
 
+/// The first unsent message.
+pub(super) struct Head<'a> {
+    pub(super) id: u64,
+    pub(super) load: Load,
+    pub(super) payload: &'a [u8],
+}
+
 /// A queue in wire order that sheds its least wanted message when it is full.
 pub(super) struct Queue {
     storage: Vec<u8>,
     slot_bytes: usize,
     slots: usize,
-    free: Vec<usize>,
+    free: Vec<u32>,
     /// In wire order, the unconfirmed ones first, and of these first the ones without a
     /// slot: as many as there are slots, at most.
     order: VecDeque<Message>,
@@ -36,9 +45,14 @@ pub(super) struct Queue {
     /// How many of the unconfirmed gave their slot to newer ones, and are to be counted
     /// unless they prove read.
     given_up: usize,
-    /// How much of the first unsent message a stream has taken.
-    progress_bytes: usize,
+    /// The receiver has the first unsent message in part.
+    begun: bool,
+    messages: u64,
     shed: Lost,
+    /// By [`Class`]: where the last message from the spool ends that needs not be sent again.
+    delivered: [Option<u64>; 2],
+    /// By [`Class`]: where the last one ends that was sent and counted.
+    counted: [u64; 2],
 }
 
 impl Queue {
@@ -48,18 +62,26 @@ impl Queue {
             storage: vec![0; capacity * slot_bytes],
             slot_bytes,
             slots: capacity,
-            free: (0..capacity).rev().collect(),
+            free: (0..capacity as u32).rev().collect(),
             order: VecDeque::with_capacity(2 * capacity),
             unconfirmed: 0,
             given_up: 0,
-            progress_bytes: 0,
+            begun: false,
+            messages: 0,
             shed: Lost::default(),
+            delivered: [None; 2],
+            counted: [0; 2],
         }
     }
 
     /// Messages not sent yet.
     pub(super) fn backlog(&self) -> usize {
         self.order.len() - self.unconfirmed
+    }
+
+    /// The same without those that are kept elsewhere.
+    pub(super) fn unkept(&self, is_kept: impl Fn(&Load) -> bool) -> usize {
+        self.order.iter().skip(self.unconfirmed).filter(|message| !is_kept(&message.load)).count()
     }
 
     /// Whether a message finds room at no other's price.
@@ -72,23 +94,34 @@ impl Queue {
         core::mem::take(&mut self.shed)
     }
 
-    /// Queues the message made of `parts`, at the price of the least wanted one.
-    pub(super) fn push(&mut self, load: Load, parts: &[&[u8]]) -> Result<(), TooLong> {
-        let bytes = parts.iter().map(|part| part.len()).sum();
-        if bytes > self.slot_bytes {
+    /// The same for a message from the spool, which does without what it can have later.
+    pub(super) fn has_window(&self, class: Class) -> bool {
+        let most = match class {
+            Class::Priority => self.slots,
+            Class::Bulk => self.slots.div_ceil(2),
+        };
+        self.backlog() < most && self.has_room()
+    }
+
+    /// By [`Class`]: up to where messages from the spool are delivered, if that is known better than
+    /// at the last call.
+    pub(super) fn take_delivered(&mut self) -> [Option<u64>; 2] {
+        core::mem::take(&mut self.delivered)
+    }
+
+    /// Queues a message, at the price of the least wanted one.
+    pub(super) fn push(&mut self, load: Load, payload: &[u8]) -> Result<(), TooLong> {
+        if payload.len() > self.slot_bytes {
             return Err(TooLong);
         }
         let Some(slot) = self.room_for(load.class) else {
             self.shed.add(load.if_lost);
             return Ok(());
         };
-        let mut rest = &mut self.storage[slot * self.slot_bytes..][..bytes];
-        for part in parts {
-            let (to, after) = rest.split_at_mut(part.len());
-            to.copy_from_slice(part);
-            rest = after;
-        }
-        let message = Message { slot, bytes, load, counted: false, weight_bytes: 0 };
+        self.storage[slot as usize * self.slot_bytes..][..payload.len()].copy_from_slice(payload);
+        self.messages += 1;
+        let (id, bytes) = (self.messages, payload.len() as u32);
+        let message = Message { id, slot, bytes, load, counted: false, weight_bytes: 0 };
         self.order.insert(self.place_for(load.class), message);
         Ok(())
     }
@@ -103,26 +136,33 @@ impl Queue {
         }
     }
 
-    /// Of those that are not on the wire in part.
+    /// The first of those that are not begun.
+    fn first_movable(&self) -> usize {
+        self.unconfirmed + usize::from(self.begun)
+    }
+
     fn first_unsent_bulk(&self) -> Option<usize> {
-        let first = self.unconfirmed + usize::from(self.progress_bytes > 0);
-        (first..self.order.len()).find(|&at| self.order[at].load.class == Class::Bulk)
+        let mut places = self.first_movable()..self.order.len();
+        places.find(|&at| self.order[at].load.class == Class::Bulk)
     }
 
     /// A free slot; else that of the oldest unconfirmed message, which is probably read;
     /// else of the oldest bulk message; else, for a priority message, of the oldest.
-    /// A message that is on the wire in part stays.
-    fn room_for(&mut self, class: Class) -> Option<usize> {
+    /// A message that is on the wire in part stays, and so does one from the spool: it has been
+    /// taken out of there.
+    fn room_for(&mut self, class: Class) -> Option<u32> {
         if let Some(slot) = self.free.pop() {
             return Some(slot);
         }
         if self.given_up < self.unconfirmed {
             return Some(self.give_up());
         }
-        let first = self.unconfirmed + usize::from(self.progress_bytes > 0);
-        let bulk = self.first_unsent_bulk();
+        let mut movable = (self.first_movable()..self.order.len())
+            .filter(|&at| self.order[at].load.spooled.is_none());
+        let oldest = movable.clone().next();
+        let bulk = movable.find(|&at| self.order[at].load.class == Class::Bulk);
         let at = match class {
-            Class::Priority => bulk.unwrap_or(first),
+            Class::Priority => bulk.or(oldest)?,
             // Without another bulk message, the newcomer is the oldest of its class.
             Class::Bulk => bulk?,
         };
@@ -134,7 +174,7 @@ impl Queue {
     /// The slot of the oldest unconfirmed message that has one. Keeping the slots until
     /// the messages are confirmed would be the end: only a later send confirms, and it
     /// needs a slot.
-    fn give_up(&mut self) -> usize {
+    fn give_up(&mut self) -> u32 {
         if self.given_up == self.slots
             && let Some(oldest) = self.order.pop_front()
         {
@@ -148,23 +188,29 @@ impl Queue {
         slot
     }
 
-    /// The first unsent message and how much of it a stream has taken.
-    pub(super) fn head(&self) -> Option<(&[u8], usize)> {
-        let message = self.order.get(self.unconfirmed)?;
-        let bytes = &self.storage[message.slot * self.slot_bytes..][..message.bytes];
-        Some((bytes, self.progress_bytes))
+    /// The first unsent message.
+    pub(super) fn head(&self) -> Option<Head<'_>> {
+        let Message { id, slot, bytes, load, .. } = self.order.get(self.unconfirmed)?;
+        let payload = &self.storage[*slot as usize * self.slot_bytes..][..*bytes as usize];
+        Some(Head { id: *id, load: *load, payload })
     }
 
-    /// A stream took `bytes` more of the head, but not all.
-    pub(super) fn advance(&mut self, bytes: usize) {
-        self.progress_bytes += bytes;
+    /// The receiver has a part of the head: it is to get the rest next.
+    pub(super) fn begin(&mut self) {
+        self.begun = true;
     }
 
     /// The head is sent: its events, if it is for the first time. With a weight it stays
     /// until [`Queue::confirm`], without one it is forgotten.
     pub(super) fn sent(&mut self, weight_bytes: Option<u64>) -> Option<u32> {
-        self.progress_bytes = 0;
+        self.begun = false;
         let message = self.order.get_mut(self.unconfirmed)?;
+        // What is taken out of the spool again was counted then.
+        if let Some(end) = message.load.spooled {
+            let counted = &mut self.counted[message.load.class as usize];
+            message.counted |= end <= *counted;
+            *counted = end.max(*counted);
+        }
         let events = (!message.counted).then_some(message.load.events);
         message.counted = true;
         match weight_bytes {
@@ -172,20 +218,24 @@ impl Queue {
                 message.weight_bytes = weight_bytes;
                 self.unconfirmed += 1;
             }
-            None => {
-                self.free.push(message.slot);
-                self.order.remove(self.unconfirmed);
-            }
+            None => self.remove_head(),
         }
         events
     }
 
     /// The head cannot be sent: removes it and says what it carried.
     pub(super) fn refuse(&mut self) -> Option<Lost> {
-        self.progress_bytes = 0;
-        let message = self.order.remove(self.unconfirmed)?;
-        self.free.push(message.slot);
-        Some(message.load.if_lost)
+        self.begun = false;
+        let lost = self.order.get(self.unconfirmed)?.load.if_lost;
+        self.remove_head();
+        Some(lost)
+    }
+
+    fn remove_head(&mut self) {
+        if let Some(message) = self.order.remove(self.unconfirmed) {
+            self.free.push(message.slot);
+            note_delivered(&mut self.delivered, &message.load);
+        }
     }
 
     /// Forgets the sent messages that were certainly read, given how many bytes were not.
@@ -204,6 +254,7 @@ impl Queue {
             keep += 1;
         }
         for message in self.order.drain(..self.unconfirmed - keep) {
+            note_delivered(&mut self.delivered, &message.load);
             self.unconfirmed -= 1;
             if self.given_up > 0 {
                 self.given_up -= 1;
@@ -214,14 +265,31 @@ impl Queue {
     }
 
     /// The connection ended: what was not confirmed is to be sent again, or, where it has
-    /// given up its place, shed; what was sent in part starts over.
-    pub(super) fn rewind(&mut self) {
+    /// given up its place, shed; what was sent in part starts over. What the spool still has, as
+    /// `is_kept` says, is left to it.
+    pub(super) fn rewind(&mut self, is_kept: impl Fn(&Load) -> bool) {
         for message in self.order.drain(..self.given_up) {
-            self.shed.add(message.load.if_lost);
+            if !is_kept(&message.load) {
+                self.shed.add(message.load.if_lost);
+            }
         }
         self.given_up = 0;
         self.unconfirmed = 0;
-        self.progress_bytes = 0;
+        self.begun = false;
+        let free = &mut self.free;
+        self.order.retain(|message| {
+            let stays = !is_kept(&message.load);
+            if !stays {
+                free.push(message.slot);
+            }
+            stays
+        });
+    }
+}
+
+fn note_delivered(delivered: &mut [Option<u64>; 2], load: &Load) {
+    if let Some(end) = load.spooled {
+        delivered[load.class as usize] = Some(end);
     }
 }
 

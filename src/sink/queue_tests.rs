@@ -11,25 +11,25 @@ fn load(class: Class, if_lost: u64) -> Load {
 fn queue(messages: &[(Class, &str)]) -> Queue {
     let mut queue = Queue::new(3, 4);
     for (class, text) in messages {
-        queue.push(load(*class, 10), &[text.as_bytes()]).unwrap();
+        queue.push(load(*class, 10), text.as_bytes()).unwrap();
     }
     queue
 }
 
 fn contents(queue: &mut Queue) -> Vec<String> {
     let mut texts = Vec::new();
-    while let Some((bytes, _)) = queue.head() {
-        texts.push(String::from_utf8(bytes.to_vec()).unwrap());
+    while let Some(head) = queue.head() {
+        texts.push(String::from_utf8(head.payload.to_vec()).unwrap());
         queue.sent(None);
     }
     texts
 }
 
 #[test]
-fn order_is_kept_and_parts_are_joined() {
+fn order_is_kept_within_a_class() {
     let mut queue = queue(&[(Bulk, "a"), (Priority, "b")]);
-    queue.push(load(Bulk, 1), &[b"c", b"", b"de"]).unwrap();
-    assert_eq!(queue.push(load(Bulk, 1), &[b"123", b"45"]), Err(TooLong));
+    queue.push(load(Bulk, 1), b"cde").unwrap();
+    assert_eq!(queue.push(load(Bulk, 1), b"12345"), Err(TooLong));
     // What cannot wait goes first.
     assert_eq!(contents(&mut queue), ["b", "a", "cde"]);
     assert_eq!(queue.take_shed(), Lost::default());
@@ -56,18 +56,18 @@ fn priority_goes_only_for_priority() {
 #[test]
 fn a_message_on_the_wire_stays() {
     let mut queue = queue(&[(Bulk, "aa")]);
-    queue.advance(1);
+    queue.begin();
     for text in [b"b", b"c", b"d"] {
-        queue.push(load(Priority, 1), &[text]).unwrap();
+        queue.push(load(Priority, 1), text).unwrap();
     }
-    queue.push(load(Bulk, 1), &[b"e"]).unwrap();
-    assert_eq!(queue.head(), Some((&b"aa"[..], 1)));
+    queue.push(load(Bulk, 1), b"e").unwrap();
+    assert_eq!(queue.head().unwrap().payload, b"aa");
     assert_eq!(contents(&mut queue), ["aa", "c", "d"]);
 
     let mut queue = Queue::new(1, 4);
-    queue.push(load(Bulk, 1), &[b"aa"]).unwrap();
-    queue.advance(1);
-    queue.push(load(Priority, 7), &[b"b"]).unwrap();
+    queue.push(load(Bulk, 1), b"aa").unwrap();
+    queue.begin();
+    queue.push(load(Priority, 7), b"b").unwrap();
     assert_eq!(queue.take_shed().priority_events, 7);
     assert_eq!(contents(&mut queue), ["aa"]);
 }
@@ -79,7 +79,7 @@ fn unconfirmed_messages_are_sent_again_and_counted_once() {
     assert_eq!(queue.sent(Some(100)), Some(1));
     assert_eq!(queue.backlog(), 1);
     queue.confirm(100);
-    queue.rewind();
+    queue.rewind(|_| false);
     assert_eq!(queue.backlog(), 2);
     assert_eq!(queue.sent(None), None);
     assert_eq!(contents(&mut queue), ["c"]);
@@ -105,7 +105,7 @@ fn overrun() -> Queue {
         queue.sent(Some(100));
     }
     for text in ["d", "e", "f"] {
-        queue.push(load(Bulk, 10), &[text.as_bytes()]).unwrap();
+        queue.push(load(Bulk, 10), text.as_bytes()).unwrap();
     }
     assert_eq!(queue.take_shed(), Lost::default());
     queue
@@ -119,11 +119,11 @@ fn what_gave_up_its_place_is_counted_unless_it_was_read() {
         let mut queue = overrun();
         queue.confirm(unread_bytes);
         assert_eq!(queue.take_shed(), Lost::default());
-        queue.rewind();
+        queue.rewind(|_| false);
         let messages = (priority_events + bulk_events) / 10;
         let shed = Lost { priority_events, bulk_events, messages };
         assert_eq!(queue.take_shed(), shed, "{unread_bytes}");
-        queue.rewind();
+        queue.rewind(|_| false);
         assert_eq!(queue.take_shed(), Lost::default(), "counted once");
         assert_eq!(contents(&mut queue), ["d", "e", "f"]);
         assert_eq!(queue.free.len(), 3);
@@ -135,7 +135,7 @@ fn younger_messages_prove_older_ones_read() {
     let mut queue = overrun();
     queue.sent(Some(100));
     queue.confirm(100);
-    queue.rewind();
+    queue.rewind(|_| false);
     assert_eq!(queue.take_shed(), Lost::default());
     assert_eq!(contents(&mut queue), ["d", "e", "f"]);
 }
@@ -147,12 +147,12 @@ fn more_than_all_accounts_are_joined() {
         let mut queue = overrun();
         for text in ["g", "h"] {
             queue.sent(Some(100));
-            queue.push(load(Bulk, 10), &[text.as_bytes()]).unwrap();
+            queue.push(load(Bulk, 10), text.as_bytes()).unwrap();
         }
         assert_eq!(queue.order.len(), 6);
         assert_eq!(queue.order.capacity(), 6);
         queue.confirm(unread_bytes);
-        queue.rewind();
+        queue.rewind(|_| false);
         assert_eq!(contents(&mut queue), ["f", "g", "h"]);
         queue.take_shed()
     };
@@ -169,8 +169,60 @@ fn a_refused_head_is_named() {
     assert_eq!(queue.refuse(), None);
 }
 
+/// A message that ends there in the spool.
+fn spooled(class: Class, end: u64) -> Load {
+    Load { spooled: Some(end), ..load(class, 10) }
+}
+
+#[test]
+fn what_is_in_the_spool_gives_its_place_to_nobody() {
+    let mut queue = Queue::new(3, 4);
+    for (load, text) in [(spooled(Bulk, 1), b"a"), (load(Bulk, 10), b"b"), (spooled(Bulk, 2), b"c")]
+    {
+        queue.push(load, text).unwrap();
+    }
+    queue.push(load(Priority, 1), b"d").unwrap();
+    assert_eq!(queue.take_shed(), Lost { bulk_events: 10, priority_events: 0, messages: 1 });
+    queue.push(load(Bulk, 7), b"e").unwrap();
+    assert_eq!(queue.take_shed().bulk_events, 7);
+    assert_eq!(queue.unkept(|load| load.spooled.is_some()), 1);
+    assert_eq!(contents(&mut queue), ["d", "a", "c"]);
+    assert_eq!(queue.take_delivered(), [None, Some(2)]);
+    assert_eq!(queue.take_delivered(), [None, None]);
+}
+
+#[test]
+fn what_the_spool_keeps_is_left_to_it() {
+    let mut queue = Queue::new(3, 4);
+    for (load, text) in
+        [(spooled(Priority, 9), b"a"), (load(Bulk, 10), b"b"), (spooled(Bulk, 5), b"c")]
+    {
+        queue.push(load, text).unwrap();
+    }
+    queue.sent(Some(100));
+    queue.rewind(|load| load.spooled.is_some_and(|end| end > 5));
+    assert_eq!(queue.take_delivered(), [None, None], "it is not known to be read");
+    assert_eq!(queue.take_shed(), Lost::default());
+    assert_eq!(contents(&mut queue), ["b", "c"]);
+    assert_eq!(queue.free.len(), 3);
+}
+
+#[test]
+fn a_window_leaves_room_for_what_cannot_wait() {
+    let mut queue = Queue::new(4, 4);
+    for end in 1..=2 {
+        assert!(queue.has_window(Bulk));
+        queue.push(spooled(Bulk, end), b"x").unwrap();
+    }
+    assert!(!queue.has_window(Bulk));
+    assert!(queue.has_window(Priority));
+    queue.push(spooled(Priority, 1), b"x").unwrap();
+    queue.push(spooled(Priority, 2), b"x").unwrap();
+    assert!(!queue.has_window(Priority));
+}
+
 /// What `limits` says of as many messages as there are slots.
 #[test]
 fn an_account_has_the_size_that_the_limits_say() {
-    assert_eq!(crate::limits::QUEUE_MESSAGES * size_of::<Message>(), 8 << 10);
+    assert_eq!(crate::limits::QUEUE_MESSAGES * size_of::<Message>(), 11 << 10);
 }

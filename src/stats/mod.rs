@@ -22,6 +22,9 @@ pub struct Totals {
     pub suppressed: u64,
 }
 
+/// Where events were lost: place, ring, CPU and receiver.
+type LossKey = (LossPlace, Option<Class>, Option<u16>, Option<u8>);
+
 /// Counters of one run.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -31,7 +34,7 @@ pub struct Stats {
     pub shed: u64,
     /// Those that the flood guard kept back.
     pub floods: Box<Floods>,
-    unreported: FnvIndexMap<(LossPlace, Option<Class>, Option<u16>), u64, LOSS_KEYS>,
+    unreported: FnvIndexMap<LossKey, u64, LOSS_KEYS>,
 }
 
 impl Stats {
@@ -41,10 +44,10 @@ impl Stats {
             return;
         }
         self.totals.lost = self.totals.lost.saturating_add(loss.events());
-        if matches!(loss.place, LossPlace::SyslogQueue | LossPlace::SyslogRefused) {
+        if loss.place.is_of_delivery() {
             self.shed = self.shed.saturating_add(loss.count);
         }
-        let key = (loss.place, loss.class, loss.cpu);
+        let key = (loss.place, loss.class, loss.cpu, loss.receiver);
         match self.unreported.get_mut(&key) {
             Some(count) => *count = count.saturating_add(loss.count),
             None => {
@@ -66,13 +69,14 @@ impl Stats {
 
     /// The next loss to report. It stays until it is [`reported`](Stats::reported).
     pub fn unreported(&self) -> Option<Loss> {
-        let (&(place, class, cpu), &count) = self.unreported.first()?;
-        Some(Loss { place, class, cpu, count })
+        let (&(place, class, cpu, receiver), &count) = self.unreported.first()?;
+        Some(Loss { place, class, cpu, receiver, count })
     }
 
     /// A loss from [`unreported`](Stats::unreported) was written to a record.
     pub fn reported(&mut self, loss: Loss) {
-        self.unreported.swap_remove(&(loss.place, loss.class, loss.cpu));
+        let Loss { place, class, cpu, receiver, .. } = loss;
+        self.unreported.swap_remove(&(place, class, cpu, receiver));
     }
 }
 
@@ -83,7 +87,13 @@ mod tests {
     #[test]
     fn losses_of_one_place_add_up_and_leave_once() {
         let mut stats = Stats::default();
-        let loss = |place, count| Loss { place, class: Some(Class::Bulk), cpu: Some(1), count };
+        let loss = |place, count| Loss {
+            place,
+            class: Some(Class::Bulk),
+            cpu: Some(1),
+            receiver: None,
+            count,
+        };
         stats.lose(loss(LossPlace::RingFull, 3));
         stats.lose(loss(LossPlace::RingFull, 4));
         stats.lose(loss(LossPlace::ProcessTable, 5));
@@ -100,7 +110,13 @@ mod tests {
     #[test]
     fn a_count_ends_at_the_largest_number() {
         let mut stats = Stats::default();
-        let loss = Loss { place: LossPlace::SyslogQueue, class: None, cpu: None, count: u64::MAX };
+        let loss = Loss {
+            place: LossPlace::SyslogQueue,
+            class: None,
+            cpu: None,
+            receiver: None,
+            count: u64::MAX,
+        };
         stats.lose(loss);
         stats.lose(loss);
         assert_eq!(stats.unreported(), Some(loss));

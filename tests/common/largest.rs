@@ -85,7 +85,13 @@ fn fill_all(event: &mut Event, action: Action, fill: (&[u8], &[u8])) {
         Action::Loss => {
             // Of a process.
             let (place, class) = (LossPlace::FloodGuard, Some(Class::Priority));
-            event.loss = Some(Loss { place, class, cpu: Some(u16::MAX), count: u64::MAX });
+            event.loss = Some(Loss {
+                place,
+                class,
+                cpu: Some(u16::MAX),
+                receiver: Some(u8::MAX),
+                count: u64::MAX,
+            });
         }
         Action::Heartbeat => {
             event.heartbeat = Some(Heartbeat {

@@ -67,6 +67,7 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             place: LossPlace::ALL[rng.usize(..LossPlace::ALL.len())],
             class: some(rng, |r| if r.bool() { Class::Priority } else { Class::Bulk }),
             cpu: some(rng, |r| r.u16(..)),
+            receiver: some(rng, |r| r.u8(..)),
             count: wide(rng),
         });
         return event;

@@ -113,6 +113,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("mote.lost.where", "keyword"),
     ("mote.lost.ring", "keyword"),
     ("mote.lost.cpu", "long"),
+    ("mote.lost.receiver", "long"),
     ("mote.lost.count", "long"),
     ("mote.EBPF STATUS", "boolean"),
     ("mote.events_received", "long"),

@@ -213,7 +213,7 @@ fn a_connect_to_every_kind_of_address() {
 fn what_a_flood_guard_kept_back_has_its_process() {
     let mut event = Event::new();
     let (place, class) = (LossPlace::FloodGuard, Some(Class::Bulk));
-    event.loss = Some(Loss { place, class, cpu: None, count: 12 });
+    event.loss = Some(Loss { place, class, cpu: None, receiver: None, count: 12 });
     assert_eq!(write(&event).get("process"), None, "of processes that are not known");
     (event.pid, event.tid, event.ppid) = (42, 42, Some(1));
     // Not known.
@@ -240,6 +240,7 @@ fn a_loss_has_no_process() {
         place: LossPlace::RingFull,
         class: Some(Class::Bulk),
         cpu: Some(3),
+        receiver: None,
         count: 12,
     });
     let document = write(&event);

@@ -199,7 +199,13 @@ fn sysmon_tells_of_an_exec_once() {
 #[test]
 fn a_loss_is_sysmons_error() {
     let mut loss = Event::new();
-    loss.loss = Some(Loss { place: LossPlace::RingFull, class: None, cpu: Some(3), count: 12 });
+    loss.loss = Some(Loss {
+        place: LossPlace::RingFull,
+        class: None,
+        cpu: Some(3),
+        receiver: None,
+        count: 12,
+    });
     let told = sysmon(&loss).unwrap();
     assert_eq!((told["EventID"].as_str(), told["ID"].as_str()), ("255", "ring_full"));
     assert_eq!(told["Description"], "events missing: 12, ring: any, cpu: 3");

@@ -275,7 +275,11 @@ fn sysmon_has_the_same_values() {
                     None => "-".to_owned(),
                     Some(value) => match (name.as_str(), *key) {
                         ("@timestamp", _) => plain(value)[..23].replace('T', " "),
-                        ("mote.lost.count" | "mote.lost.ring" | "mote.lost.cpu", _) => {
+                        (
+                            "mote.lost.count" | "mote.lost.ring" | "mote.lost.cpu"
+                            | "mote.lost.receiver",
+                            _,
+                        ) => {
                             assert!(value_of(data["Description"], &plain(value)), "{text}");
                             continue;
                         }

@@ -76,7 +76,7 @@ fn a_look_at_what_is_executed_touches_no_heap() {
     without_heap(|| {
         for _ in 0..100 {
             pipeline.message(&exec, &mut lines);
-            pipeline.lose(Loss { place, class: None, cpu: None, count: 1 });
+            pipeline.lose(Loss { place, class: None, cpu: None, receiver: None, count: 1 });
         }
         pipeline.flush(&mut lines);
     });

@@ -12,7 +12,7 @@ use mote::source::ebpf::Unsent;
 const NO_PID: u32 = 5_000_000;
 
 fn ring_full(class: Class) -> Loss {
-    Loss { place: LossPlace::RingFull, class: Some(class), cpu: Some(1), count: 1 }
+    Loss { place: LossPlace::RingFull, class: Some(class), cpu: Some(1), receiver: None, count: 1 }
 }
 
 /// One process from its fork to its exit, with a rename by relative names, which asks the

@@ -6,10 +6,12 @@
 //! message, so that it cannot grow.
 
 use crate::allocator::{Heap, heap_of};
+use crate::common::line_of_all_actions;
+use fastrand::Rng;
 use mio::{Poll, Token};
 use mote::event::Class;
 use mote::limits::{LINE_BYTES, QUEUE_MESSAGES};
-use mote::sink::{Capacity, Sink, Target};
+use mote::sink::{Capacity, Form, Given, Receiver, Sink, SpoolOptions, Target};
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
@@ -24,7 +26,8 @@ const HEADER_BYTES: u64 = 1024;
 
 fn sink(poll: &Poll, target: &str) -> Sink {
     let target: Target = target.parse().unwrap();
-    Sink::with_capacity(&target, "host", poll.registry(), Token(1), Capacity::default()).unwrap()
+    let (receiver, capacity) = (Receiver::from(target), Capacity::default());
+    Sink::with_capacity(&receiver, "host", poll.registry(), Token(1), None, capacity).unwrap()
 }
 
 /// What one message costs, which has to be the same for all and is given back.
@@ -78,6 +81,57 @@ fn a_line_on_standard_output_costs_nothing() {
     let mut sink =
         Sink::on_output(file.as_fd(), poll.registry(), Token(1), Capacity::default()).unwrap();
     assert_eq!(heap_of_each(&mut sink, || ()), Heap::default());
+}
+
+/// Nor does what makes a message of each event.
+#[test]
+fn an_event_a_line_costs_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let receiver = UnixDatagram::bind(&path).unwrap();
+    let record = line_of_all_actions(&mut Rng::with_seed(5));
+    let events = u64::try_from(mote::event::Action::ALL.len()).unwrap();
+    for form in ["json", "ocsf", "cef", "text"] {
+        let poll = Poll::new().unwrap();
+        let given = format!("unix:{},format={form}", path.display());
+        let given: Given = given.parse().unwrap();
+        let (receiver_of, capacity) = (given.or_form(Form::Compact), Capacity::default());
+        let registry = poll.registry();
+        let mut sink =
+            Sink::with_capacity(&receiver_of, "host", registry, Token(1), None, capacity).unwrap();
+        let mut buffer = [0; LINE_BYTES];
+        receiver.set_nonblocking(true).unwrap();
+        let heap = heap_of(|| {
+            sink.offer(Class::Bulk, 1, 1, &record);
+            while sink.backlog() > 0 {
+                while receiver.recv(&mut buffer).is_ok() {}
+                sink.drain(Instant::now());
+            }
+        });
+        while receiver.recv(&mut buffer).is_ok() {}
+        assert!(heap.allocations <= events * HEADER_ALLOCATIONS, "{form}: {heap:?}");
+        assert_eq!(heap.allocated_bytes, heap.freed_bytes);
+    }
+}
+
+/// A spool neither, once its first file is there.
+#[test]
+fn a_message_on_disk_costs_its_header_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let receiver = UnixDatagram::bind(&path).unwrap();
+    let poll = Poll::new().unwrap();
+    let target: Target = format!("unix:{}", path.display()).parse().unwrap();
+    let (to, capacity) = (Receiver::from(target), Capacity::default());
+    let spool = SpoolOptions { dir: directory.path().join("spool"), bytes: 1 << 20 };
+    let (registry, spool) = (poll.registry(), Some(&spool));
+    let mut sink = Sink::with_capacity(&to, "host", registry, Token(1), spool, capacity).unwrap();
+    let mut buffer = [0; LINE_BYTES];
+    let cost = heap_of_each(&mut sink, || {
+        assert!(receiver.recv(&mut buffer).unwrap() > LINE.len());
+    });
+    assert!(cost.allocations <= HEADER_ALLOCATIONS, "{cost:?}");
+    assert!(cost.allocated_bytes <= HEADER_BYTES, "{cost:?}");
 }
 
 /// The queue sheds, the connection is tried again: none of it needs the heap.

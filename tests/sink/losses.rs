@@ -21,12 +21,12 @@ fn pipeline() -> Pipeline {
 }
 
 fn loss(place: LossPlace, count: u64) -> Loss {
-    Loss { place, class: Some(Class::Priority), cpu: None, count }
+    Loss { place, class: Some(Class::Priority), cpu: None, receiver: None, count }
 }
 
 /// As the sensor does after each turn.
 fn note_shed(pipeline: &mut Pipeline, rig: &mut Rig) {
-    for loss in rig.sink.take_shed().losses() {
+    for loss in rig.sink.take_shed().losses(None) {
         pipeline.lose(loss);
     }
 }
@@ -81,7 +81,7 @@ fn a_refused_loss_record_is_in_the_next_ones_count() {
     for _ in 0..3 {
         pipeline.flush(&mut rig.sink);
         let refused: Vec<Loss> =
-            rig.sink.take_shed().losses().filter(|loss| loss.count > 0).collect();
+            rig.sink.take_shed().losses(None).filter(|loss| loss.count > 0).collect();
         assert_eq!(refused, [loss(LossPlace::SyslogRefused, 100)]);
         pipeline.lose(refused[0]);
     }

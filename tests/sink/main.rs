@@ -1,9 +1,14 @@
 //! The sink against real receivers: sockets in this process, and rsyslogd.
 
+#[path = "../common/mod.rs"]
+mod common;
+
+mod events;
 mod inet;
 mod losses;
 mod output;
 mod overrun;
 mod rig;
 mod rsyslog;
+mod spool;
 mod unix;

@@ -2,7 +2,7 @@
 
 use mio::{Events, Poll, Token};
 use mote::event::Class;
-use mote::sink::{Capacity, Sink, Target};
+use mote::sink::{Capacity, Form, Given, Sink, SpoolOptions};
 use std::io::Write;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -22,9 +22,16 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(target: &str, capacity: Capacity) -> Rig {
+        Rig::spooling(target, capacity, None)
+    }
+
+    /// To a receiver with its options, with a spool.
+    pub fn spooling(target: &str, capacity: Capacity, spool: Option<&SpoolOptions>) -> Rig {
         let poll = Poll::new().unwrap();
-        let target: Target = target.parse().unwrap();
-        let sink = Sink::with_capacity(&target, HOSTNAME, poll.registry(), SINK, capacity).unwrap();
+        let receiver = target.parse::<Given>().unwrap().or_form(Form::Compact);
+        let registry = poll.registry();
+        let sink = Sink::with_capacity(&receiver, HOSTNAME, registry, SINK, spool, capacity);
+        let sink = sink.unwrap();
         Rig { poll, events: Events::with_capacity(8), sink }
     }
 

@@ -33,6 +33,7 @@ pub(in crate::format) fn mote<'a>(origin: &Origin<'a>, event: &'a Event) -> Opti
             place: Some(loss.place.name()),
             ring: loss.class.map(Class::name),
             cpu: loss.cpu,
+            receiver: loss.receiver.map(u32::from),
             count: Some(loss.count),
         }),
         pause_limit_seconds: event.pause.map(|pause| pause.limit_s),

@@ -192,6 +192,7 @@ objects! {
         place as "where": &'static str,
         ring: &'static str,
         cpu: u16,
+        receiver: u32,
         count: u64,
     }
     /// The bytes of the fields whose text does not tell them.

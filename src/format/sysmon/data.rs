@@ -114,11 +114,18 @@ impl Line<'_> {
             _ => "events missing",
         };
         let ring = loss.class.map_or("any", Class::name);
+        let receiver: &dyn Display = match &loss.receiver {
+            Some(receiver) => receiver,
+            None => &"any",
+        };
         let cpu: &dyn Display = match &loss.cpu {
             Some(cpu) => cpu,
             None => &"any",
         };
-        data.put("Description", format_args!("{what}: {}, ring: {ring}, cpu: {cpu}", loss.count))
+        data.put(
+            "Description",
+            format_args!("{what}: {}, ring: {ring}, cpu: {cpu}, receiver: {receiver}", loss.count),
+        )
     }
 
     /// The first fields of all.

@@ -37,7 +37,8 @@ impl Pipeline {
 
     fn write_flood(&mut self, count: u64, output: &mut impl Output) {
         let (class, cpu) = (Some(Class::Bulk), None);
-        self.event.loss = Some(Loss { place: LossPlace::FloodGuard, class, cpu, count });
+        self.event.loss =
+            Some(Loss { place: LossPlace::FloodGuard, class, cpu, receiver: None, count });
         let event = &self.event;
         self.stats.floods.note(event.pid, &event.executable, count, event.time_ns);
         self.write(output);

@@ -143,7 +143,7 @@ fn report(
 ) {
     if count != 0 {
         let cpu = cpu.and_then(|cpu| u16::try_from(cpu).ok());
-        each(Loss { place, class, cpu, count });
+        each(Loss { place, class, cpu, receiver: None, count });
     }
 }
 

@@ -24,11 +24,11 @@ fn counters(
 }
 
 fn loss(place: LossPlace, class: Class, cpu: u16, count: u64) -> Loss {
-    Loss { place, class: Some(class), cpu: Some(cpu), count }
+    Loss { place, class: Some(class), cpu: Some(cpu), receiver: None, count }
 }
 
 fn skipped(count: u64) -> Loss {
-    Loss { place: LossPlace::ProgramSkipped, class: None, cpu: None, count }
+    Loss { place: LossPlace::ProgramSkipped, class: None, cpu: None, receiver: None, count }
 }
 
 /// What one call reports.

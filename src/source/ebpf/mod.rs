@@ -274,6 +274,7 @@ impl Ebpf {
                 place: LossPlace::Malformed,
                 class: Some(class),
                 cpu: u16::try_from(cpu).ok(),
+                receiver: None,
                 count: 1,
             })),
         })

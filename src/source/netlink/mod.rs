@@ -245,7 +245,7 @@ impl Netlink {
         {
             if *count > 0 {
                 let class = Some(Class::Priority);
-                each(Taken::Loss(Loss { place, class, cpu: None, count: *count }));
+                each(Taken::Loss(Loss { place, class, cpu: None, receiver: None, count: *count }));
                 *count = 0;
             }
         }

@@ -13,7 +13,8 @@ use std::ops::RangeInclusive;
 const GAPS_TOLD: usize = 20;
 
 /// Where events are lost that have a number.
-const DELIVERY: [LossPlace; 2] = [LossPlace::SyslogQueue, LossPlace::SyslogRefused];
+const DELIVERY: [LossPlace; 3] =
+    [LossPlace::SyslogQueue, LossPlace::SyslogRefused, LossPlace::Spool];
 
 /// All hosts, each with its runs in the order of time.
 pub struct Report {

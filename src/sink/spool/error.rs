@@ -1,0 +1,71 @@
+//! What keeps messages from the spool, and what was found damaged in it.
+
+use core::fmt;
+use rustix::io::Errno;
+
+/// Why messages are not kept on disk.
+#[derive(Debug, PartialEq, Eq)]
+pub enum SpoolError {
+    /// The directory cannot be made, or nothing in it: it is none, or read-only.
+    Directory(Errno),
+    /// Nothing can be locked in it.
+    Lock,
+    /// Another sensor has it: its process, if that is known.
+    Claimed(Option<u32>),
+    /// What is in it cannot be opened or read.
+    Open(Errno),
+    /// A message could not be written.
+    Write(Errno),
+}
+
+impl SpoolError {
+    /// What to do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            SpoolError::Claimed(_) => "end one of the sensors, or give it another --spool",
+            SpoolError::Write(Errno::NOSPC | Errno::DQUOT) => {
+                "make room on its file system, or give a smaller --spool-size"
+            }
+            _ => "make it writable, or give another directory with --spool",
+        }
+    }
+}
+
+impl fmt::Display for SpoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SpoolError::Directory(error) => write!(f, "it cannot be used ({error})"),
+            SpoolError::Lock => f.write_str("no lock can be had in it"),
+            SpoolError::Claimed(Some(pid)) => write!(f, "another sensor (process {pid}) has it"),
+            SpoolError::Claimed(None) => f.write_str("another sensor has it"),
+            SpoolError::Open(error) => write!(f, "what is in it cannot be read ({error})"),
+            SpoolError::Write(error) => write!(f, "a message could not be written ({error})"),
+        }
+    }
+}
+
+impl core::error::Error for SpoolError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            SpoolError::Directory(error) | SpoolError::Open(error) | SpoolError::Write(error) => {
+                Some(error)
+            }
+            SpoolError::Lock | SpoolError::Claimed(_) => None,
+        }
+    }
+}
+
+/// What could not be read, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// Lines, each a message; of a file that was cut, one.
+    pub lines: u64,
+    /// Files that were set aside, with the lines that could not be read, or of another version.
+    pub files: u64,
+}
+
+impl Damage {
+    pub(super) fn plus(self, other: Damage) -> Damage {
+        Damage { lines: self.lines + other.lines, files: self.files + other.files }
+    }
+}

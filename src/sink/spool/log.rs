@@ -1,0 +1,415 @@
+//! Messages of one class, in the order in which they were offered: a line each, in files that
+//! follow one another.
+//!
+//! A place in the log is a number of bytes since its first file ever; a file is named by the place
+//! that it begins at. Behind its first line, which names the format's version, it has lines only.
+
+use super::error::{Damage, SpoolError};
+use super::line::{Bad, Line, SPOOL_LINE_BYTES};
+use crate::event::Class;
+use crate::limits::{SPOOL_FILES, SPOOL_SET_ASIDE};
+use core::fmt::Write as _;
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+/// The first line of every file.
+pub(super) const VERSION_LINE: &[u8] = b"mote-spool 1\n";
+
+/// What files that are set aside end with.
+const SET_ASIDE: &str = ".bad";
+
+type Name = heapless::String<40>;
+
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    /// Where it begins in the log.
+    start: u64,
+    /// Bytes of its lines.
+    bytes: u64,
+    /// Some of it could not be read: it is set aside in place of being removed.
+    damaged: bool,
+}
+
+impl Segment {
+    fn end(&self) -> u64 {
+        self.start + self.bytes
+    }
+}
+
+pub(super) struct Log {
+    class: Class,
+    dir: OwnedFd,
+    /// In their order. The last one is written to.
+    segments: heapless::Deque<Segment, SPOOL_FILES>,
+    /// The last one.
+    writer: Option<OwnedFd>,
+    /// The one that begins there.
+    reader: Option<(u64, OwnedFd)>,
+    /// Where the next line is written.
+    end: u64,
+    /// Where the next line is read.
+    read: u64,
+    /// Lines of earlier runs of the sensor end here.
+    inherited: u64,
+    /// Lines before were delivered, and need not be sent again.
+    pub(super) delivered: u64,
+    pub(super) damage: Damage,
+}
+
+/// A line that was read.
+pub(super) struct Next {
+    pub(super) line: Line,
+    /// Where it ends.
+    pub(super) end: u64,
+    /// An earlier run of the sensor wrote it.
+    pub(super) is_inherited: bool,
+}
+
+impl Log {
+    /// What is there of this class in a directory. `delivered` is what was noted of it.
+    pub(super) fn open(
+        class: Class,
+        dir: OwnedFd,
+        delivered: Option<u64>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Log, SpoolError> {
+        let mut log = Log {
+            class,
+            dir,
+            segments: heapless::Deque::new(),
+            writer: None,
+            reader: None,
+            end: 0,
+            read: 0,
+            inherited: 0,
+            delivered: 0,
+            damage: Damage::default(),
+        };
+        let mut starts = log.starts()?;
+        starts.sort_unstable();
+        // Of more than there can be the oldest go: the directory was changed by somebody else.
+        let skipped = starts.len().saturating_sub(SPOOL_FILES - 1);
+        for start in &starts[..skipped] {
+            log.set_aside(*start);
+        }
+        for start in &starts[skipped..] {
+            match log.look_at(*start)? {
+                // Places never go back.
+                Some(bytes) if *start >= log.end => {
+                    log.end = start + bytes;
+                    let segment = Segment { start: *start, bytes, damaged: false };
+                    let _ = log.segments.push_back(segment);
+                }
+                _ => log.set_aside(*start),
+            }
+        }
+        log.cut_torn_line(buffer)?;
+        log.inherited = log.end;
+        let first = log.segments.front().map_or(log.end, |segment| segment.start);
+        log.delivered = delivered.unwrap_or(first).clamp(first, log.end);
+        log.read = log.delivered;
+        Ok(log)
+    }
+
+    fn starts(&self) -> Result<Vec<u64>, SpoolError> {
+        let mut starts = Vec::new();
+        let entries = rustix::fs::Dir::read_from(&self.dir).map_err(SpoolError::Open)?;
+        for entry in entries {
+            let entry = entry.map_err(SpoolError::Open)?;
+            let name = entry.file_name().to_str().unwrap_or_default();
+            let Some(digits) = name.strip_prefix(self.class.name()) else { continue };
+            let Some(digits) = digits.strip_prefix('-') else { continue };
+            if digits.len() == 16
+                && let Ok(start) = u64::from_str_radix(digits, 16)
+                && start <= u64::MAX / 2
+            {
+                starts.push(start);
+            }
+        }
+        Ok(starts)
+    }
+
+    /// The bytes of a file's lines. `None`: it is of another version, or no file of a spool.
+    fn look_at(&self, start: u64) -> Result<Option<u64>, SpoolError> {
+        let file = self.file(start, OFlags::RDONLY).map_err(SpoolError::Open)?;
+        let mut first = [0; VERSION_LINE.len()];
+        let read = rustix::io::pread(&file, &mut first, 0).map_err(SpoolError::Open)?;
+        let bytes = rustix::fs::fstat(&file).map_err(SpoolError::Open)?.st_size as u64;
+        let is_ours = &first[..read] == VERSION_LINE;
+        Ok(is_ours.then(|| bytes - VERSION_LINE.len() as u64))
+    }
+
+    /// The last line that was written may be there in part: whoever wrote it was killed, or the
+    /// host went down.
+    fn cut_torn_line(&mut self, buffer: &mut Vec<u8>) -> Result<(), SpoolError> {
+        let Some(Segment { start, bytes, .. }) = self.segments.back().copied() else {
+            return Ok(());
+        };
+        let file = self.file(start, OFlags::RDWR).map_err(SpoolError::Open)?;
+        let tail = bytes.min(SPOOL_LINE_BYTES as u64);
+        buffer.resize(tail as usize, 0);
+        let at = VERSION_LINE.len() as u64 + bytes - tail;
+        let read = rustix::io::pread(&file, &mut *buffer, at).map_err(SpoolError::Open)?;
+        let ends_at = buffer[..read].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = bytes - tail + ends_at as u64;
+        if whole < bytes {
+            rustix::fs::ftruncate(&file, VERSION_LINE.len() as u64 + whole)
+                .map_err(SpoolError::Open)?;
+            if let Some(segment) = self.segments.back_mut() {
+                segment.bytes = whole;
+            }
+            self.end = start + whole;
+        }
+        Ok(())
+    }
+
+    /// Bytes of all its files.
+    pub(super) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes + VERSION_LINE.len() as u64).sum()
+    }
+
+    /// Bytes that wait to be read.
+    pub(super) fn waiting_bytes(&self) -> u64 {
+        self.end - self.read
+    }
+
+    /// Bytes that are not delivered.
+    pub(super) fn undelivered_bytes(&self) -> u64 {
+        self.end - self.delivered
+    }
+
+    /// Whether all of it was read.
+    pub(super) fn is_read(&self) -> bool {
+        self.read == self.end
+    }
+
+    /// How many files there are.
+    pub(super) fn files(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Whether there cannot be another file.
+    pub(super) fn is_full(&self) -> bool {
+        self.segments.is_full()
+    }
+
+    /// Adds a line: where it ends. A new file is begun if the last one has `file_bytes`.
+    pub(super) fn append(&mut self, line: &[u8], file_bytes: u64) -> Result<u64, Errno> {
+        if self.segments.back().is_none_or(|last| last.bytes >= file_bytes || last.damaged) {
+            self.begin_file()?;
+        }
+        let Some(last) = self.segments.back().copied() else { return Err(Errno::NOSPC) };
+        if self.writer.is_none() {
+            self.writer = Some(self.file(last.start, OFlags::WRONLY)?);
+        }
+        let Some(writer) = &self.writer else { return Err(Errno::BADF) };
+        let at = VERSION_LINE.len() as u64 + last.bytes;
+        if let Err(error) = write_all(writer, line, at) {
+            // What is there in part is written over by the next one, or cut at the next start.
+            let _ = rustix::fs::ftruncate(writer, at);
+            return Err(error);
+        }
+        if let Some(last) = self.segments.back_mut() {
+            last.bytes += line.len() as u64;
+        }
+        self.end += line.len() as u64;
+        Ok(self.end)
+    }
+
+    /// The line that was added last has been taken: it need not be read.
+    pub(super) fn skip_to_end(&mut self) {
+        self.read = self.end;
+    }
+
+    fn begin_file(&mut self) -> Result<(), Errno> {
+        let start = self.end;
+        self.writer = None;
+        let file = self.file(start, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
+        if let Err(error) = write_all(&file, VERSION_LINE, 0) {
+            self.remove(start);
+            return Err(error);
+        }
+        self.writer = Some(file);
+        self.segments
+            .push_back(Segment { start, bytes: 0, damaged: false })
+            .map_err(|_| Errno::NOSPC)
+    }
+
+    /// Reads the next line into `buffer`, from its first byte on.
+    pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Next>, Errno> {
+        while self.read < self.end {
+            let is_next = |segment: &&Segment| segment.bytes > 0 && self.read < segment.end();
+            let Some(segment) = self.segments.iter().find(is_next).copied() else {
+                self.read = self.end;
+                break;
+            };
+            // What lies between two files is gone.
+            self.read = self.read.max(segment.start);
+            self.open_reader(segment.start)?;
+            let Some((_, reader)) = &self.reader else { break };
+            let place = VERSION_LINE.len() as u64 + self.read - segment.start;
+            let left = (segment.end() - self.read).min(SPOOL_LINE_BYTES as u64) as usize;
+            buffer.resize(left, 0);
+            let read = read_all(reader, buffer, place)?;
+            buffer.truncate(read);
+            match Line::read(buffer) {
+                Ok(line) => {
+                    self.read += line.bytes() as u64;
+                    let is_inherited = self.read <= self.inherited;
+                    return Ok(Some(Next { line, end: self.read, is_inherited }));
+                }
+                Err(Bad::Short | Bad::Damaged) => {
+                    // The next line that is whole, if there is one.
+                    let end = buffer.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+                    let skipped = match end {
+                        Some(bytes) => bytes as u64,
+                        // The file was cut, or has no lines from here on.
+                        None if read < left => segment.end() - self.read,
+                        None => read as u64,
+                    };
+                    self.read += skipped.max(1);
+                    if end.is_some() || self.read >= segment.end() {
+                        self.damage.lines += 1;
+                    }
+                    self.mark_damaged(segment.start);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn mark_damaged(&mut self, start: u64) {
+        let found = self.segments.iter_mut().find(|segment| segment.start == start);
+        found.into_iter().for_each(|segment| segment.damaged = true);
+    }
+
+    fn open_reader(&mut self, start: u64) -> Result<(), Errno> {
+        if self.reader.as_ref().is_none_or(|(of, _)| *of != start) {
+            self.reader = Some((start, self.file(start, OFlags::RDONLY)?));
+        }
+        Ok(())
+    }
+
+    /// Reads again from this place on, or from the first line that is there.
+    pub(super) fn read_from(&mut self, place: u64) {
+        let first = self.segments.front().map_or(self.end, |segment| segment.start);
+        self.read = place.clamp(first, self.end);
+    }
+
+    /// Whether the line that ends there is still there.
+    pub(super) fn keeps(&self, end: u64) -> bool {
+        self.segments.front().is_some_and(|first| end > first.start)
+    }
+
+    /// Removes the files of which nothing is needed from this place on. The last one is kept: it is
+    /// written to.
+    pub(super) fn remove_before(&mut self, place: u64) {
+        while self.segments.len() > 1
+            && let Some(first) = self.segments.front().copied()
+            && first.end() <= place
+        {
+            self.remove_first();
+        }
+    }
+
+    /// Removes the oldest file, whatever is in it.
+    pub(super) fn remove_first(&mut self) {
+        let Some(first) = self.segments.pop_front() else { return };
+        if self.segments.is_empty() {
+            self.writer = None;
+        }
+        if self.reader.as_ref().is_some_and(|(of, _)| *of == first.start) {
+            self.reader = None;
+        }
+        match first.damaged {
+            true => self.set_aside(first.start),
+            false => self.remove(first.start),
+        }
+        self.read = self.read.max(first.end());
+        self.delivered = self.delivered.max(first.end());
+    }
+
+    /// Where the next line is read.
+    pub(super) fn read_place(&self) -> u64 {
+        self.read
+    }
+
+    /// Where the oldest file ends.
+    pub(super) fn first_end(&self) -> u64 {
+        self.segments.front().map_or(self.end, Segment::end)
+    }
+
+    /// A file that cannot be used stays for whoever wants to look at it; of several the newest.
+    fn set_aside(&mut self, start: u64) {
+        let from = self.name(start);
+        let mut to = from.clone();
+        let _ = to.push_str(SET_ASIDE);
+        let _ = rustix::fs::renameat(&self.dir, from.as_str(), &self.dir, to.as_str());
+        self.damage.files += 1;
+        self.remove_old_set_aside();
+    }
+
+    fn remove_old_set_aside(&self) {
+        let Ok(entries) = rustix::fs::Dir::read_from(&self.dir) else { return };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter_map(|entry| Some(entry.file_name().to_str().ok()?.to_owned()))
+            .filter(|name| name.starts_with(self.class.name()) && name.ends_with(SET_ASIDE))
+            .collect();
+        names.sort_unstable();
+        for name in &names[..names.len().saturating_sub(SPOOL_SET_ASIDE)] {
+            let _ = rustix::fs::unlinkat(&self.dir, name.as_str(), rustix::fs::AtFlags::empty());
+        }
+    }
+
+    /// One that cannot be removed is in the way of nothing: it is found at the next start.
+    fn remove(&self, start: u64) {
+        let name = self.name(start);
+        let _ = rustix::fs::unlinkat(&self.dir, name.as_str(), rustix::fs::AtFlags::empty());
+    }
+
+    fn file(&self, start: u64, flags: OFlags) -> Result<OwnedFd, Errno> {
+        // Whatever somebody has put there: no link is followed, and no pipe is waited for.
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        rustix::fs::openat(
+            self.dir.as_fd(),
+            self.name(start).as_str(),
+            flags,
+            Mode::RUSR | Mode::WUSR,
+        )
+    }
+
+    fn name(&self, start: u64) -> Name {
+        let mut name = Name::new();
+        let _ = write!(name, "{}-{start:016x}", self.class.name());
+        name
+    }
+}
+
+fn write_all(file: &OwnedFd, mut bytes: &[u8], mut at: u64) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(file, bytes, at))?;
+        if written == 0 {
+            return Err(Errno::IO);
+        }
+        bytes = &bytes[written..];
+        at += written as u64;
+    }
+    Ok(())
+}
+
+/// As much as there is.
+fn read_all(file: &OwnedFd, buffer: &mut [u8], at: u64) -> Result<usize, Errno> {
+    let mut read = 0;
+    while read < buffer.len() {
+        let more = rustix::io::retry_on_intr(|| {
+            rustix::io::pread(file, &mut buffer[read..], at + read as u64)
+        })?;
+        if more == 0 {
+            break;
+        }
+        read += more;
+    }
+    Ok(read)
+}

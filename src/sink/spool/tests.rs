@@ -1,0 +1,326 @@
+//! What is in the spool is there again, whatever happened to the sensor, the disk or the receiver.
+
+use super::*;
+use Class::{Bulk, Priority};
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+/// The least room, of files of the least size.
+const MIB: u64 = 1 << 20;
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Place {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    fn open(&self) -> Spool {
+        let options = SpoolOptions { dir: self.0.path().to_owned(), bytes: MIB };
+        Spool::new(&options, "unix:/dev/log", Instant::now())
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.0.path().join("unix:_dev_log")
+    }
+
+    /// Files of messages, in their order.
+    fn files(&self, class: Class) -> Vec<PathBuf> {
+        let names = fs::read_dir(self.dir()).unwrap().map(|entry| entry.unwrap().path());
+        let is_of = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(class.name()) && !name.ends_with(".bad")
+        };
+        let mut files: Vec<_> = names.filter(is_of).collect();
+        files.sort();
+        files
+    }
+
+    fn set_aside(&self) -> usize {
+        let names = fs::read_dir(self.dir()).unwrap().map(|entry| entry.unwrap().path());
+        names.filter(|path| path.extension().is_some_and(|end| end == "bad")).count()
+    }
+}
+
+/// Messages in a file.
+const PER_FILE: u64 = 16;
+
+/// A message of 10 events, 4 KiB long.
+fn payload(number: u64) -> Vec<u8> {
+    let mut text = format!("m1:{number:08}").into_bytes();
+    text.resize(4 << 10, b'x');
+    text
+}
+
+fn append(spool: &mut Spool, class: Class, number: u64) -> Kept {
+    let mut load = Load::new(class, 10, 11);
+    spool.append(&mut load, &payload(number))
+}
+
+fn append_all(spool: &mut Spool, class: Class, numbers: core::ops::Range<u64>) {
+    for number in numbers {
+        assert!(matches!(append(spool, class, number), Kept::Spooled { .. }), "{number}");
+    }
+}
+
+/// Takes out all: their numbers.
+fn take(spool: &mut Spool, class: Class) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    while let Some((load, payload)) = spool.next(class) {
+        assert_eq!((load.if_lost, load.class), (Lost::of(class, 11, 1), class));
+        numbers.push(core::str::from_utf8(&payload[3..11]).unwrap().parse().unwrap());
+    }
+    numbers
+}
+
+/// Where the last message ends that was taken out.
+fn take_to(spool: &mut Spool, class: Class, count: usize) -> u64 {
+    (0..count).map(|_| spool.next(class).unwrap().0.spooled.unwrap()).last().unwrap()
+}
+
+fn ends(class: Class, end: u64) -> [Option<u64>; 2] {
+    let mut ends = [None; 2];
+    ends[class as usize] = Some(end);
+    ends
+}
+
+#[test]
+fn what_was_not_delivered_is_there_at_the_next_start() {
+    let place = Place::new();
+    let mut spool = place.open();
+    append_all(&mut spool, Bulk, 0..40);
+    append_all(&mut spool, Priority, 100..110);
+    let end = take_to(&mut spool, Bulk, 25);
+    spool.delivered(ends(Bulk, end), Instant::now());
+    assert_eq!(take(&mut spool, Priority), (100..110).collect::<Vec<_>>());
+    // As a process that is killed.
+    drop(spool);
+    let mut spool = place.open();
+    assert_eq!(spool.error(), None);
+    append_all(&mut spool, Bulk, 40..45);
+    let (load, _) = spool.next(Bulk).unwrap();
+    assert_eq!(load.events, 0, "an earlier run has counted them");
+    assert_eq!(take(&mut spool, Bulk), (26..45).collect::<Vec<_>>());
+    assert_eq!(take(&mut spool, Priority), (100..110).collect::<Vec<_>>());
+    assert_eq!(spool.take_lost(), Lost::default());
+    assert_eq!(spool.damage(), Damage::default());
+}
+
+#[test]
+fn what_a_receiver_had_just_taken_is_taken_out_again() {
+    let place = Place::new();
+    let mut spool = place.open();
+    let start = Instant::now();
+    append_all(&mut spool, Bulk, 0..30);
+    let first = take_to(&mut spool, Bulk, 10);
+    spool.delivered(ends(Bulk, first), start);
+    let second = take_to(&mut spool, Bulk, 10);
+    spool.delivered(ends(Bulk, second), start + RESENT);
+    spool.rewind(start + RESENT);
+    assert_eq!(take(&mut spool, Bulk), (0..30).collect::<Vec<_>>());
+    spool.rewind(start + RESENT + Duration::from_millis(1));
+    assert_eq!(take(&mut spool, Bulk), (10..30).collect::<Vec<_>>());
+    spool.rewind(start + 3 * RESENT);
+    assert_eq!(take(&mut spool, Bulk), (20..30).collect::<Vec<_>>());
+}
+
+#[test]
+fn files_are_removed_when_they_are_delivered() {
+    let place = Place::new();
+    let mut spool = place.open();
+    append_all(&mut spool, Bulk, 0..100);
+    assert!(place.files(Bulk).len() > 5);
+    let end = take_to(&mut spool, Bulk, 100);
+    spool.delivered(ends(Bulk, end), Instant::now());
+    assert!(place.files(Bulk).len() > 5, "a receiver that ends now gets them again");
+    let later = Instant::now() + 2 * RESENT;
+    append_all(&mut spool, Bulk, 100..101);
+    let end = take_to(&mut spool, Bulk, 1);
+    spool.delivered(ends(Bulk, end), later);
+    append_all(&mut spool, Bulk, 101..102);
+    let end = take_to(&mut spool, Bulk, 1);
+    spool.delivered(ends(Bulk, end), later + 2 * RESENT);
+    assert_eq!(place.files(Bulk).len(), 1);
+    assert_eq!(spool.kept_bytes(), 0);
+}
+
+#[test]
+fn a_full_spool_loses_the_oldest_bulk_messages_and_counts_them() {
+    let place = Place::new();
+    let mut spool = place.open();
+    append_all(&mut spool, Priority, 0..20);
+    append_all(&mut spool, Bulk, 0..600);
+    let on_disk: u64 = fs::read_dir(place.dir())
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
+    assert!(on_disk <= MIB + POSITION_BYTES as u64, "{on_disk}");
+    let lost = spool.take_lost();
+    let left = take(&mut spool, Bulk);
+    assert_eq!(lost, Lost::of(Bulk, 11 * lost.messages, lost.messages));
+    assert_eq!(left, (lost.messages..600).collect::<Vec<_>>());
+    assert_eq!(take(&mut spool, Priority), (0..20).collect::<Vec<_>>());
+    // Priority takes the room of bulk, to the last file, and then of itself.
+    append_all(&mut spool, Priority, 20..600);
+    assert_eq!(place.files(Bulk), Vec::<PathBuf>::new());
+    let lost = spool.take_lost();
+    assert_eq!(lost.bulk_events, 0, "they are in memory");
+    // Of the room that a file has left bulk may have some, and no more.
+    let kept = (0..50).take_while(|n| !matches!(append(&mut spool, Bulk, *n), Kept::Lost)).count();
+    assert!(kept <= PER_FILE as usize, "{kept}");
+    assert_eq!(spool.take_lost(), Lost::of(Bulk, 11, 1));
+    let left = take(&mut spool, Priority);
+    assert_eq!(left, (600 - left.len() as u64..600).collect::<Vec<_>>());
+    assert_eq!(lost.priority_events, 11 * (580 - left.len() as u64));
+}
+
+#[test]
+fn a_torn_line_is_cut() {
+    let place = Place::new();
+    let mut spool = place.open();
+    append_all(&mut spool, Bulk, 0..3);
+    drop(spool);
+    let file = File::options().write(true).open(&place.files(Bulk)[0]).unwrap();
+    let whole = file.metadata().unwrap().len();
+    for cut in [1, 100, 4000] {
+        file.set_len(whole - cut).unwrap();
+        let mut spool = place.open();
+        assert_eq!(take(&mut spool, Bulk), [0, 1], "{cut}");
+        append_all(&mut spool, Bulk, 7..8);
+        assert_eq!(take(&mut spool, Bulk), [7]);
+        assert_eq!(spool.damage(), Damage::default());
+    }
+    assert_eq!(place.set_aside(), 0);
+}
+
+#[test]
+fn a_damaged_line_is_left_out_and_its_file_set_aside() {
+    let place = Place::new();
+    let mut spool = place.open();
+    append_all(&mut spool, Bulk, 0..40);
+    let file = File::options().write(true).open(&place.files(Bulk)[0]).unwrap();
+    // In the third message.
+    file.write_all_at(b"?", 10_000).unwrap();
+    let expected: Vec<u64> = (0..40).filter(|number| *number != 2).collect();
+    assert_eq!(take(&mut spool, Bulk), expected);
+    assert_eq!(spool.damage(), Damage { lines: 1, files: 0 });
+    let end = {
+        append_all(&mut spool, Bulk, 40..41);
+        take_to(&mut spool, Bulk, 1)
+    };
+    spool.delivered(ends(Bulk, end), Instant::now());
+    append_all(&mut spool, Bulk, 41..42);
+    let end = take_to(&mut spool, Bulk, 1);
+    spool.delivered(ends(Bulk, end), Instant::now() + 2 * RESENT);
+    assert_eq!(spool.damage(), Damage { lines: 1, files: 1 });
+    assert_eq!(place.set_aside(), 1);
+}
+
+#[test]
+fn whatever_is_damaged_the_rest_is_there() {
+    let mut rng = fastrand::Rng::with_seed(7);
+    for _ in 0..100 {
+        let place = Place::new();
+        let mut spool = place.open();
+        append_all(&mut spool, Bulk, 0..60);
+        drop(spool);
+        let mut most_lost = 0;
+        for path in place.files(Bulk) {
+            let mut bytes = fs::read(&path).unwrap();
+            let at = rng.usize(log::VERSION_LINE.len()..bytes.len() - 1);
+            let kind = rng.u8(0..3);
+            match kind {
+                0 => bytes[at] ^= 1 << rng.u8(0..8),
+                1 => bytes.truncate(at),
+                _ => bytes[at..].iter_mut().take(3000).for_each(|byte| *byte = 0),
+            }
+            // The end of a line, perhaps: then it is of two.
+            most_lost += [2, PER_FILE as usize, 3][usize::from(kind)];
+            fs::write(&path, &bytes).unwrap();
+        }
+        let mut spool = place.open();
+        assert_eq!(spool.error(), None);
+        let there = take(&mut spool, Bulk);
+        assert!(there.windows(2).all(|pair| pair[0] < pair[1]), "{there:?}");
+        assert!(there.len() + most_lost >= 60 && there.len() < 60, "{}", there.len());
+        append_all(&mut spool, Bulk, 60..62);
+        assert_eq!(take(&mut spool, Bulk), [60, 61]);
+    }
+}
+
+#[test]
+fn a_file_of_another_version_is_set_aside() {
+    let place = Place::new();
+    let mut spool = place.open();
+    append_all(&mut spool, Bulk, 0..40);
+    drop(spool);
+    let files = place.files(Bulk);
+    File::options().write(true).open(&files[0]).unwrap().write_all_at(b"mote-spool 2", 0).unwrap();
+    fs::write(place.dir().join("bulk-7fffffffffffffff"), "").unwrap();
+    fs::write(place.dir().join("bulk-x"), "not ours").unwrap();
+    let mut spool = place.open();
+    let there = take(&mut spool, Bulk);
+    assert_eq!(there.last(), Some(&39));
+    assert!(there[0] > 10 && there[0] < 20, "{there:?}");
+    assert_eq!(spool.damage(), Damage { lines: 0, files: 2 });
+    assert_eq!(place.set_aside(), 2);
+    assert!(place.dir().join("bulk-x").exists());
+}
+
+#[test]
+fn a_damaged_position_sends_all_again() {
+    let place = Place::new();
+    let mut spool = place.open();
+    append_all(&mut spool, Bulk, 0..5);
+    let end = take_to(&mut spool, Bulk, 3);
+    spool.delivered(ends(Bulk, end), Instant::now());
+    drop(spool);
+    let position = place.dir().join(POSITION);
+    let text = fs::read_to_string(&position).unwrap();
+    assert_eq!(text.len(), POSITION_BYTES, "{text}");
+    for (changed, expected) in [
+        (text.clone(), 3..5),
+        (text.replace('0', "1"), 0..5),
+        (text[..POSITION_BYTES / 2].to_owned(), 0..5),
+        (String::new(), 0..5),
+    ] {
+        fs::write(&position, changed).unwrap();
+        assert_eq!(take(&mut place.open(), Bulk), expected.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_told_and_tried_again() {
+    let place = Place::new();
+    fs::write(place.dir(), "a file").unwrap();
+    let mut spool = place.open();
+    let error = spool.error().unwrap();
+    assert!(matches!(error, SpoolError::Directory(_)), "{error}");
+    assert!(matches!(append(&mut spool, Bulk, 0), Kept::No));
+    fs::remove_file(place.dir()).unwrap();
+    spool.tick(Instant::now());
+    assert!(spool.error().is_some(), "not at once");
+    spool.tick(Instant::now() + RETRY);
+    assert_eq!(spool.error(), None);
+    append_all(&mut spool, Bulk, 0..1);
+    // Somebody removes it meanwhile: there is another one after a while.
+    fs::remove_dir_all(place.dir()).unwrap();
+    append_all(&mut spool, Bulk, 1..PER_FILE);
+    assert!(matches!(append(&mut spool, Bulk, PER_FILE), Kept::No));
+    spool.tick(Instant::now() + 2 * RETRY);
+    append_all(&mut spool, Bulk, 18..19);
+    assert_eq!(take(&mut spool, Bulk), [18]);
+}
+
+/// `mote decode` reads the files as they are.
+#[test]
+fn files_are_text() {
+    let place = Place::new();
+    let mut spool = place.open();
+    append_all(&mut spool, Priority, 5..6);
+    let text = fs::read_to_string(&place.files(Priority)[0]).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("mote-spool 1", 2));
+    let payload = crate::record::find(lines[1].as_bytes()).unwrap();
+    assert_eq!(payload, self::payload(5));
+}

@@ -1,0 +1,284 @@
+//! Messages on disk: of a sensor that is killed, for a receiver that is away or ends.
+
+use crate::rig::{Rig, skipped, small};
+use crate::unix::Place;
+use mote::event::Class;
+use mote::sink::{Lost, SpoolError, SpoolOptions};
+use std::collections::BTreeSet;
+use std::process::Command;
+
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn new() -> Disk {
+        Disk(tempfile::tempdir().unwrap())
+    }
+
+    fn options(&self) -> SpoolOptions {
+        SpoolOptions { dir: self.0.path().join("spool"), bytes: 1 << 20 }
+    }
+}
+
+fn rig(place: &Place, disk: &Disk) -> Rig {
+    Rig::spooling(&place.target(), small(8), Some(&disk.options()))
+}
+
+fn names(class: &str, numbers: core::ops::Range<u32>) -> Vec<String> {
+    numbers.map(|number| format!("m1:{class}{number}")).collect()
+}
+
+fn offer(rig: &mut Rig, class: Class, numbers: core::ops::Range<u32>) {
+    for name in names(class.name(), numbers) {
+        rig.sink.offer(class, 1, 1, name.as_bytes());
+    }
+}
+
+/// Without those that came before.
+fn once(messages: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    messages.into_iter().filter(|message| seen.insert(message.clone())).collect()
+}
+
+#[test]
+fn a_receiver_that_is_away_costs_nothing() {
+    let (place, disk) = (Place::new(), Disk::new());
+    let mut rig = rig(&place, &disk);
+    offer(&mut rig, Class::Bulk, 0..100);
+    offer(&mut rig, Class::Priority, 0..50);
+    assert!(rig.sink.spooled_bytes().unwrap() > 5_000);
+    assert_eq!(rig.sink.unkept(), 0);
+    let daemon = place.daemon();
+    let mut got = Vec::new();
+    rig.run("deliver", |sink| {
+        got.extend(daemon.read_all());
+        got.len() == 150 || sink.is_closed()
+    });
+    let of = |class| got.iter().filter(|name| name.contains(class)).cloned().collect::<Vec<_>>();
+    assert_eq!(of("bulk"), names("bulk", 0..100));
+    assert_eq!(of("priority"), names("priority", 0..50));
+    // But for some of bulk that were in memory before, what cannot wait came first.
+    assert_eq!(got.iter().take(60).filter(|name| name.contains("priority")).count(), 50);
+    assert_eq!(rig.sink.sent_events(), 150);
+    assert_eq!(rig.sink.take_shed().messages(), 0);
+}
+
+#[test]
+fn what_a_sensor_had_that_was_killed_is_sent_by_the_next() {
+    let (place, disk) = (Place::new(), Disk::new());
+    let mut first = rig(&place, &disk);
+    offer(&mut first, Class::Bulk, 0..30);
+    drop(first);
+    let mut second = rig(&place, &disk);
+    offer(&mut second, Class::Bulk, 30..40);
+    let daemon = place.daemon();
+    let mut got = Vec::new();
+    second.run("deliver", |_| {
+        got.extend(daemon.read_all());
+        got.len() == 40
+    });
+    assert_eq!(got, names("bulk", 0..40));
+    assert_eq!(second.sink.sent_events(), 10, "those of this run");
+    // What is delivered is not sent again.
+    second.sink.drain(std::time::Instant::now());
+    drop(second);
+    let mut third = rig(&place, &disk);
+    offer(&mut third, Class::Bulk, 40..41);
+    assert_eq!(daemon.read_all(), names("bulk", 40..41));
+}
+
+/// rsyslogd that is killed loses what it had read and not written.
+#[test]
+fn a_receiver_that_ended_gets_again_what_it_had_just_read() {
+    let (place, disk) = (Place::new(), Disk::new());
+    let daemon = place.daemon();
+    let mut rig = rig(&place, &disk);
+    let mut got = Vec::new();
+    for number in 0..50 {
+        offer(&mut rig, Class::Bulk, number..number + 1);
+        got.extend(daemon.read_all());
+    }
+    assert_eq!(got, names("bulk", 0..50));
+    drop(daemon);
+    let daemon = place.daemon();
+    let mut again = Vec::new();
+    offer(&mut rig, Class::Bulk, 50..51);
+    rig.run("deliver", |_| {
+        again.extend(daemon.read_all());
+        again.len() == 51
+    });
+    assert_eq!(again, names("bulk", 0..51));
+    assert_eq!(rig.sink.sent_events(), 51, "each is counted once");
+    assert_eq!(rig.sink.take_shed().messages(), 0);
+}
+
+#[test]
+fn receivers_that_end_again_and_again_get_all() {
+    let (place, disk) = (Place::new(), Disk::new());
+    let mut rig = rig(&place, &disk);
+    let mut got = Vec::new();
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut offered = [0; 2];
+    for _ in 0..15 {
+        // It reads some of what it is sent, and is gone.
+        let daemon = place.daemon();
+        for _ in 0..rng.u32(..30) {
+            let class = Class::ALL[rng.usize(..2)];
+            let number = &mut offered[class as usize];
+            offer(&mut rig, class, *number..*number + 1);
+            *number += 1;
+            rig.turn();
+            if rng.bool() {
+                got.extend(daemon.read_all());
+            }
+        }
+        if rng.bool() {
+            rig = Rig::spooling(&place.target(), small(8), Some(&disk.options()));
+        }
+    }
+    let daemon = place.daemon();
+    // Only what is sent tells that a receiver is gone.
+    offer(&mut rig, Class::Bulk, offered[1]..offered[1] + 1);
+    offered[1] += 1;
+    let all: usize = offered.iter().sum::<u32>() as usize;
+    rig.run("deliver", |_| {
+        got.extend(daemon.read_all());
+        once(got.clone()).len() == all
+    });
+    assert_eq!(rig.sink.take_shed().messages(), 0);
+}
+
+#[test]
+fn a_full_spool_is_counted() {
+    let (place, disk) = (Place::new(), Disk::new());
+    let mut rig = rig(&place, &disk);
+    let payload = "x".repeat(500);
+    for _ in 0..3000 {
+        rig.sink.offer(Class::Bulk, 2, 3, payload.as_bytes());
+    }
+    let shed = rig.sink.take_shed();
+    assert!(shed.spool.messages > 500 && shed.spool.bulk_events == 3 * shed.spool.messages);
+    assert_eq!((shed.queue, shed.refused), (Lost::default(), Lost::default()));
+    let daemon = place.daemon();
+    let mut count = 0;
+    rig.run("deliver", |sink| {
+        count += daemon.read_all().len() as u64;
+        sink.spooled_bytes() == Some(0) && sink.backlog() == 0
+    });
+    count += daemon.read_all().len() as u64;
+    assert_eq!(count + shed.spool.messages, 3000);
+}
+
+/// The lock is a process's: the test runs itself again as another one.
+#[test]
+fn two_sensors_do_not_share_a_spool() {
+    const DIR: &str = "MOTE_TEST_SPOOL";
+    if let Some(dir) = std::env::var_os(DIR) {
+        let options = SpoolOptions { dir: dir.into(), bytes: 1 << 20 };
+        let mut rig = Rig::spooling(&Place::new().target(), small(8), Some(&options));
+        assert_eq!(rig.sink.spool_error(), None, "another receiver has another directory");
+        rig = Rig::spooling("unix:/nonexistent/log", small(8), Some(&options));
+        assert!(matches!(rig.sink.spool_error(), Some(SpoolError::Claimed(Some(_)))));
+        offer(&mut rig, Class::Bulk, 0..3);
+        assert_eq!((rig.sink.backlog(), rig.sink.unkept()), (3, 3));
+        return;
+    }
+    let disk = Disk::new();
+    let _first = Rig::spooling("unix:/nonexistent/log", small(8), Some(&disk.options()));
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "spool::two_sensors_do_not_share_a_spool"])
+        .env(DIR, disk.options().dir)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// A file system of its own, as long as it lives.
+struct Mount(tempfile::TempDir);
+
+impl Mount {
+    fn new(options: &str) -> Option<Mount> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = Command::new("mount");
+        command.args(["-t", "tmpfs", "-o", options, "mote-test"]).arg(dir.path());
+        command.output().is_ok_and(|output| output.status.success()).then_some(Mount(dir))
+    }
+
+    fn again(&self, options: &str) {
+        let mut command = Command::new("mount");
+        command.args(["-o", options]).arg(self.0.path());
+        assert!(command.status().unwrap().success());
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_rest_in_memory_until_there_is_room() {
+    let Some(mount) = Mount::new("size=64k") else {
+        return skipped("a_full_disk", "nothing can be mounted (needs root)");
+    };
+    let place = Place::new();
+    let options = SpoolOptions { dir: mount.0.path().join("spool"), bytes: 1 << 20 };
+    let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
+    let fill = mount.0.path().join("fill");
+    std::fs::write(&fill, vec![0; 40 << 10]).unwrap();
+    let mut offered = 0;
+    while rig.sink.spool_error().is_none() {
+        offer(&mut rig, Class::Bulk, offered..offered + 1);
+        offered += 1;
+        assert!(offered < 10_000);
+    }
+    let error = rig.sink.spool_error().unwrap();
+    assert!(error.remedy().contains("make room"), "{error}");
+    assert_eq!(rig.sink.unkept(), 1);
+    // What finds no room in memory either is counted.
+    offer(&mut rig, Class::Bulk, offered..offered + 20);
+    let shed = rig.sink.take_shed().queue;
+    assert!(shed.bulk_events > 10, "{shed:?}");
+    std::fs::remove_file(fill).unwrap();
+    offer(&mut rig, Class::Bulk, offered + 20..offered + 30);
+    assert_eq!(rig.sink.spool_error(), None);
+    let daemon = place.daemon();
+    let mut got = Vec::new();
+    rig.run("deliver", |sink| {
+        got.extend(daemon.read_all());
+        sink.spooled_bytes() == Some(0) && sink.backlog() == 0
+    });
+    got.extend(daemon.read_all());
+    assert_eq!(got.len() as u64 + shed.messages, u64::from(offered) + 30);
+    assert_eq!(once(got.clone()).len(), got.len());
+}
+
+#[test]
+fn a_read_only_disk_is_told_and_taken_when_it_can_be_written() {
+    let Some(mount) = Mount::new("size=1m") else {
+        return skipped("a_read_only_disk", "nothing can be mounted (needs root)");
+    };
+    let place = Place::new();
+    let options = SpoolOptions { dir: mount.0.path().join("spool"), bytes: 1 << 20 };
+    let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
+    offer(&mut rig, Class::Bulk, 0..2);
+    drop(rig);
+    mount.again("remount,ro");
+    let daemon = place.daemon();
+    let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
+    assert!(rig.sink.spool_error().unwrap().to_string().contains("Read-only"));
+    offer(&mut rig, Class::Bulk, 2..4);
+    assert_eq!(daemon.read_all(), names("bulk", 2..4), "it goes on without");
+    drop(rig);
+    mount.again("remount,rw");
+    let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
+    assert_eq!(rig.sink.spool_error(), None);
+    offer(&mut rig, Class::Bulk, 4..5);
+    let mut got = daemon.read_all();
+    rig.run("deliver", |_| {
+        got.extend(daemon.read_all());
+        got.len() == 3
+    });
+    assert_eq!(got, [names("bulk", 0..2), names("bulk", 4..5)].concat());
+}
