@@ -10,6 +10,8 @@ TARGET := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 CROSS := $(filter-out $(HOST_ARCH),$(ARCH))
 BINARY := dist/mote$(addprefix -,$(CROSS))
 FUZZ_SECONDS ?= 60
+# Not from the environment, where it may stand for something else.
+BENCH := rename filter decode wire formats
 
 # clang compiles bpf/, libclang reads bpf/record.h, libelf and zlib are libbpf's.
 BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pkg-config git
@@ -55,9 +57,9 @@ software: build ## what people run, call by call as strace sees it: apt, git, ma
 	@scripts/packages $(SOFTWARE_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test software
 
-bench: build ## what the sensor costs: one rename loop with it off and on (root); exclusions; decoding; formats
+bench: build ## what the sensor costs the host and the wire (root); exclusions; decoding; BENCH=wire for one
 	@scripts/packages $(BENCH_PACKAGES)
-	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked --bench rename --bench filter --bench decode --bench formats
+	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked $(addprefix --bench ,$(BENCH))
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
 	@scripts/packages $(BUILD_PACKAGES)
