@@ -57,6 +57,10 @@ pub const BATCH_STRINGS: usize = 192;
 /// read, only what they carried is remembered, 11 KiB in all.
 pub const QUEUE_MESSAGES: usize = 128;
 
+/// Writes to a receiver before the rings and signals get their turn: a spool of hours must not hold
+/// the loop while a fast receiver takes it.
+pub const WRITES_PER_FLUSH: usize = 128;
+
 /// Receivers of one sensor.
 pub const RECEIVERS: usize = 4;
 
@@ -94,11 +98,12 @@ pub const SPOOL_FILE_BYTES_LEAST: u64 = 64 << 10;
 /// Files of a log that could not be read and are kept.
 pub const SPOOL_SET_ASIDE: usize = 4;
 
-/// What of each log is sent again to a receiver that ended and is back, in bytes: with what is not
-/// known to be read, fewer messages than `mote decode` knows again ([`DECODE_RECENT`]).
-pub const SPOOL_RESENT_BYTES: u64 = 128 * LINE_BYTES as u64;
+/// What of each log is sent again to a receiver that ended and is back, in messages: with those
+/// that are not known to be read, no more than `mote decode` knows again ([`DECODE_RECENT`]).
+pub const SPOOL_RESENT_MESSAGES: u64 = 128;
 
-/// Steps in which it is known when that was delivered, a quarter of a second each.
+/// Steps in which it is known when these were delivered: forty of a quarter of a second, and sixteen
+/// of as many parts of the messages.
 pub const SPOOL_RESENT_ENTRIES: usize = 64;
 
 /// Processes the sensor knows at the same time. More are resolved from /proc, if they
@@ -285,7 +290,7 @@ pub const DECODE_LINE_BYTES: usize = 64 * 1024;
 pub const ANSWER_BYTES: usize = 1_000_000;
 
 /// Batches of one run of a sensor that `mote decode` remembers, to know one that was sent again:
-/// more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_BYTES`] of two logs).
+/// more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_MESSAGES`] of two logs).
 pub const DECODE_RECENT: usize = 512;
 
 /// Runs of sensors whose batches it remembers, 4 KiB each: 16 MiB. A host has one at a time.

@@ -71,6 +71,15 @@ impl Load {
     }
 }
 
+/// Messages of a class from the spool that need not be sent again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Delivered {
+    /// Where the last one ends in the log of the class.
+    pub(super) end: u64,
+    /// How many.
+    pub(super) messages: u64,
+}
+
 /// The time of day, for what a message says of itself.
 fn unix_time_ns() -> i64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);

@@ -52,7 +52,7 @@ impl Expander {
             return (true, head.load.if_lost.events());
         };
         let origin = *batch.origin();
-        let mut lost = 0;
+        let mut lost: u64 = 0;
         let mut at = 0;
         while messages.has_room() {
             let Some(result) = batch.next(&mut self.event) else { return (true, lost) };
@@ -81,7 +81,7 @@ impl Expander {
                     None => Err(if_lost),
                 },
             };
-            lost += added.err().unwrap_or(0);
+            lost = lost.saturating_add(added.err().unwrap_or(0));
         }
         (false, lost)
     }

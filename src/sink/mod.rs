@@ -40,7 +40,7 @@ pub use spool::{Damage, SpoolError, SpoolOptions};
 pub use target::{Target, TargetError};
 
 use crate::event::Class;
-use crate::limits::{LINE_BYTES, QUEUE_MESSAGES};
+use crate::limits::{LINE_BYTES, QUEUE_MESSAGES, WRITES_PER_FLUSH};
 use crate::say::Level;
 use account::Load;
 use core::fmt;
@@ -259,10 +259,11 @@ impl Sink {
 
     /// Connects, gives up a connect, or tries a write again, if it is time.
     pub fn tick(&mut self, registry: &Registry, now: Instant) {
-        if let Some(spool) = &mut self.spool {
-            spool.tick(now);
+        let is_opened = self.spool.as_mut().is_some_and(|spool| spool.tick(now));
+        if is_opened {
+            self.queue.forget_places();
         }
-        if self.deadline().is_some_and(|at| now >= at) {
+        if is_opened || self.deadline().is_some_and(|at| now >= at) {
             self.link.advance(Poll(Some((registry, self.token))), now);
             self.flush();
         }
@@ -318,11 +319,14 @@ impl Sink {
         }
     }
 
-    /// Writes what waits, blocking until `until` at the latest, whatever the receiver's limit is.
+    /// Writes what waits, blocking until `until` at the latest. What would be lost with the process
+    /// goes whatever the receiver's limit is; what is on disk can wait for the next start.
     /// The last call to a sink: a connection made here is not registered with the loop.
     pub fn drain(&mut self, until: Instant) {
         self.link.hurry(Instant::now());
-        self.shaper.lift();
+        if self.unkept() > 0 {
+            self.shaper.lift();
+        }
         loop {
             let now = Instant::now();
             self.link.advance(Poll(None), now);
@@ -330,7 +334,11 @@ impl Sink {
             if self.backlog() == 0 || self.is_closed() || now >= until {
                 break;
             }
-            self.link.wait(until, now);
+            match (self.link.is_open(), self.shaper.allows(now)) {
+                (true, true) => {}
+                (true, false) => break,
+                (false, _) => self.link.wait(until, now),
+            }
         }
         // A receiver that lives and has read all needs none of it again at the next start.
         if self.spool.is_some()
@@ -363,10 +371,14 @@ impl Sink {
         self.link.state() == State::Closed
     }
 
-    /// Writes until the queue is empty or the receiver takes no more.
+    /// Writes until the queue is empty, the receiver takes no more, or others are to have their turn:
+    /// then [`Sink::deadline`] has passed.
     fn flush(&mut self) {
         self.refill();
-        while self.write() {
+        for _ in 0..WRITES_PER_FLUSH {
+            if !self.write() {
+                break;
+            }
             self.refill();
         }
         self.note_delivered();
@@ -375,6 +387,9 @@ impl Sink {
     /// Takes messages out of the spool, while there is room.
     fn refill(&mut self) {
         let Some(spool) = &mut self.spool else { return };
+        if self.shaper.is_lifted() {
+            return;
+        }
         for class in Class::ALL {
             while self.queue.has_window(class)
                 && let Some((load, payload)) = spool.next(class)

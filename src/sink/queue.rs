@@ -3,7 +3,7 @@
 //! Storage is one block, taken at the start. A freed slot is the next one used, so that
 //! a queue that is mostly empty touches few pages.
 
-use super::account::{Load, Lost};
+use super::account::{Delivered, Load, Lost};
 use crate::event::Class;
 use std::collections::VecDeque;
 
@@ -49,8 +49,8 @@ pub(super) struct Queue {
     begun: bool,
     messages: u64,
     shed: Lost,
-    /// By [`Class`]: where the last message from the spool ends that needs not be sent again.
-    delivered: [Option<u64>; 2],
+    /// By [`Class`]: messages from the spool that need not be sent again.
+    delivered: [Option<Delivered>; 2],
     /// By [`Class`]: where the last one ends that was sent and counted.
     counted: [u64; 2],
 }
@@ -79,9 +79,19 @@ impl Queue {
         self.order.len() - self.unconfirmed
     }
 
-    /// The same without those that are kept elsewhere.
+    /// The same without those that are kept elsewhere: on disk, or, what the sensor says of itself,
+    /// on standard error.
     pub(super) fn unkept(&self, is_kept: impl Fn(&Load) -> bool) -> usize {
-        self.order.iter().skip(self.unconfirmed).filter(|message| !is_kept(&message.load)).count()
+        let unsent = self.order.iter().skip(self.unconfirmed).map(|message| &message.load);
+        unsent.filter(|load| load.log.is_none() && !is_kept(load)).count()
+    }
+
+    /// The spool was opened anew: what is here is kept in memory only, and may come from there a
+    /// second time.
+    pub(super) fn forget_places(&mut self) {
+        self.order.iter_mut().for_each(|message| message.load.spooled = None);
+        self.delivered = [None; 2];
+        self.counted = [0; 2];
     }
 
     /// Whether a message finds room at no other's price.
@@ -104,8 +114,8 @@ impl Queue {
     }
 
     /// By [`Class`]: up to where messages from the spool are delivered, if that is known better than
-    /// at the last call.
-    pub(super) fn take_delivered(&mut self) -> [Option<u64>; 2] {
+    /// at the last call, and how many since then.
+    pub(super) fn take_delivered(&mut self) -> [Option<Delivered>; 2] {
         core::mem::take(&mut self.delivered)
     }
 
@@ -223,11 +233,20 @@ impl Queue {
         events
     }
 
-    /// The head cannot be sent: removes it and says what it carried.
+    /// The head cannot be sent: says what it carried, which is counted now. One from the spool stays
+    /// until those before it are confirmed: until then nothing behind them is delivered.
     pub(super) fn refuse(&mut self) -> Option<Lost> {
         self.begun = false;
-        let lost = self.order.get(self.unconfirmed)?.load.if_lost;
-        self.remove_head();
+        let message = self.order.get_mut(self.unconfirmed)?;
+        let lost = message.load.if_lost;
+        if self.unconfirmed > 0 && message.load.spooled.is_some() {
+            message.load.if_lost = Lost { messages: lost.messages, ..Lost::default() };
+            message.counted = true;
+            message.weight_bytes = 0;
+            self.unconfirmed += 1;
+        } else {
+            self.remove_head();
+        }
         Some(lost)
     }
 
@@ -287,9 +306,12 @@ impl Queue {
     }
 }
 
-fn note_delivered(delivered: &mut [Option<u64>; 2], load: &Load) {
+fn note_delivered(delivered: &mut [Option<Delivered>; 2], load: &Load) {
     if let Some(end) = load.spooled {
-        delivered[load.class as usize] = Some(end);
+        let delivered = &mut delivered[load.class as usize];
+        // With those that gave up their places to it.
+        let messages = delivered.map_or(0, |before| before.messages) + load.if_lost.messages;
+        *delivered = Some(Delivered { end, messages });
     }
 }
 

@@ -187,7 +187,7 @@ fn what_is_in_the_spool_gives_its_place_to_nobody() {
     assert_eq!(queue.take_shed().bulk_events, 7);
     assert_eq!(queue.unkept(|load| load.spooled.is_some()), 1);
     assert_eq!(contents(&mut queue), ["d", "a", "c"]);
-    assert_eq!(queue.take_delivered(), [None, Some(2)]);
+    assert_eq!(queue.take_delivered(), [None, Some(Delivered { end: 2, messages: 2 })]);
     assert_eq!(queue.take_delivered(), [None, None]);
 }
 
@@ -225,4 +225,22 @@ fn a_window_leaves_room_for_what_cannot_wait() {
 #[test]
 fn an_account_has_the_size_that_the_limits_say() {
     assert_eq!(crate::limits::QUEUE_MESSAGES * size_of::<Message>(), 11 << 10);
+}
+
+#[test]
+fn what_is_refused_does_not_deliver_what_is_before_it() {
+    let mut queue = Queue::new(4, 4);
+    for end in [10, 20, 30] {
+        queue.push(Load { spooled: Some(end), ..load(Bulk, 5) }, b"a").unwrap();
+    }
+    assert_eq!(queue.sent(Some(100)), Some(1));
+    assert_eq!(queue.refuse(), Some(Lost::of(Bulk, 5, 1)));
+    assert_eq!(queue.take_delivered(), [None; 2], "the first is perhaps not read");
+    queue.confirm(100);
+    assert_eq!(queue.take_delivered(), [None; 2]);
+    queue.confirm(0);
+    assert_eq!(queue.take_delivered(), [None, Some(Delivered { end: 20, messages: 2 })]);
+    assert_eq!(queue.refuse(), Some(Lost::of(Bulk, 5, 1)));
+    assert_eq!(queue.take_delivered(), [None, Some(Delivered { end: 30, messages: 1 })]);
+    assert_eq!(queue.backlog(), 0);
 }

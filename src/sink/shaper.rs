@@ -19,6 +19,8 @@ pub(super) struct Shaper {
     ahead: Duration,
     /// When the next one would be due at the rate.
     due: Instant,
+    /// There was a limit.
+    is_lifted: bool,
 }
 
 impl Shaper {
@@ -30,7 +32,7 @@ impl Shaper {
             Target::Unix(_) => interval * JOURNAL_BURST,
             _ => interval * rate,
         };
-        Shaper { interval, ahead, due: now }
+        Shaper { interval, ahead, due: now, is_lifted: false }
     }
 
     /// Whether a message may go now.
@@ -43,8 +45,14 @@ impl Shaper {
         self.due = self.due.max(now) + self.interval;
     }
 
+    /// Whether there was a limit, and is none any more.
+    pub(super) fn is_lifted(&self) -> bool {
+        self.is_lifted
+    }
+
     /// There is no limit any more: not much is left to send.
     pub(super) fn lift(&mut self) {
+        self.is_lifted |= !self.interval.is_zero();
         (self.interval, self.due) = (Duration::ZERO, self.next());
     }
 

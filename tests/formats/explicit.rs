@@ -208,5 +208,5 @@ fn a_loss_is_sysmons_error() {
     });
     let told = sysmon(&loss).unwrap();
     assert_eq!((told["EventID"].as_str(), told["ID"].as_str()), ("255", "ring_full"));
-    assert_eq!(told["Description"], "events missing: 12, ring: any, cpu: 3");
+    assert_eq!(told["Description"], "events missing: 12, ring: any, cpu: 3, receiver: any");
 }

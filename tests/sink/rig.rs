@@ -69,6 +69,11 @@ impl Rig {
         self.sink.tick(self.poll.registry(), Instant::now());
     }
 
+    /// As the loop does at that time.
+    pub fn tick_at(&mut self, now: Instant) {
+        self.sink.tick(self.poll.registry(), now);
+    }
+
     /// Turns until `done`.
     pub fn run(&mut self, what: &str, mut done: impl FnMut(&mut Sink) -> bool) {
         let end = Instant::now() + PATIENCE;

@@ -1,11 +1,12 @@
 //! Messages on disk: of a sensor that is killed, for a receiver that is away or ends.
 
-use crate::rig::{Rig, skipped, small};
+use crate::rig::{Rig, large, skipped, small};
 use crate::unix::Place;
 use mote::event::Class;
 use mote::sink::{Lost, SpoolError, SpoolOptions};
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 struct Disk(tempfile::TempDir);
 
@@ -79,7 +80,7 @@ fn what_a_sensor_had_that_was_killed_is_sent_by_the_next() {
     assert_eq!(got, names("bulk", 0..40));
     assert_eq!(second.sink.sent_events(), 10, "those of this run");
     // What is delivered is not sent again.
-    second.sink.drain(std::time::Instant::now());
+    second.sink.drain(Instant::now());
     drop(second);
     let mut third = rig(&place, &disk);
     offer(&mut third, Class::Bulk, 40..41);
@@ -281,4 +282,96 @@ fn a_read_only_disk_is_told_and_taken_when_it_can_be_written() {
         got.len() == 3
     });
     assert_eq!(got, [names("bulk", 0..2), names("bulk", 4..5)].concat());
+}
+
+/// Places in a spool that is gone are nothing in the one that is made anew.
+#[test]
+fn a_spool_that_was_removed_begins_anew() {
+    let (place, disk) = (Place::new(), Disk::new());
+    let mut rig = Rig::spooling(&place.target(), small(40), Some(&disk.options()));
+    let payload = |number: u32| format!("m1:{number:05}{}", "x".repeat(500));
+    let offer = |rig: &mut Rig, numbers: core::ops::Range<u32>| {
+        numbers.for_each(|n| rig.sink.offer(Class::Bulk, 1, 1, payload(n).as_bytes()));
+    };
+    offer(&mut rig, 0..100);
+    std::fs::remove_dir_all(disk.options().dir).unwrap();
+    let mut number = 100;
+    while rig.sink.spool_error().is_none() {
+        offer(&mut rig, number..number + 1);
+        number += 1;
+        assert!(number < 1000);
+    }
+    rig.sink.take_shed();
+    let daemon = place.daemon();
+    rig.tick_at(Instant::now() + Duration::from_secs(11));
+    assert_eq!(rig.sink.spool_error(), None);
+    // What was in memory is delivered.
+    assert!(rig.sink.sent_messages() > 5);
+    let mut got = daemon.read_all();
+    assert_eq!(rig.sink.kept_bytes(), Some(0));
+    offer(&mut rig, number..number + 40);
+    got.extend(daemon.read_all());
+    drop(daemon);
+    // As a process that is killed.
+    drop(rig);
+    let mut rig = Rig::spooling(&place.target(), small(40), Some(&disk.options()));
+    let daemon = place.daemon();
+    rig.run("deliver", |sink| {
+        got.extend(daemon.read_all());
+        sink.backlog() == 0 && sink.spooled_bytes() == Some(0)
+    });
+    got.extend(daemon.read_all());
+    let missing: Vec<u32> = (number..number + 40).filter(|n| !got.contains(&payload(*n))).collect();
+    assert!(missing.is_empty(), "{missing:?} of {number} and what follows");
+}
+
+/// A receiver that takes all at once, as long as it lives, and where it is.
+fn fast() -> (std::net::UdpSocket, String) {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let target = format!("udp:{}", socket.local_addr().unwrap());
+    (socket, target)
+}
+
+#[test]
+fn a_turn_sends_a_part_of_what_waits() {
+    let disk = Disk::new();
+    let (_fast, target) = fast();
+    let mut rig = Rig::spooling(&format!("{target},rate=1"), small(8), Some(&disk.options()));
+    offer(&mut rig, Class::Bulk, 0..3000);
+    drop(rig);
+    let mut rig = Rig::spooling(&target, small(8), Some(&disk.options()));
+    let first = rig.sink.sent_messages();
+    assert!(first > 0 && first < 500, "{first}");
+    assert!(rig.sink.deadline().unwrap() <= Instant::now(), "the next turn is at once");
+    rig.run("deliver", |sink| sink.spooled_bytes() == Some(0) && sink.backlog() == 0);
+    drop(rig);
+    let rig = Rig::spooling(&target, small(8), Some(&disk.options()));
+    assert_eq!(rig.sink.kept_bytes(), Some(0));
+}
+
+/// A journal would throw them away, and they would be gone on disk too.
+#[test]
+fn what_is_on_disk_does_not_go_faster_at_the_end() {
+    let disk = Disk::new();
+    let (_fast, target) = fast();
+    let target = format!("{target},rate=1");
+    let mut rig = Rig::spooling(&target, small(8), Some(&disk.options()));
+    offer(&mut rig, Class::Bulk, 0..100);
+    assert_eq!(rig.sink.unkept(), 0);
+    rig.sink.drain(Instant::now() + Duration::from_secs(1));
+    assert!(rig.sink.sent_messages() < 10, "{}", rig.sink.sent_messages());
+    assert!(rig.sink.kept_bytes().unwrap() > 5_000);
+    // What is not on disk would be lost.
+    let mut rig = Rig::spooling(&target, large(512), None);
+    offer(&mut rig, Class::Bulk, 0..4);
+    rig.sink.drain(Instant::now());
+    assert_eq!(rig.sink.sent_messages(), 4);
+}
+
+#[test]
+fn the_log_of_the_sensor_is_not_lost_with_it() {
+    let (place, disk) = (Place::new(), Disk::new());
+    let mut rig = rig(&place, &disk);
+    rig.sink.offer_log(mote::say::Level::Info, "it is on standard error too");
+    assert_eq!((rig.sink.backlog(), rig.sink.unkept()), (1, 0));
 }

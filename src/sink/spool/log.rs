@@ -10,7 +10,7 @@ use crate::event::Class;
 use crate::limits::{SPOOL_FILES, SPOOL_SET_ASIDE};
 use core::fmt::Write as _;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 /// The first line of every file.
@@ -35,6 +35,16 @@ impl Segment {
     fn end(&self) -> u64 {
         self.start + self.bytes
     }
+}
+
+/// What a file of a log's name is.
+enum Found {
+    /// It has so many bytes of lines.
+    Lines(u64),
+    /// Whoever made it was killed before its first line was there.
+    Begun,
+    /// It is of another version, or no file of a spool.
+    Foreign,
 }
 
 pub(super) struct Log {
@@ -96,12 +106,13 @@ impl Log {
         for start in &starts[skipped..] {
             match log.look_at(*start)? {
                 // Places never go back.
-                Some(bytes) if *start >= log.end => {
+                Found::Lines(bytes) if *start >= log.end => {
                     log.end = start + bytes;
                     let segment = Segment { start: *start, bytes, damaged: false };
                     let _ = log.segments.push_back(segment);
                 }
-                _ => log.set_aside(*start),
+                Found::Lines(_) | Found::Foreign => log.set_aside(*start),
+                Found::Begun => log.remove(*start),
             }
         }
         log.cut_torn_line(buffer)?;
@@ -120,7 +131,10 @@ impl Log {
             let name = entry.file_name().to_str().unwrap_or_default();
             let Some(digits) = name.strip_prefix(self.class.name()) else { continue };
             let Some(digits) = digits.strip_prefix('-') else { continue };
+            // As they are written: another name of the same number would stand for that file.
+            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
             if digits.len() == 16
+                && digits.bytes().all(is_digit)
                 && let Ok(start) = u64::from_str_radix(digits, 16)
                 && start <= u64::MAX / 2
             {
@@ -130,14 +144,24 @@ impl Log {
         Ok(starts)
     }
 
-    /// The bytes of a file's lines. `None`: it is of another version, or no file of a spool.
-    fn look_at(&self, start: u64) -> Result<Option<u64>, SpoolError> {
-        let file = self.file(start, OFlags::RDONLY).map_err(SpoolError::Open)?;
+    fn look_at(&self, start: u64) -> Result<Found, SpoolError> {
+        let file = match self.file(start, OFlags::RDONLY) {
+            Ok(file) => file,
+            // A link, or a socket.
+            Err(Errno::LOOP | Errno::NXIO) => return Ok(Found::Foreign),
+            Err(error) => return Err(SpoolError::Open(error)),
+        };
+        let stat = rustix::fs::fstat(&file).map_err(SpoolError::Open)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Ok(Found::Foreign);
+        }
         let mut first = [0; VERSION_LINE.len()];
-        let read = rustix::io::pread(&file, &mut first, 0).map_err(SpoolError::Open)?;
-        let bytes = rustix::fs::fstat(&file).map_err(SpoolError::Open)?.st_size as u64;
-        let is_ours = &first[..read] == VERSION_LINE;
-        Ok(is_ours.then(|| bytes - VERSION_LINE.len() as u64))
+        let read = read_all(&file, &mut first, 0).map_err(SpoolError::Open)?;
+        Ok(match (stat.st_size as u64).checked_sub(VERSION_LINE.len() as u64) {
+            Some(bytes) if first == VERSION_LINE => Found::Lines(bytes),
+            None if VERSION_LINE.starts_with(&first[..read]) => Found::Begun,
+            _ => Found::Foreign,
+        })
     }
 
     /// The last line that was written may be there in part: whoever wrote it was killed, or the
@@ -158,6 +182,8 @@ impl Log {
                 .map_err(SpoolError::Open)?;
             if let Some(segment) = self.segments.back_mut() {
                 segment.bytes = whole;
+                // More than a line has no end: what comes next begins another file.
+                segment.damaged = ends_at == 0 && whole > 0;
             }
             self.end = start + whole;
         }
@@ -187,6 +213,12 @@ impl Log {
     /// How many files there are.
     pub(super) fn files(&self) -> usize {
         self.segments.len()
+    }
+
+    /// Whether its oldest file is there, and all of it is delivered and not to be read again.
+    pub(super) fn is_done(&self) -> bool {
+        let first = self.segments.front();
+        first.is_some_and(|first| first.end() <= self.delivered.min(self.read))
     }
 
     /// Whether there cannot be another file.
@@ -246,13 +278,14 @@ impl Log {
             };
             // What lies between two files is gone.
             self.read = self.read.max(segment.start);
-            self.open_reader(segment.start)?;
-            let Some((_, reader)) = &self.reader else { break };
-            let place = VERSION_LINE.len() as u64 + self.read - segment.start;
             let left = (segment.end() - self.read).min(SPOOL_LINE_BYTES as u64) as usize;
-            buffer.resize(left, 0);
-            let read = read_all(reader, buffer, place)?;
-            buffer.truncate(read);
+            match self.read_bytes(segment.start, left, buffer) {
+                Ok(()) => {}
+                // It can be read later.
+                Err(error @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => return Err(error),
+                Err(_) => buffer.clear(),
+            }
+            let read = buffer.len();
             match Line::read(buffer) {
                 Ok(line) => {
                     self.read += line.bytes() as u64;
@@ -261,7 +294,7 @@ impl Log {
                 }
                 Err(Bad::Short | Bad::Damaged) => {
                     // The next line that is whole, if there is one.
-                    let end = buffer.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+                    let end = line_behind(buffer);
                     let skipped = match end {
                         Some(bytes) => bytes as u64,
                         // The file was cut, or has no lines from here on.
@@ -284,10 +317,15 @@ impl Log {
         found.into_iter().for_each(|segment| segment.damaged = true);
     }
 
-    fn open_reader(&mut self, start: u64) -> Result<(), Errno> {
+    /// Reads so many bytes of a file from the next line on, or what there is of them.
+    fn read_bytes(&mut self, start: u64, count: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
         if self.reader.as_ref().is_none_or(|(of, _)| *of != start) {
             self.reader = Some((start, self.file(start, OFlags::RDONLY)?));
         }
+        let Some((_, reader)) = &self.reader else { return Err(Errno::BADF) };
+        buffer.resize(count, 0);
+        let read = read_all(reader, buffer, VERSION_LINE.len() as u64 + self.read - start)?;
+        buffer.truncate(read);
         Ok(())
     }
 
@@ -397,6 +435,14 @@ fn write_all(file: &OwnedFd, mut bytes: &[u8], mut at: u64) -> Result<(), Errno>
         at += written as u64;
     }
     Ok(())
+}
+
+/// Where a line may begin behind bytes that are none: after a line's end, or after zeros, which file
+/// systems leave where something was not written.
+fn line_behind(bytes: &[u8]) -> Option<usize> {
+    let begins = |pair: &[u8]| pair[0] == b'\n' || (pair[0] == 0 && pair[1] != 0);
+    let within = bytes.windows(2).position(begins).map(|at| at + 1);
+    within.or_else(|| (bytes.last() == Some(&b'\n')).then_some(bytes.len()))
 }
 
 /// As much as there is.

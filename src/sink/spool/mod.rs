@@ -17,11 +17,11 @@ mod log;
 
 pub use error::{Damage, SpoolError};
 
-use super::account::{Load, Lost};
+use super::account::{Delivered, Load, Lost};
 use crate::claim::Claim;
 use crate::event::Class;
 use crate::limits::{
-    LINE_BYTES, SPOOL_FILE_BYTES_LEAST, SPOOL_FILES, SPOOL_RESENT_BYTES, SPOOL_RESENT_ENTRIES,
+    LINE_BYTES, SPOOL_FILE_BYTES_LEAST, SPOOL_FILES, SPOOL_RESENT_ENTRIES, SPOOL_RESENT_MESSAGES,
 };
 use core::time::Duration;
 use line::{Line, SPOOL_LINE_BYTES};
@@ -39,6 +39,9 @@ const RESENT: Duration = Duration::from_secs(10);
 
 /// How exactly it is known when something was delivered.
 const RESENT_STEP: Duration = Duration::from_millis(250);
+
+/// The same in messages, where many go in that time.
+const RESENT_STEP_MESSAGES: u64 = SPOOL_RESENT_MESSAGES / 16;
 
 /// When it is tried again to open a spool.
 const RETRY: Duration = Duration::from_secs(10);
@@ -89,8 +92,20 @@ struct Open {
     position: OwnedFd,
     /// As it is in the file.
     written: [u64; 2],
-    /// By [`Class`]: when more was delivered, and up to where it was before.
-    recent: [heapless::Deque<(Instant, u64), SPOOL_RESENT_ENTRIES>; 2],
+    /// By [`Class`]: where more was delivered.
+    recent: [heapless::Deque<Step, SPOOL_RESENT_ENTRIES>; 2],
+    /// By [`Class`]: messages delivered until now.
+    messages: [u64; 2],
+}
+
+/// More was delivered.
+#[derive(Clone, Copy)]
+struct Step {
+    at: Instant,
+    /// Up to where it was before.
+    place: u64,
+    /// How many messages it was before.
+    messages: u64,
 }
 
 impl Spool {
@@ -98,7 +113,7 @@ impl Spool {
     pub(super) fn new(options: &SpoolOptions, receiver: &str, now: Instant) -> Spool {
         let files = SPOOL_FILES as u64 / 3;
         let mut spool = Spool {
-            dir: options.dir.join(receiver.replace('/', "_")),
+            dir: options.dir.join(directory(receiver)),
             most_bytes: options.bytes,
             file_bytes: (options.bytes / files).max(SPOOL_FILE_BYTES_LEAST),
             open: None,
@@ -112,15 +127,18 @@ impl Spool {
         spool
     }
 
-    /// Opens it, if it is time to try that again.
-    pub(super) fn tick(&mut self, now: Instant) {
-        if self.open.is_none() && now >= self.retry_at {
-            self.retry_at = now + RETRY;
-            match Open::new(&self.dir, &mut self.buffer) {
-                Ok(open) => (self.open, self.error) = (Some(open), None),
-                Err(error) => self.error = Some(error),
-            }
+    /// Opens it, if it is time to try that again. Whether it is opened now: places that were known
+    /// before are of no use any more.
+    pub(super) fn tick(&mut self, now: Instant) -> bool {
+        if self.open.is_some() || now < self.retry_at {
+            return false;
         }
+        self.retry_at = now + RETRY;
+        match Open::new(&self.dir, &mut self.buffer) {
+            Ok(open) => (self.open, self.error) = (Some(open), None),
+            Err(error) => self.error = Some(error),
+        }
+        self.open.is_some()
     }
 
     /// What keeps messages from being written.
@@ -226,11 +244,11 @@ impl Spool {
     }
 
     /// By [`Class`]: messages up to there need not be sent again.
-    pub(super) fn delivered(&mut self, ends: [Option<u64>; 2], now: Instant) {
+    pub(super) fn delivered(&mut self, ends: [Option<Delivered>; 2], now: Instant) {
         let Some(open) = &mut self.open else { return };
         for class in Class::ALL {
-            let Some(end) = ends[class as usize] else { continue };
-            open.delivered(class, end, now);
+            let Some(delivered) = ends[class as usize] else { continue };
+            open.delivered(class, delivered, now);
         }
         if let Err(error) = open.write_position() {
             self.error = Some(SpoolError::Write(error));
@@ -279,12 +297,22 @@ impl Open {
             Log::open(class, open_dir()?, noted.map(|noted| noted[class as usize]), buffer)
         };
         let logs = [log(Class::Priority, buffer)?, log(Class::Bulk, buffer)?];
-        let recent = [const { heapless::Deque::new() }; 2];
-        Ok(Open { _claim: claim, logs, position, written: noted.unwrap_or([u64::MAX; 2]), recent })
+        let mut open = Open {
+            _claim: claim,
+            logs,
+            position,
+            written: noted.unwrap_or([u64::MAX; 2]),
+            recent: [const { heapless::Deque::new() }; 2],
+            messages: [0; 2],
+        };
+        // Where less is there than was noted, what comes next would count as delivered.
+        open.write_position().map_err(SpoolError::Write)?;
+        Ok(open)
     }
 
-    /// Removes the oldest files, of bulk before priority, until those that are left have no more than
-    /// `most_bytes` and another one finds room. Whether that is so.
+    /// Removes what is not needed any more, and then the oldest files, of bulk before priority, until
+    /// those that are left have no more than `most_bytes` and another one finds room. Whether that is
+    /// so.
     fn make_room(
         &mut self,
         class: Class,
@@ -299,12 +327,15 @@ impl Open {
                 return true;
             }
             let [priority, bulk] = &self.logs;
-            let oldest = match class {
+            let done = Class::ALL.into_iter().find(|class| self.logs[*class as usize].is_done());
+            let oldest = match (class, done) {
                 _ if is_full => class,
-                // The last file of a class goes for what is worth more.
-                Class::Priority if bulk.files() > 0 => Class::Bulk,
-                Class::Priority if priority.files() > 1 => Class::Priority,
-                Class::Bulk if bulk.files() > 1 => Class::Bulk,
+                (_, Some(done)) => done,
+                // The last file of a class goes for what is worth more, and where it alone is too
+                // large: more was allowed when it was written.
+                (Class::Priority, _) if bulk.files() > 0 => Class::Bulk,
+                (Class::Priority, _) if priority.files() > 0 => Class::Priority,
+                (Class::Bulk, _) if bulk.files() > 1 || bulk.bytes() > most_bytes => Class::Bulk,
                 _ => return false,
             };
             let log = &mut self.logs[oldest as usize];
@@ -319,18 +350,25 @@ impl Open {
         }
     }
 
-    fn delivered(&mut self, class: Class, end: u64, now: Instant) {
+    fn delivered(&mut self, class: Class, delivered: Delivered, now: Instant) {
         let log = &mut self.logs[class as usize];
+        let Delivered { end, messages } = delivered;
         if end <= log.delivered {
             return;
         }
         let recent = &mut self.recent[class as usize];
-        if recent.back().is_none_or(|(at, _)| now.saturating_duration_since(*at) >= RESENT_STEP) {
+        let count = &mut self.messages[class as usize];
+        let is_new = recent.back().is_none_or(|last| {
+            now.saturating_duration_since(last.at) >= RESENT_STEP
+                || *count - last.messages >= RESENT_STEP_MESSAGES
+        });
+        if is_new {
             if recent.is_full() {
                 recent.pop_front();
             }
-            let _ = recent.push_back((now, log.delivered));
+            let _ = recent.push_back(Step { at: now, place: log.delivered, messages: *count });
         }
+        *count += messages;
         log.delivered = end;
         let place = self.needed_from(class, now);
         self.logs[class as usize].remove_before(place);
@@ -339,14 +377,16 @@ impl Open {
     /// Where the messages begin that may have to be sent again.
     fn needed_from(&mut self, class: Class, now: Instant) -> u64 {
         let delivered = self.logs[class as usize].delivered;
+        let count = self.messages[class as usize];
         let recent = &mut self.recent[class as usize];
-        let is_old = |(at, place): &(Instant, u64)| {
-            now.saturating_duration_since(*at) > RESENT || delivered - place > SPOOL_RESENT_BYTES
+        let is_old = |step: &Step| {
+            now.saturating_duration_since(step.at) > RESENT
+                || count - step.messages > SPOOL_RESENT_MESSAGES
         };
         while recent.front().is_some_and(is_old) {
             recent.pop_front();
         }
-        recent.front().map_or(delivered, |(_, place)| *place)
+        recent.front().map_or(delivered, |step| step.place)
     }
 
     fn write_position(&mut self) -> Result<(), Errno> {
@@ -365,6 +405,11 @@ impl Open {
         self.written = [priority, bulk];
         Ok(())
     }
+}
+
+/// The name of a receiver's directory: unlike any other's.
+fn directory(receiver: &str) -> String {
+    receiver.replace('%', "%25").replace('_', "%5f").replace('/', "_")
 }
 
 /// `None`: it is new, or damaged. Then all that is there is sent.

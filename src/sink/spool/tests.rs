@@ -78,9 +78,9 @@ fn take_to(spool: &mut Spool, class: Class, count: usize) -> u64 {
     (0..count).map(|_| spool.next(class).unwrap().0.spooled.unwrap()).last().unwrap()
 }
 
-fn ends(class: Class, end: u64) -> [Option<u64>; 2] {
+fn ends(class: Class, end: u64) -> [Option<Delivered>; 2] {
     let mut ends = [None; 2];
-    ends[class as usize] = Some(end);
+    ends[class as usize] = Some(Delivered { end, messages: 1 });
     ends
 }
 
@@ -256,7 +256,7 @@ fn a_file_of_another_version_is_set_aside() {
     drop(spool);
     let files = place.files(Bulk);
     File::options().write(true).open(&files[0]).unwrap().write_all_at(b"mote-spool 2", 0).unwrap();
-    fs::write(place.dir().join("bulk-7fffffffffffffff"), "").unwrap();
+    fs::write(place.dir().join("bulk-7fffffffffffffff"), "x").unwrap();
     fs::write(place.dir().join("bulk-x"), "not ours").unwrap();
     let mut spool = place.open();
     let there = take(&mut spool, Bulk);
@@ -323,4 +323,133 @@ fn files_are_text() {
     assert_eq!((lines[0], lines.len()), ("mote-spool 1", 2));
     let payload = crate::record::find(lines[1].as_bytes()).unwrap();
     assert_eq!(payload, self::payload(5));
+}
+
+/// As after a host that went down: the position was on the disk before the messages were.
+#[test]
+fn a_position_beyond_the_end_is_taken_back() {
+    let place = Place::new();
+    let mut spool = place.open();
+    append_all(&mut spool, Bulk, 0..10);
+    let end = take_to(&mut spool, Bulk, 10);
+    spool.delivered(ends(Bulk, end), Instant::now());
+    drop(spool);
+    for path in place.files(Bulk) {
+        fs::remove_file(path).unwrap();
+    }
+    append_all(&mut place.open(), Bulk, 10..13);
+    assert_eq!(take(&mut place.open(), Bulk), [10, 11, 12]);
+}
+
+/// The last file of each class is larger than all may be now.
+#[test]
+fn a_lower_limit_holds_at_the_next_start() {
+    let place = Place::new();
+    for delivered in [true, false] {
+        let options = SpoolOptions { dir: place.0.path().to_owned(), bytes: 128 * MIB };
+        let mut spool = Spool::new(&options, "unix:/dev/log", Instant::now());
+        append_all(&mut spool, Bulk, 0..400);
+        append_all(&mut spool, Priority, 0..400);
+        if delivered {
+            for class in Class::ALL {
+                let end = take_to(&mut spool, class, 400);
+                spool.delivered(ends(class, end), Instant::now());
+            }
+        }
+        drop(spool);
+        let mut spool = place.open();
+        append_all(&mut spool, Priority, 400..401);
+        append_all(&mut spool, Bulk, 400..401);
+        let lost = spool.take_lost();
+        assert_eq!((lost == Lost::default()), delivered, "{lost:?}");
+        assert_eq!(take(&mut spool, Priority).last(), Some(&400));
+        fs::remove_dir_all(place.dir()).unwrap();
+    }
+}
+
+#[test]
+fn what_is_no_file_of_ours_is_set_aside() {
+    let place = Place::new();
+    append_all(&mut place.open(), Bulk, 0..2);
+    let file = |name: &str| place.dir().join(name);
+    std::os::unix::fs::symlink("/etc/passwd", file("bulk-0000000000000001")).unwrap();
+    fs::create_dir(file("bulk-0000000000000002")).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(file("bulk-0000000000000003")).status();
+    assert!(pipe.unwrap().success());
+    // No names that are written.
+    fs::write(file("bulk-+000000000000000"), "").unwrap();
+    fs::write(file("bulk-00000000000000AB"), "").unwrap();
+    // One that was begun when the sensor was killed.
+    fs::write(file("bulk-00000000000000ab"), "mote-sp").unwrap();
+    let mut spool = place.open();
+    assert_eq!(spool.error(), None);
+    assert_eq!(take(&mut spool, Bulk), [0, 1]);
+    assert_eq!(spool.damage(), Damage { lines: 0, files: 3 });
+    assert!(fs::read_to_string("/etc/passwd").unwrap().starts_with("root"));
+    assert!(!file("bulk-00000000000000ab").exists());
+}
+
+#[test]
+fn two_receivers_have_two_directories() {
+    let dirs = ["unix:/run/a/b", "unix:/run/a_b", "unix:/run/a%5fb"].map(directory);
+    assert_eq!(dirs, ["unix:_run_a_b", "unix:_run_a%5fb", "unix:_run_a%255fb"]);
+}
+
+/// As file systems leave it that had the length of a file on the disk before what is in it.
+#[test]
+fn a_line_behind_zeros_is_read() {
+    let place = Place::new();
+    append_all(&mut place.open(), Bulk, 0..3);
+    let file = File::options().write(true).open(&place.files(Bulk)[0]).unwrap();
+    let end = file.metadata().unwrap().len();
+    file.set_len(end + 100_000).unwrap();
+    let mut spool = place.open();
+    append_all(&mut spool, Bulk, 3..5);
+    assert_eq!(take(&mut spool, Bulk), [0, 1, 2, 3, 4]);
+    // Somebody empties the file that is written to.
+    let file = File::options().write(true).open(place.files(Bulk).last().unwrap()).unwrap();
+    file.set_len(0).unwrap();
+    append_all(&mut spool, Bulk, 5..7);
+    assert_eq!(take(&mut spool, Bulk), [5, 6]);
+    assert_eq!(spool.damage().files, 0);
+}
+
+/// What cannot be read costs what is in that file, and not what is in the others.
+#[test]
+fn a_file_that_cannot_be_read_is_passed_over() {
+    let place = Place::new();
+    let mut spool = place.open();
+    append_all(&mut spool, Bulk, 0..50);
+    let files = place.files(Bulk);
+    fs::remove_file(&files[1]).unwrap();
+    fs::create_dir(&files[1]).unwrap();
+    let there = take(&mut spool, Bulk);
+    assert_eq!(there.len(), 50 - PER_FILE as usize, "{there:?}");
+    assert_eq!((spool.damage().lines, spool.error()), (1, None));
+}
+
+/// A receiver that was sent much at once before it ended gets some of that again.
+#[test]
+fn the_last_messages_are_taken_out_again_however_fast_they_went() {
+    let place = Place::new();
+    let options = SpoolOptions { dir: place.0.path().to_owned(), bytes: 16 * MIB };
+    let mut spool = Spool::new(&options, "unix:/dev/log", Instant::now());
+    let now = Instant::now();
+    for bytes in [10, 4 << 10] {
+        append_all_sized(&mut spool, 1000, bytes);
+        for _ in 0..1000 {
+            let end = take_to(&mut spool, Bulk, 1);
+            spool.delivered(ends(Bulk, end), now);
+        }
+        spool.rewind(now);
+        let again = (0..).take_while(|_| spool.next(Bulk).is_some()).count();
+        assert!((60..=130).contains(&again), "{again} of {bytes} bytes");
+    }
+}
+
+fn append_all_sized(spool: &mut Spool, count: usize, bytes: usize) {
+    for _ in 0..count {
+        let kept = spool.append(&mut Load::new(Bulk, 1, 1), &vec![b'x'; bytes]);
+        assert!(matches!(kept, Kept::Spooled { .. }));
+    }
 }
