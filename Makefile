@@ -1,6 +1,6 @@
 # mote: `make` lists what can be made.
 .DEFAULT_GOAL := help
-.PHONY: help build run test soak software bench fuzz kernels qemu initramfs harness clean
+.PHONY: help build run test soak chain software bench fuzz kernels qemu initramfs harness clean
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,amd64)
 # amd64 or arm64; not from the environment, where it may stand for a kernel build.
@@ -20,7 +20,7 @@ CROSS_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
 # The live tests: a real syslog daemon, a second opinion on loaded programs, and on audit rules;
 # python3 is for scripts/show. syslog-ng, which cannot be beside rsyslog, is unpacked by
 # scripts/syslog-ng.
-TEST_PACKAGES := rsyslog bpftool util-linux auditd stress-ng strace python3 logrotate
+TEST_PACKAGES := rsyslog rsyslog-relp bpftool util-linux auditd stress-ng strace python3 logrotate
 # What people run.
 SOFTWARE_PACKAGES := strace apt git make gcc nginx-light curl postgresql busybox-static util-linux
 # What the sensor is compared with.
@@ -52,6 +52,13 @@ test: build ## formatting, lints, unit, integration and live tests (live ones ne
 soak: build ## eBPF switched off and on a hundred times under a load of processes (root)
 	@scripts/packages $(TEST_PACKAGES)
 	MOTE_SOAK=1 MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test operator -- switching
+
+# CHAIN: names of chains; EVENTS: how many of each.
+EVENTS ?= 1000000
+chain: build ## a million events to a collector, every part of the way ended meanwhile (root)
+	@scripts/packages $(TEST_PACKAGES)
+	@scripts/syslog-ng
+	MOTE_CHAIN=$(EVENTS) MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test chain -- $(CHAIN)
 
 software: build ## what people run, call by call as strace sees it: apt, git, make, nginx ... (root)
 	@scripts/packages $(SOFTWARE_PACKAGES)

@@ -290,10 +290,13 @@ pub const DECODE_LINE_BYTES: usize = 64 * 1024;
 pub const ANSWER_BYTES: usize = 1_000_000;
 
 /// Batches of one run of a sensor that `mote decode` remembers, to know one that was sent again:
-/// more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_MESSAGES`] of two logs).
-pub const DECODE_RECENT: usize = 512;
+/// more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_MESSAGES`] of two logs), with
+/// what was between a message and its repetition. Behind two relays that were restarted under a flood
+/// that was up to 800 (`make chain`).
+pub const DECODE_RECENT: usize = 2048;
 
-/// Runs of sensors whose batches it remembers, 4 KiB each: 16 MiB. A host has one at a time.
+/// Runs of sensors whose batches it remembers, 16 KiB each: 64 MiB at most, and twice as much in a
+/// file (`mote decode --recent`). A host has one at a time.
 pub const DECODE_RUNS: usize = 4096;
 
 /// The longest answer of the kernel's audit that is read, in bytes: a rule, with texts of

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs::{read_to_string, rename};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
@@ -240,6 +241,59 @@ fn a_message_is_confirmed_when_its_events_are_in_the_file() {
     assert!(said.contains("1 bad records"), "{said}");
 }
 
+/// A syslog daemon that was ended hands over again what it had not done with.
+#[test]
+fn what_the_one_before_has_written_is_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let [file, recent] = [at("events.json"), at("recent")];
+    let confirmed = ["decode", "--rsyslog", "omprog", "--recent", &recent, "--output-file", &file];
+    for seeds in [11..14, 12..16] {
+        let mut program = Program::start(&confirmed);
+        assert_eq!(program.answer(), "OK");
+        for seed in seeds {
+            program.tell(&record(seed));
+            assert_eq!(program.answer(), "OK");
+        }
+        // Its daemon was killed: nobody reads the answer.
+        drop(program.output);
+        program.input.as_mut().unwrap().write_all((record(20) + "\n").as_bytes()).unwrap();
+        drop(program.input.take());
+        program.child.wait().unwrap();
+    }
+    let mut program = Program::start(&["decode", "--recent", &recent, "--output-file", &file]);
+    for seed in [14, 20, 21, 15, 21] {
+        program.tell(&record(seed));
+    }
+    let (status, _, said) = program.ends();
+    assert_eq!(status, 0);
+    assert!(said.contains(" 4 repeated batches"), "{said}");
+    let expected: Vec<Value> =
+        [11, 12, 13, 20, 14, 15, 21].iter().flat_map(|seed| documents(&record(*seed))).collect();
+    assert_eq!(read_documents(Path::new(&file)), expected);
+    assert_eq!(std::fs::metadata(&recent).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// rsyslogd has done with a message when it hands over the next.
+#[test]
+fn of_messages_that_rsyslog_modifies_the_last_may_come_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let recent = dir.path().join("recent").to_str().unwrap().to_owned();
+    let start = || Program::start(&["decode", "--rsyslog", "mmexternal", "--recent", &recent]);
+    let events = |answer: Value| answer["$!"]["mote"]["events"].as_array().unwrap().len();
+    let mut program = start();
+    for seed in 11..14 {
+        assert!(events(program.ask(&record(seed))) > 0);
+    }
+    // While it is there no other can have the file.
+    let second = start();
+    program.ends();
+    let mut program = second;
+    let again = (11..14).map(|seed| events(program.ask(&record(seed)))).collect::<Vec<_>>();
+    assert_eq!(again, [0, 0, documents(&record(13)).len()]);
+    assert_eq!(program.ends(), (0, String::new(), String::new()));
+}
+
 /// Without a place to write to nothing is confirmed: the daemon keeps the message.
 #[test]
 fn what_cannot_be_written_is_not_confirmed() {
@@ -306,6 +360,8 @@ fn wrong_combinations_are_refused() {
         (&["--rsyslog", "mmexternal", "x"], "name no file with --rsyslog"),
         (&["--rsyslog", "omprog", "--output-file", "x", "y"], "name no file with --rsyslog"),
         (&["--rsyslog", "mmexternal", "--follow", "x"], "has no file that --follow could read"),
+        (&["--recent", "x"], "add --output-file"),
+        (&["--recent", "x", "--output-file", "y", "--verify"], "leave --recent out"),
     ] {
         let (status, rest, said) = Program::start(&[&["decode"], arguments].concat()).ends();
         assert_eq!((status, rest.as_str()), (64, ""), "{arguments:?}");
@@ -315,4 +371,11 @@ fn wrong_combinations_are_refused() {
     let (status, _, said) = Program::start(&["decode", "--output-file", "/dev/null"]).ends();
     assert_eq!(status, 74);
     assert!(said.contains("it is no regular file"), "{said}");
+    let dir = tempfile::tempdir().unwrap();
+    let [file, other] = ["x", "y"].map(|name| dir.path().join(name).to_str().unwrap().to_owned());
+    std::fs::write(&other, "of somebody else").unwrap();
+    let arguments = ["decode", "--output-file", &file, "--recent", &other];
+    let (status, _, said) = Program::start(&arguments).ends();
+    assert_eq!((status, read_to_string(&other).unwrap().as_str()), (74, "of somebody else"));
+    assert!(said.contains("it is another program's"), "{said}");
 }

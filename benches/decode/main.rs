@@ -3,17 +3,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../../rootfs-tests/siem/daemon.rs"]
-#[allow(dead_code)]
-mod daemon;
-#[path = "../../rootfs-tests/siem/documents.rs"]
-#[allow(dead_code)]
-mod documents;
+#[path = "../../rootfs-tests/daemons/mod.rs"]
+mod daemons;
 #[path = "../../rootfs-tests/support/mod.rs"]
 mod support;
 
 use common::{context, median};
-use daemon::{Daemon, Input, Kind};
+use daemons::daemon::{Daemon, Input, Kind};
+use daemons::documents;
 use mote::event::{Action, Bytes, Class, Event};
 use mote::limits::LINE_BYTES;
 use mote::record::{Encoder, PushError};

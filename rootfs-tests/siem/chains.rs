@@ -1,60 +1,62 @@
-//! A host forwards records by TCP to a collector that decodes them.
+//! A host forwards records by TCP or RELP to a collector that decodes them.
 
-use crate::daemon::{Daemon, Input, Kind, rotate};
-use crate::documents::{document, free_port, places};
+use crate::daemons::daemon::{Daemon, Input, Kind, rotate};
+use crate::daemons::documents::{document, free_port, places};
 use crate::records::{
     assert_once, documents, in_rsyslog, send_records, wait_for_lines, wait_until_read,
 };
 use crate::support::{require_program, scratch, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::read_to_string;
-use std::path::Path;
 
 const MMEXTERNAL: &str = "rsyslog-mmexternal.conf";
 const OMPROG: &str = "rsyslog-omprog.conf";
 const SYSLOG_NG: &str = "syslog-ng-collector.conf";
 
+const MMEXTERNAL_RELP: &str = "rsyslog-mmexternal-relp.conf";
+const OMPROG_RELP: &str = "rsyslog-omprog-relp.conf";
+
+/// A host's daemon and its document.
+type Host = (Kind, &'static str);
+const RSYSLOG: Host = (Kind::Rsyslog, "rsyslog-forward.conf");
+const RSYSLOG_RELP: Host = (Kind::Rsyslog, "rsyslog-forward-relp.conf");
+const SYSLOG_NG_HOST: Host = (Kind::SyslogNg, "syslog-ng-forward.conf");
+
 pub fn rsyslog_to_mmexternal() {
-    through(Kind::Rsyslog, Kind::Rsyslog, MMEXTERNAL);
+    through(RSYSLOG, Kind::Rsyslog, MMEXTERNAL);
 }
 
 pub fn rsyslog_to_omprog() {
-    through(Kind::Rsyslog, Kind::Rsyslog, OMPROG);
+    through(RSYSLOG, Kind::Rsyslog, OMPROG);
+}
+
+pub fn relp_to_mmexternal() {
+    through(RSYSLOG_RELP, Kind::Rsyslog, MMEXTERNAL_RELP);
+}
+
+pub fn relp_to_omprog() {
+    through(RSYSLOG_RELP, Kind::Rsyslog, OMPROG_RELP);
 }
 
 pub fn rsyslog_to_syslog_ng() {
-    through(Kind::Rsyslog, Kind::SyslogNg, SYSLOG_NG);
+    through(RSYSLOG, Kind::SyslogNg, SYSLOG_NG);
 }
 
 pub fn syslog_ng_to_mmexternal() {
-    through(Kind::SyslogNg, Kind::Rsyslog, MMEXTERNAL);
+    through(SYSLOG_NG_HOST, Kind::Rsyslog, MMEXTERNAL);
 }
 
 pub fn syslog_ng_to_omprog() {
-    through(Kind::SyslogNg, Kind::Rsyslog, OMPROG);
+    through(SYSLOG_NG_HOST, Kind::Rsyslog, OMPROG);
 }
 
 pub fn syslog_ng_to_syslog_ng() {
-    through(Kind::SyslogNg, Kind::SyslogNg, SYSLOG_NG);
-}
-
-fn start_host(kind: Kind, dir: &Path, port: &str) -> Daemon {
-    let collector = ("collector.example.com", "127.0.0.1");
-    let text = match kind {
-        Kind::Rsyslog => document(
-            "rsyslog-forward.conf",
-            &[collector, ("10514", port), ("resumeInterval=\"5\"", "resumeInterval=\"1\"")],
-        ),
-        Kind::SyslogNg => document("syslog-ng-forward.conf", &[collector, ("10514", port)]),
-    };
-    // How long it waits until it tries again is a global option of syslog-ng (60 s).
-    let before = if matches!(kind, Kind::SyslogNg) { "options { time-reopen(1); };" } else { "" };
-    Daemon::start(kind, dir, Input::Socket, before, &text)
+    through(SYSLOG_NG_HOST, Kind::SyslogNg, SYSLOG_NG);
 }
 
 /// Through a rotation, restarts of both, a collector that is away for a while, and a program that is
 /// killed.
-fn through(host: Kind, collector: Kind, name: &str) {
+fn through((host, forwarder): Host, collector: Kind, name: &str) {
     host.require();
     collector.require();
     require_program("logrotate");
@@ -65,7 +67,7 @@ fn through(host: Kind, collector: Kind, name: &str) {
     let replaced =
         [("10514", port_text.as_str()), (program, our_program.as_str()), (log, our_log.as_str())];
     let text = document(name, &replaced);
-    let mut host = start_host(host, &dir.join("host"), &port_text);
+    let mut host = Daemon::start_host(host, forwarder, &dir.join("host"), port);
     let (socket, events) = (host.socket(), there.join("log/events.json"));
     let so_far = |count| wait_for_lines(&events, documents(0..count).len());
 
@@ -97,7 +99,8 @@ fn through(host: Kind, collector: Kind, name: &str) {
     collector.stop();
     host.stop();
     let sent = documents(0..40);
-    let expected = if name == MMEXTERNAL { in_rsyslog(&sent) } else { sent };
+    let expected =
+        if [MMEXTERNAL, MMEXTERNAL_RELP].contains(&name) { in_rsyslog(&sent) } else { sent };
     assert_once(&events, &expected);
     let undecoded = read_to_string(there.join("log/undecoded.log")).unwrap_or_default();
     assert_eq!(undecoded, "");

@@ -1,7 +1,7 @@
 //! Records in a file of the host, which `mote decode --follow` reads.
 
-use crate::daemon::{Daemon, Input, Kind, rotate};
-use crate::documents::{document, places};
+use crate::daemons::daemon::{Daemon, Input, Kind, rotate};
+use crate::daemons::documents::{document, places};
 use crate::records::{assert_once, documents, send_records, wait_for_lines, wait_until_read};
 use crate::support::{mote, require_program, scratch, wait_for};
 use rustix::process::{Pid, Signal, kill_process};

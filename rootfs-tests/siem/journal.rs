@@ -1,6 +1,6 @@
 //! The journal, of a systemd-journald that runs for the test alone.
 
-use crate::documents::{document, places};
+use crate::daemons::documents::{document, places};
 use crate::records::{assert_once, documents, send_records, wait_for_lines};
 use crate::support::{mote, require_program, scratch, skip, wait_for};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};

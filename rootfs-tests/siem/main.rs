@@ -3,12 +3,12 @@
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
+#[path = "../daemons/mod.rs"]
+mod daemons;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod chains;
-mod daemon;
-mod documents;
 mod files;
 mod journal;
 mod modules;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     support::runner::run(&[
-        ("documents", documents::every_file_is_known),
+        ("documents", daemons::documents::every_file_is_known),
         ("rsyslog_file", files::rsyslog_file),
         ("syslog_ng_file", files::syslog_ng_file),
         ("mmexternal_input", modules::mmexternal_input),
@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         ("omprog_full_disk", modules::omprog_full_disk),
         ("rsyslog_to_mmexternal", chains::rsyslog_to_mmexternal),
         ("rsyslog_to_omprog", chains::rsyslog_to_omprog),
+        ("relp_to_mmexternal", chains::relp_to_mmexternal),
+        ("relp_to_omprog", chains::relp_to_omprog),
         ("rsyslog_to_syslog_ng", chains::rsyslog_to_syslog_ng),
         ("syslog_ng_to_mmexternal", chains::syslog_ng_to_mmexternal),
         ("syslog_ng_to_omprog", chains::syslog_ng_to_omprog),

@@ -1,7 +1,7 @@
 //! What the modules of rsyslog that run `mote decode` do with the messages of a collector.
 
-use crate::daemon::{Daemon, Input, Kind};
-use crate::documents::{document, free_port, places};
+use crate::daemons::daemon::{Daemon, Input, Kind};
+use crate::daemons::documents::{document, free_port, places};
 use crate::records::{assert_once, documents, in_rsyslog, message, record, wait_for_lines};
 use crate::support::{output_of, require_program, scratch, skip, wait_for};
 use serde_json::Value;

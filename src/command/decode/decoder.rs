@@ -6,6 +6,7 @@ use crate::event::Event;
 use crate::format::{self, Format};
 use crate::record::{Batch, DecodeError, Reason, Scratch, find, origin_of_refused};
 use std::io;
+use std::path::Path;
 
 /// What was read so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,22 @@ impl Decoder {
             counts: Counts::default(),
             verifier: None,
         }
+    }
+
+    /// Remembers in this file too what was read, and knows what is there.
+    pub fn keep_recent(&mut self, path: &Path) -> io::Result<()> {
+        self.recent = Recent::kept(path)?;
+        Ok(())
+    }
+
+    /// How many batches are to be remembered in the file, once their events are written.
+    pub fn unwritten(&self) -> usize {
+        self.recent.unwritten()
+    }
+
+    /// The events of all batches so far are where they belong.
+    pub fn events_are_written(&mut self) {
+        self.recent.write();
     }
 
     /// One that writes no events, and finds out which are missing.

@@ -7,6 +7,7 @@ mod follow;
 pub mod lines;
 mod output_file;
 mod recent;
+mod recent_file;
 pub mod rsyslog;
 mod verify;
 
@@ -55,6 +56,10 @@ pub struct DecodeCommand {
     /// as $!mote!events, or omprog with confirmMessages="on", which needs --output-file
     #[argh(option)]
     pub rsyslog: Option<Module>,
+    /// remember in this file which records were decoded, so that what a restarted syslog daemon hands
+    /// over again is left out; with --output-file or --rsyslog
+    #[argh(option)]
+    pub recent: Option<PathBuf>,
     /// files to read, the oldest first; standard input if there is none
     #[argh(positional)]
     pub files: Vec<String>,
@@ -74,8 +79,21 @@ impl DecodeCommand {
         if let Err(error) = prepared {
             return not_prepared(&error);
         }
+        let mut decoder = match self.verify {
+            true => Decoder::verifying(),
+            false => Decoder::writing(self.output.unwrap_or_default()),
+        };
+        if let Some(path) = &self.recent
+            && let Err(error) = decoder.keep_recent(path)
+        {
+            return exit::fail(
+                exit::IOERR,
+                format_args!("{path:?} cannot be used to remember records ({error})"),
+            );
+        }
         if self.rsyslog == Some(Module::Mmexternal) {
-            return match rsyslog::answer_each(io::stdin().lock(), &mut io::stdout().lock()) {
+            let (input, mut out) = (io::stdin().lock(), io::stdout().lock());
+            return match rsyslog::answer_each(input, &mut out, decoder) {
                 // rsyslogd has ended.
                 Err(error) if error.kind() != ErrorKind::BrokenPipe => exit::IOERR.into(),
                 _ => ExitCode::SUCCESS,
@@ -83,7 +101,7 @@ impl DecodeCommand {
         }
         let Some(path) = &self.output_file else {
             let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-            let code = self.decode_to(&mut out, "standard output");
+            let code = self.decode_to(decoder, &mut out, "standard output");
             // What could not be flushed was said already.
             let _ = out.into_parts();
             return code;
@@ -93,7 +111,7 @@ impl DecodeCommand {
         // none.
         let gathered_bytes = if self.rsyslog.is_some() { usize::MAX } else { GATHERED_BYTES };
         match OutputFile::open(path, gathered_bytes) {
-            Ok(mut file) => self.decode_to(&mut file, &name),
+            Ok(mut file) => self.decode_to(decoder, &mut file, &name),
             Err(error) => not_written(&name, &error),
         }
     }
@@ -110,6 +128,14 @@ impl DecodeCommand {
         }
         if self.rsyslog == Some(Module::Mmexternal) && !is_json {
             return Err("mmexternal gets events as JSON; leave --output out, or use omprog");
+        }
+        if self.recent.is_some() && !has_file && self.rsyslog.is_none() {
+            return Err(
+                "--recent is for events that go to a file, or to rsyslog; add --output-file",
+            );
+        }
+        if self.recent.is_some() && self.verify {
+            return Err("--verify looks at every record; leave --recent out");
         }
         match (self.rsyslog, self.follow) {
             (Some(_), true) => Err("a module of rsyslog has no file that --follow could read"),
@@ -143,13 +169,9 @@ impl DecodeCommand {
     }
 
     /// Decodes all input to `out`.
-    fn decode_to(&self, out: &mut impl Write, out_name: &str) -> ExitCode {
+    fn decode_to(&self, decoder: Decoder, out: &mut impl Write, out_name: &str) -> ExitCode {
         // Nobody waits for what goes to a file.
         let reader = self.output_file.is_none().then(rustix::stdio::stdout);
-        let decoder = match self.verify {
-            true => Decoder::verifying(),
-            false => Decoder::writing(self.output.unwrap_or_default()),
-        };
         let mut decoding =
             Decoding { decoder, complaints: Complaints::default(), cut_lines: 0, reader };
         let (mut code, mut is_missing) = (0, false);
@@ -258,14 +280,14 @@ impl Decoding {
     fn open_and_read(&mut self, input: &Input<'_>, out: &mut impl Write) -> Result<(), Failure> {
         let standard = "standard input";
         let (file, is_followed) = match input {
-            Input::Standard => return self.read(io::stdin().lock(), standard, out, |_| Ok(())),
+            Input::Standard => return self.read(io::stdin().lock(), standard, out, |_, _| Ok(())),
             Input::Drained => {
                 let failed = |error| Failure::Input(standard.into(), error);
                 let ending = Ending::new().map_err(failed)?;
                 // Not the standard library's, which has a buffer.
                 let input = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
                 let input = Drained::new(File::from(input), &ending);
-                return self.read(input, standard, out, |_| Ok(()));
+                return self.read(input, standard, out, |_, _| Ok(()));
             }
             Input::Confirmed => return self.confirm(out),
             Input::File(file) => (*file, false),
@@ -276,9 +298,9 @@ impl Decoding {
         if is_followed {
             let ending = Ending::new().map_err(failed)?;
             let input = Follow::new(Path::new(file), &ending, self.reader).map_err(failed)?;
-            self.read(input, &name, out, |_| Ok(()))
+            self.read(input, &name, out, |_, _| Ok(()))
         } else {
-            self.read(File::open(file).map_err(failed)?, &name, out, |_| Ok(()))
+            self.read(File::open(file).map_err(failed)?, &name, out, |_, _| Ok(()))
         }
     }
 
@@ -286,13 +308,13 @@ impl Decoding {
     /// the file takes is the kernel's: a crash of the host may take it back.
     fn confirm<W: Write>(&mut self, out: &mut W) -> Result<(), Failure> {
         let mut answers = io::stdout().lock();
-        let mut confirm = |out: &mut W| {
-            out.flush()?;
+        let mut confirm = |decoder: &mut Decoder, out: &mut W| {
+            flush(decoder, out)?;
             answers.write_all(CONFIRMATION)?;
             answers.flush()
         };
         // It is ready.
-        confirm(out).map_err(Failure::Output)?;
+        confirm(&mut self.decoder, out).map_err(Failure::Output)?;
         self.read(io::stdin().lock(), "standard input", out, confirm)
     }
 
@@ -302,13 +324,14 @@ impl Decoding {
         input: impl Read,
         name: &str,
         out: &mut W,
-        mut after_line: impl FnMut(&mut W) -> io::Result<()>,
+        mut after_line: impl FnMut(&mut Decoder, &mut W) -> io::Result<()>,
     ) -> Result<(), Failure> {
         let mut lines = Lines::new(input);
         let others_before = self.decoder.counts().other_lines;
         let (mut number, mut hint) = (0u64, "");
         loop {
-            let line = match lines.next(|| out.flush()) {
+            let decoder = &mut self.decoder;
+            let line = match lines.next(|| flush(decoder, out)) {
                 Next::Line(line) => line,
                 Next::End => break,
                 Next::NotWritten(error) => return Err(Failure::Output(error)),
@@ -328,7 +351,11 @@ impl Decoding {
                 complaints.bad(name, number, &error, cut);
             });
             complaints.look_at(name, number, self.decoder.counts());
-            result.and_then(|()| after_line(out)).map_err(Failure::Output)?;
+            let result = result.and_then(|()| after_line(&mut self.decoder, out));
+            result.map_err(Failure::Output)?;
+            if self.decoder.unwritten() >= UNWRITTEN_BATCHES {
+                flush(&mut self.decoder, out).map_err(Failure::Output)?;
+            }
             // It may have had a record behind the cut.
             self.cut_lines += u64::from(line.cut && self.decoder.counts().other_lines > others);
         }
@@ -337,6 +364,16 @@ impl Decoding {
         }
         Ok(())
     }
+}
+
+/// Batches whose events may wait to be written, while more of them are to be read.
+const UNWRITTEN_BATCHES: usize = 64;
+
+/// Writes all events, and then remembers it.
+fn flush(decoder: &mut Decoder, out: &mut impl Write) -> io::Result<()> {
+    out.flush()?;
+    decoder.events_are_written();
+    Ok(())
 }
 
 /// Whether a file begins as gzip (RFC 1952), xz or zstd (RFC 8878) have it.

@@ -35,13 +35,16 @@ impl FromArgValue for Module {
 pub const CONFIRMATION: &[u8] = b"OK\n";
 
 /// `mmexternal`: answers every line of `input`, to its end.
-pub fn answer_each(input: impl Read, out: &mut impl Write) -> io::Result<()> {
+///
+/// What `decoder` remembers in a file it remembers a message late: rsyslogd hands over the next one
+/// when it has done with the events of the one before.
+pub fn answer_each(input: impl Read, out: &mut impl Write, mut decoder: Decoder) -> io::Result<()> {
     let mut lines = Lines::new(input);
-    let mut decoder = Decoder::new();
     let mut answer = Answer::new(ANSWER_BYTES);
     loop {
         match lines.next(|| Ok(())) {
             Next::Line(line) => {
+                decoder.events_are_written();
                 out.write_all(answer.to(&line, &mut decoder))?;
                 out.flush()?;
             }

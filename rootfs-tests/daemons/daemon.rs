@@ -1,13 +1,14 @@
 //! rsyslogd and syslog-ng with a configuration of the documentation.
 
-use crate::documents::document;
-use crate::support::{require_program, skip, wait_for};
+use super::documents::document;
+use crate::support::{require_program, skip, wait_at_most, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{File, create_dir_all, read_dir, read_to_string, write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 #[derive(Clone, Copy)]
 pub enum Kind {
@@ -53,6 +54,9 @@ impl Daemon {
     /// own. `before` stands before it.
     pub fn start(kind: Kind, dir: &Path, input: Input, before: &str, text: &str) -> Daemon {
         kind.require();
+        if text.contains("relp\"") && !has_relp() {
+            skip("rsyslog-relp is not installed");
+        }
         create_dir_all(dir.join("log")).unwrap();
         create_dir_all(dir.join("spool")).unwrap();
         let at = |name: &str| dir.join(name).display().to_string();
@@ -88,6 +92,19 @@ impl Daemon {
         let mut daemon = Daemon { kind, dir: dir.into(), input, child: None };
         daemon.begin();
         daemon
+    }
+
+    /// That of a host, which sends to this port as a document of the documentation says.
+    pub fn start_host(kind: Kind, name: &str, dir: &Path, port: u16) -> Daemon {
+        let port = port.to_string();
+        let replaced = [("collector.example.com", "127.0.0.1"), ("10514", port.as_str())];
+        let sooner = [("resumeInterval=\"5\"", "resumeInterval=\"1\"")];
+        // How long it waits until it tries again is a global option of syslog-ng (60 s).
+        let (replaced, before) = match kind {
+            Kind::Rsyslog => ([&replaced[..], &sooner].concat(), ""),
+            Kind::SyslogNg => (replaced.to_vec(), "options { time-reopen(1); };"),
+        };
+        Daemon::start(kind, dir, Input::Socket, before, &document(name, &replaced))
     }
 
     /// Starts it, again after [`Daemon::stop`], and waits until it listens.
@@ -131,7 +148,24 @@ impl Daemon {
     pub fn stop(&mut self) {
         self.signal(Signal::TERM);
         let mut child = self.child.take().unwrap();
-        wait_for("the end of a syslog daemon", || child.try_wait().unwrap());
+        // It may do first what waits in its queues.
+        wait_at_most(Duration::from_secs(150), "the end of a syslog daemon", || {
+            child.try_wait().unwrap()
+        });
+    }
+
+    /// As `systemctl restart` does it: SIGTERM to the daemon and to the programs that it runs.
+    pub fn stop_as_service(&mut self) {
+        for program in self.programs() {
+            let _ = kill_process(Pid::from_raw(program as i32).unwrap(), Signal::TERM);
+        }
+        self.stop();
+    }
+
+    /// SIGKILL, to it and not to the programs that it runs.
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.child.take().unwrap().wait().unwrap();
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -181,6 +215,13 @@ impl Drop for Daemon {
             println!("{:?}: {}", self.dir, self.said());
         }
     }
+}
+
+/// A package of its own. Where modules are differs from distribution to distribution.
+fn has_relp() -> bool {
+    let folders = read_dir("/usr/lib").unwrap().flatten().map(|entry| entry.path());
+    let others = [PathBuf::from("/usr/lib"), PathBuf::from("/usr/lib64")];
+    folders.chain(others).any(|folder| folder.join("rsyslog/omrelp.so").is_file())
 }
 
 /// Of the machine, or what `scripts/syslog-ng` has unpacked.

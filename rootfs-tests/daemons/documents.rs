@@ -7,12 +7,15 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 /// What a test of its own has.
-const TRIED: [&str; 9] = [
+const TRIED: [&str; 12] = [
     "logrotate.conf",
     "mote-decode-journal.service",
     "rsyslog-file.conf",
+    "rsyslog-forward-relp.conf",
     "rsyslog-forward.conf",
+    "rsyslog-mmexternal-relp.conf",
     "rsyslog-mmexternal.conf",
+    "rsyslog-omprog-relp.conf",
     "rsyslog-omprog.conf",
     "syslog-ng-collector.conf",
     "syslog-ng-file.conf",
