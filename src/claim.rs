@@ -1,4 +1,4 @@
-//! One sensor for a state directory: two would write each other's settings over.
+//! One sensor for a directory of settings or of a spool: two would write each other's files over.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -8,10 +8,10 @@ use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
 
-/// Its name in the state directory. Nothing is in it.
+/// Its name in the directory. Nothing is in it.
 const FILE_NAME: &str = "lock";
 
-/// Whose a state directory is.
+/// Whose a directory is.
 #[derive(Debug, Default)]
 pub enum Claim {
     /// Nobody's as far as is known: there is no such directory, or nothing can be locked in it.

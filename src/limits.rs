@@ -85,8 +85,9 @@ pub const SPOOL_MIB: u32 = 64;
 /// The least: some files, and room for messages that are read again.
 pub const SPOOL_MIB_LEAST: u32 = 1;
 
-/// The most: 1 TiB.
-pub const SPOOL_MIB_MOST: u32 = 1 << 20;
+/// The most: to count what is in a file that is removed to make room, it is read, and has a part of
+/// this.
+pub const SPOOL_MIB_MOST: u32 = 4096;
 
 /// Files of a log of the spool. A third of them, full, have all of its room: files that are not full
 /// find a place too.

@@ -7,6 +7,7 @@ use common::{batch_of, line_of, line_of_actions};
 use fastrand::Rng;
 use mote::command::decode::decoder::{Counts, Decoder};
 use mote::format::Format;
+use mote::limits::{DECODE_RECENT, DECODE_RUNS};
 use std::time::{Duration, Instant};
 
 const LINES: usize = 1_200_000;
@@ -14,9 +15,9 @@ const LINES: usize = 1_200_000;
 /// One line of 8 KiB decodes in well under a millisecond; the rest is the scheduler.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Peak resident memory may grow by this much, in KiB: buffers, and what an allocator
-/// keeps of them.
-const GROWTH_KIB: u64 = 16 * 1024;
+/// Peak resident memory may grow by this much, in KiB: buffers, what an allocator keeps of them, and
+/// the batches that are remembered, of as many runs as there can be.
+const GROWTH_KIB: u64 = 16 * 1024 + (DECODE_RUNS * DECODE_RECENT * size_of::<u64>() / 1024) as u64;
 
 /// A few changes to a line or a batch: bits, cuts, insertions, pieces of another one, and
 /// bytes that are the ends of varints, lengths and options.

@@ -318,7 +318,7 @@ fn damaged_records_make_no_numbers() {
 fn what_is_given_twice_is_repeated_and_counts_once() {
     let mut rng = Rng::with_seed(7);
     let mut sender = Sender::new("gate", 1, 5);
-    let mut lines = sender.send(&mut rng, 6000);
+    let mut lines = sender.send(&mut rng, 20_000);
     let class = Some(Class::Bulk);
     lines.push(sender.loss(Loss {
         place: LossPlace::RingFull,
@@ -332,7 +332,7 @@ fn what_is_given_twice_is_repeated_and_counts_once() {
     let (status, found) = verify(&twice);
     assert_eq!((status, found.len()), (0, 1));
     assert_eq!(found[0]["repeated_batches"], lines.len());
-    assert_eq!(found[0]["events"], 6001);
+    assert_eq!(found[0]["events"], 20_001);
     assert_eq!(found[0]["lost_before"], json!({"ring_full": 400}));
 }
 

@@ -27,7 +27,7 @@ use crate::host::distribution::Distribution;
 use crate::limits::{HOSTNAME_BYTES, RECEIVERS};
 use crate::record::{Context, Provider};
 use crate::say::{self, say, warn};
-use crate::sink::{Damage, Receiver, Sink, Sinks, SpoolOptions, State, Target};
+use crate::sink::{Damage, Receiver, Sink, Sinks, SpoolOptions, State, Target, spooled_for_others};
 use crate::source::ebpf::Options;
 use crate::stats::Totals;
 use crate::syscalls::Arch;
@@ -156,6 +156,13 @@ impl Sensor {
         let name = String::from_utf8_lossy(&hostname);
         let sinks = Sinks::open(receivers, &name, poll.registry(), SINKS, spool.as_ref())
             .map_err(SensorError::Sink)?;
+        for path in spool.iter().flat_map(|spool| spooled_for_others(spool, receivers)) {
+            warn(format_args!(
+                "{} has records for a receiver that is none now: name it with --syslog once more, \
+                 read them with mote decode, or remove the directory",
+                path.display()
+            ));
+        }
         for sink in sinks.iter().filter(|sink| !sink.has_spool()) {
             if let (target @ Target::Unix(_), State::Down(error)) =
                 (&sink.receiver().target, sink.state())

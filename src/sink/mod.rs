@@ -36,7 +36,7 @@ pub use link::State;
 pub use receiver::{Form, Given, Receiver, ReceiverError};
 pub use rustix::io::Errno;
 pub use set::Sinks;
-pub use spool::{Damage, SpoolError, SpoolOptions};
+pub use spool::{Damage, SpoolError, SpoolOptions, spooled_for_others};
 pub use target::{Target, TargetError};
 
 use crate::event::Class;
@@ -321,7 +321,7 @@ impl Sink {
 
     /// Writes what waits, blocking until `until` at the latest. What would be lost with the process
     /// goes whatever the receiver's limit is; what is on disk can wait for the next start.
-    /// The last call to a sink: a connection made here is not registered with the loop.
+    /// Only at the end: a connection made here is not registered with the loop.
     pub fn drain(&mut self, until: Instant) {
         self.link.hurry(Instant::now());
         if self.unkept() > 0 {
@@ -391,6 +391,10 @@ impl Sink {
             return;
         }
         for class in Class::ALL {
+            // An earlier run may have sent more to it.
+            if self.receiver.class.is_some_and(|only| only != class) {
+                continue;
+            }
             while self.queue.has_window(class)
                 && let Some((load, payload)) = spool.next(class)
             {

@@ -99,11 +99,6 @@ impl Queue {
         !self.free.is_empty() || self.given_up < self.unconfirmed
     }
 
-    /// What was shed since the last call.
-    pub(super) fn take_shed(&mut self) -> Lost {
-        core::mem::take(&mut self.shed)
-    }
-
     /// The same for a message from the spool, which does without what it can have later.
     pub(super) fn has_window(&self, class: Class) -> bool {
         let most = match class {
@@ -111,6 +106,11 @@ impl Queue {
             Class::Bulk => self.slots.div_ceil(2),
         };
         self.backlog() < most && self.has_room()
+    }
+
+    /// What was shed since the last call.
+    pub(super) fn take_shed(&mut self) -> Lost {
+        core::mem::take(&mut self.shed)
     }
 
     /// By [`Class`]: up to where messages from the spool are delivered, if that is known better than

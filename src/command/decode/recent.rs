@@ -207,8 +207,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("recent");
         let (one, other) = (run(1), run(2));
-        let batches: Vec<[u8; 8]> = (0..600u64).map(u64::to_le_bytes).collect();
-        for part in batches.chunks(150) {
+        let batches: Vec<[u8; 8]> = (0..DECODE_RECENT as u64 + 100).map(u64::to_le_bytes).collect();
+        for part in batches.chunks(DECODE_RECENT / 4) {
             let mut recent = Recent::kept(&path).unwrap();
             for batch in part {
                 recent.remember(recent.identity(one, batch));
@@ -220,7 +220,7 @@ mod tests {
         }
         let asked: Vec<(RunId, &[u8])> = batches.iter().map(|batch| (one, &batch[..])).collect();
         let known = read_again(&path, &asked);
-        let (old, new) = known.split_at(600 - DECODE_RECENT);
+        let (old, new) = known.split_at(100);
         assert!(old.iter().all(|known| !known) && new.iter().all(|known| *known));
         assert_eq!(
             read_again(&path, &[(other, b"a"), (other, b"b"), (one, b"a")]),

@@ -129,17 +129,7 @@ impl Log {
         for entry in entries {
             let entry = entry.map_err(SpoolError::Open)?;
             let name = entry.file_name().to_str().unwrap_or_default();
-            let Some(digits) = name.strip_prefix(self.class.name()) else { continue };
-            let Some(digits) = digits.strip_prefix('-') else { continue };
-            // As they are written: another name of the same number would stand for that file.
-            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-            if digits.len() == 16
-                && digits.bytes().all(is_digit)
-                && let Ok(start) = u64::from_str_radix(digits, 16)
-                && start <= u64::MAX / 2
-            {
-                starts.push(start);
-            }
+            starts.extend(start_of(self.class, name));
         }
         Ok(starts)
     }
@@ -423,6 +413,16 @@ impl Log {
         let _ = write!(name, "{}-{start:016x}", self.class.name());
         name
     }
+}
+
+/// Where the file of this name begins, if it is one of a log of `class`.
+pub(super) fn start_of(class: Class, name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(class.name())?.strip_prefix('-')?;
+    // As they are written: another name of the same number would stand for that file.
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let is_place = digits.len() == 16 && digits.bytes().all(is_digit);
+    let start = u64::from_str_radix(digits, 16).ok().filter(|_| is_place)?;
+    (start <= u64::MAX / 2).then_some(start)
 }
 
 fn write_all(file: &OwnedFd, mut bytes: &[u8], mut at: u64) -> Result<(), Errno> {

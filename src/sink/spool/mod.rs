@@ -18,6 +18,7 @@ mod log;
 pub use error::{Damage, SpoolError};
 
 use super::account::{Delivered, Load, Lost};
+use super::receiver::Receiver;
 use crate::claim::Claim;
 use crate::event::Class;
 use crate::limits::{
@@ -405,6 +406,35 @@ impl Open {
         self.written = [priority, bulk];
         Ok(())
     }
+}
+
+/// Receivers' directories with messages that wait, other than those of `receivers`.
+pub fn spooled_for_others(options: &SpoolOptions, receivers: &[Receiver]) -> Vec<PathBuf> {
+    let own: Vec<PathBuf> = receivers
+        .iter()
+        .map(|receiver| options.dir.join(directory(&receiver.to_string())))
+        .collect();
+    let entries = std::fs::read_dir(&options.dir).into_iter().flatten().flatten();
+    let others = entries.map(|entry| entry.path()).filter(|path| !own.contains(path));
+    others.filter(|path| has_waiting(path)).collect()
+}
+
+/// Whether a log in this directory goes beyond what is noted as delivered.
+fn has_waiting(dir: &Path) -> bool {
+    let position = std::fs::File::open(dir.join(POSITION)).ok();
+    let position = position.and_then(|file| read_position(&file.into()).ok().flatten());
+    let end_of = |file: std::fs::DirEntry| {
+        let name = file.file_name();
+        let name = name.to_str()?;
+        let class = Class::ALL.into_iter().find(|class| name.starts_with(class.name()))?;
+        let start = log::start_of(class, name)?;
+        let bytes = file.metadata().ok()?.len().checked_sub(log::VERSION_LINE.len() as u64)?;
+        Some((class, start + bytes, bytes))
+    };
+    let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    files.filter_map(end_of).any(|(class, end, bytes)| {
+        bytes > 0 && position.is_none_or(|delivered| end > delivered[class as usize])
+    })
 }
 
 /// The name of a receiver's directory: unlike any other's.

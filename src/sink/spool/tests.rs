@@ -312,6 +312,24 @@ fn a_directory_that_cannot_be_used_is_told_and_tried_again() {
     assert_eq!(take(&mut spool, Bulk), [18]);
 }
 
+#[test]
+fn what_waits_for_a_receiver_that_is_none_now_is_found() {
+    let place = Place::new();
+    let options = SpoolOptions { dir: place.0.path().to_owned(), bytes: MIB };
+    let others = |target: &str| {
+        let target: crate::sink::Target = target.parse().unwrap();
+        spooled_for_others(&options, &[target.into()])
+    };
+    let mut spool = place.open();
+    assert_eq!(others("stdout"), Vec::<PathBuf>::new());
+    append_all(&mut spool, Bulk, 0..3);
+    assert_eq!(others("stdout"), [place.dir()]);
+    assert_eq!(others("unix:/dev/log"), Vec::<PathBuf>::new());
+    let end = take_to(&mut spool, Bulk, 3);
+    spool.delivered(ends(Bulk, end), Instant::now());
+    assert_eq!(others("stdout"), Vec::<PathBuf>::new(), "it is delivered");
+}
+
 /// `mote decode` reads the files as they are.
 #[test]
 fn files_are_text() {
