@@ -46,6 +46,10 @@ pub const SYSLOG_HEADER_BYTES: usize = 256;
 /// Bytes of the encoded batch inside a line: base64 makes 4 of 3.
 pub const BATCH_BYTES: usize = (LINE_BYTES - SYSLOG_HEADER_BYTES) / 4 * 3;
 
+/// Events of one batch. Some make do with eight bytes, and what `mote decode` makes of a message has to
+/// find room in an answer to rsyslog ([`ANSWER_BYTES`]): 2 KB of each event do.
+pub const BATCH_EVENTS: usize = 480;
+
 /// Process contexts (pid, tid, ids, names) that one batch can refer to.
 pub const BATCH_ACTORS: usize = 128;
 
@@ -79,7 +83,8 @@ pub const JOURNAL_RATE: u32 = 30;
 /// See [`JOURNAL_RATE`].
 pub const JOURNAL_BURST: u32 = 1_800;
 
-/// What a spool holds unless `mote run` is told: some 1.5 million events of one kind.
+/// What a spool holds unless `mote run` is told: some 3.5 million renames, or 1.9 million events of the
+/// installation of packages.
 pub const SPOOL_MIB: u32 = 64;
 
 /// The least: some files, and room for messages that are read again.
@@ -285,9 +290,13 @@ pub const SHORTENED_BYTES: usize = 30;
 /// front of a record. Longer ones are cut.
 pub const DECODE_LINE_BYTES: usize = 64 * 1024;
 
+/// Events of a batch of version 2 that are read, by the format: more than a sensor puts into one
+/// ([`BATCH_EVENTS`]) or ever will into a message, where none takes less than three bytes.
+pub const DECODE_EVENTS: u64 = 4096;
+
 /// The most that events take of an answer to rsyslog's `mmexternal`, in bytes: less than the 1 MiB
 /// that rsyslog is told to take (`maxMessageSize`), with room for what is said of the rest. A
-/// message of a sensor makes a third of that; one made to be large could make 20 MB.
+/// message of a sensor makes half of that; one made to be large could make 86 MB.
 pub const ANSWER_BYTES: usize = 1_000_000;
 
 /// Batches of one run of a sensor that `mote decode` remembers, to know one that was sent again:

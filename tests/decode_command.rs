@@ -97,7 +97,7 @@ fn bad_records_are_reported_counted_and_the_status_is_65() {
 
 #[test]
 fn a_later_version_is_no_error() {
-    let (status, lines, errors) = decode(&["decode"], &line_of(b"\x02whatever"));
+    let (status, lines, errors) = decode(&["decode"], &line_of(b"\x03whatever"));
     assert_eq!((status, lines), (0, 0));
     assert!(errors.contains("unknown to this version: 1 batches"), "{errors}");
 }

@@ -23,8 +23,10 @@ enum Part {
     Syscall,
     Result,
     Flags,
+    Asked,
     PathStart,
     Path,
+    FromStart,
     From,
     Args,
     Rest,
@@ -38,15 +40,17 @@ const NAMES: [&str; Part::Rest as usize + 1] = [
     "directories, programs",
     "lineages",
     "actors",
-    "event: length, action",
+    "event: length, what it has, action",
     "event: time",
     "event: sequence, actor",
     "event: system call",
     "event: result",
     "event: flags, truncated",
-    "event: path, directory's number",
+    "event: the call's flags, mode",
+    "event: path, its beginning",
     "event: path, rest",
-    "event: other name",
+    "event: other name, its beginning",
+    "event: other name, rest",
     "event: arguments",
     "event: the rest",
 ];
@@ -82,12 +86,13 @@ impl Parts {
 
     fn batch(&mut self, bytes: &[u8]) {
         let mut at = Cursor { bytes, at: 0 };
-        at.skip(2 + 16);
+        at.skip(2 + 4 + 16);
         at.number();
         at.skip(2);
         at.blob();
         at.number();
         at.number();
+        at.optional();
         let strings: Vec<&[u8]> = {
             let count = at.number();
             self.spend(Part::Batch, &mut at);
@@ -110,63 +115,81 @@ impl Parts {
         self.0[Part::Strings as usize] += strings_bytes - lineages;
         let count = at.number();
         self.spend(Part::Batch, &mut at);
+        let mut action = 0;
         for _ in 0..count {
             let event = at.blob();
             self.0[Part::Length as usize] += at.take() - event.len() as u64;
-            self.event(event);
+            action = self.event(event, action);
         }
         at.at = at.bytes.len();
         self.spend(Part::Batch, &mut at);
     }
 
-    fn event(&mut self, bytes: &[u8]) {
+    /// Gives the event's action, of that before it.
+    fn event(&mut self, bytes: &[u8], action_before: u8) -> u8 {
         let mut at = Cursor { bytes, at: 0 };
-        let action = Action::from_number(at.byte());
+        let bits = at.number();
+        let has = |bit: u32| bits & 1 << bit != 0;
+        let action = if has(0) { at.byte() } else { action_before };
         self.spend(Part::Length, &mut at);
         at.number();
         self.spend(Part::Time, &mut at);
-        at.number();
-        at.number();
-        self.spend(Part::Sequence, &mut at);
-        at.optional();
-        self.spend(Part::Syscall, &mut at);
-        at.optional();
-        self.spend(Part::Result, &mut at);
-        at.number();
-        at.number();
-        self.spend(Part::Flags, &mut at);
-        if let Some(
-            Action::Connect | Action::Bind | Action::Listen | Action::Accept | Action::Send,
-        )
-        | Some(Action::Loss | Action::Heartbeat | Action::Capability)
-        | Some(
-            Action::Fork | Action::Exit | Action::Setuid | Action::Setgid | Action::Setsid,
-        )
-        | Some(Action::Pause | Action::Resume | Action::Ptrace | Action::Kill)
-        | Some(Action::Unshare | Action::Setns | Action::ClockSet | Action::IoUring)
-        | None = action
-        {
-            at.at = at.bytes.len();
-            return self.spend(Part::Rest, &mut at);
+        for _ in (1..=2).filter(|bit| has(*bit)) {
+            at.number();
         }
-        at.number();
-        self.spend(Part::PathStart, &mut at);
-        at.blob();
-        self.spend(Part::Path, &mut at);
-        match action {
+        self.spend(Part::Sequence, &mut at);
+        if has(3) {
+            at.optional();
+        }
+        self.spend(Part::Syscall, &mut at);
+        if has(4) {
+            at.optional();
+        }
+        self.spend(Part::Result, &mut at);
+        if has(5) {
+            at.number();
+            at.number();
+        }
+        self.spend(Part::Flags, &mut at);
+        for _ in (6..=7).filter(|bit| has(*bit)) {
+            at.optional();
+        }
+        self.spend(Part::Asked, &mut at);
+        let mut name = |start: Part, rest: Part, at: &mut Cursor| {
+            at.number();
+            self.spend(start, at);
+            at.blob();
+            self.spend(rest, at);
+        };
+        match Action::from_number(action) {
+            Some(Action::Rename | Action::Link | Action::Symlink) => {
+                name(Part::FromStart, Part::From, &mut at);
+                name(Part::PathStart, Part::Path, &mut at);
+            }
             Some(Action::Exec) => {
+                name(Part::PathStart, Part::Path, &mut at);
                 at.blob();
                 self.spend(Part::Args, &mut at);
             }
-            Some(Action::Rename | Action::Link | Action::Symlink | Action::Mount) => {
-                at.number();
-                at.blob();
-                self.spend(Part::From, &mut at);
-            }
+            Some(
+                Action::Open
+                | Action::Unlink
+                | Action::Rmdir
+                | Action::Mkdir
+                | Action::Chmod
+                | Action::Chown
+                | Action::Truncate
+                | Action::Utime
+                | Action::Setxattr
+                | Action::Mknod
+                | Action::Umount
+                | Action::Mount,
+            ) => name(Part::PathStart, Part::Path, &mut at),
             _ => {}
         }
         at.at = at.bytes.len();
         self.spend(Part::Rest, &mut at);
+        action
     }
 
     fn spend(&mut self, part: Part, at: &mut Cursor) {

@@ -1,7 +1,7 @@
 //! What the sensor told.
 
 use mote::event::{Action, Bytes, Class, Event};
-use mote::limits::{BATCH_BYTES, LINE_BYTES};
+use mote::limits::{BATCH_BYTES, BATCH_EVENTS, LINE_BYTES};
 use mote::record::{Batch, Context, Encoder, Origin, PushError, Scratch, find};
 use std::collections::{BTreeMap, HashSet};
 
@@ -23,19 +23,22 @@ pub struct Told {
 /// Less room than this is too little for an event that brings a directory and an actor.
 const EVENT_BYTES: usize = 200;
 
-fn is_full(payload: &[u8]) -> bool {
+fn is_full(payload: &[u8], scratch: &mut Scratch) -> bool {
+    let has_events = |batch: Batch| batch.sequences().count() == BATCH_EVENTS;
     payload.len() / 4 * 3 + EVENT_BYTES > BATCH_BYTES
+        || Batch::parse(payload, scratch).is_ok_and(has_events)
 }
 
 impl Told {
     pub fn read(lines: &[Vec<u8>]) -> Told {
         let mut told = Told::default();
+        let mut scratch = Scratch::new();
         for line in lines {
             told.bytes += line.len() as u64;
             let payload = find(line).unwrap_or_default();
             told.header_bytes += (line.len() - payload.len()) as u64;
             told.messages += u64::from(!payload.is_empty());
-            told.full += u64::from(is_full(payload));
+            told.full += u64::from(is_full(payload, &mut scratch));
         }
         each(lines, |event| {
             told.events += 1;
@@ -91,7 +94,7 @@ pub fn alone(lines: &[Vec<u8>], processes: &HashSet<u32>) -> Vec<Vec<u8>> {
                 encoder.push(&event).unwrap();
             }
         }
-        if !is_full(payload) {
+        if !is_full(payload, &mut scratch) {
             finish(encoder, header, &mut alone);
         }
     }

@@ -1,20 +1,19 @@
 //! Who did it, both ways.
 
-use super::dictionary::Dictionary;
-use super::encode::append;
+use super::encode::{Strings, append};
 use super::error::{DecodeError, Reason};
 use super::reader::{Reader, entry, join};
 use super::wire::{
     Actor, ActorMore, Blob, Contained, Joined, Kind, LINEAGE_BYTES, Lineage, Sessions,
 };
 use crate::event::{self, Bytes, Event, ExecutableKind, Runtime, Truncated};
-use crate::limits::{BATCH_BYTES, BATCH_STRINGS};
+use crate::limits::BATCH_BYTES;
 
 /// Writes the actor of an event behind what is in `out`. `Ok(false)`: it has none.
 pub(super) fn write(
     event: &Event,
     executable: Joined,
-    strings: &mut Dictionary<BATCH_STRINGS>,
+    strings: &mut Strings,
     out: &mut Bytes<BATCH_BYTES>,
 ) -> postcard::Result<bool> {
     let actor = Actor {
@@ -47,7 +46,7 @@ pub(super) fn write(
 /// Writes a lineage, up to the last part of which something is known.
 fn lineage(
     lineage: &event::Lineage,
-    strings: &mut Dictionary<BATCH_STRINGS>,
+    strings: &mut Strings,
     out: &mut Bytes<LINEAGE_BYTES>,
 ) -> postcard::Result<()> {
     let parent = Lineage {

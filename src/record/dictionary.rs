@@ -47,22 +47,28 @@ impl<const ENTRIES: usize> Dictionary<ENTRIES> {
         self.entries.len()
     }
 
+    /// The number of `bytes` from 1, if they are there.
+    pub fn find(&self, bytes: &[u8]) -> Option<u32> {
+        let hash = hash(bytes);
+        self.slot(hash, bytes).and_then(Result::ok).map(u32::from)
+    }
+
+    /// The number of `bytes`, or the free slot where they would be found. `None`: there is neither.
+    fn slot(&self, hash: u32, bytes: &[u8]) -> Option<Result<u8, usize>> {
+        probe(hash).find_map(|slot| match self.slots[slot] {
+            0 => Some(Err(slot)),
+            number => self.is(number, hash, bytes).then_some(Ok(number)),
+        })
+    }
+
     /// The number of `bytes` from 1, which are added if they are not there. `None`: there
     /// is no room.
     pub fn number(&mut self, bytes: &[u8]) -> Option<u32> {
         let hash = hash(bytes);
-        let mut free = None;
-        for slot in probe(hash) {
-            match self.slots[slot] {
-                0 => {
-                    free = Some(slot);
-                    break;
-                }
-                number if self.is(number, hash, bytes) => return Some(number.into()),
-                _ => {}
-            }
-        }
-        let slot = free?;
+        let slot = match self.slot(hash, bytes)? {
+            Ok(number) => return Some(number.into()),
+            Err(slot) => slot,
+        };
         if self.entries.is_full() {
             return None;
         }

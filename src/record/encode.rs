@@ -2,16 +2,16 @@
 
 use super::actor;
 use super::dictionary::{Dictionary, Mark};
-use super::own;
-use super::wire::{
-    Asked, Attribute, Blob, Clock, Common, End, Exec, ExecMore, Exit, File, HEADER_BYTES, Head,
-    Header, Ids, Loaded, Mount, MountMore, Node, Owner, Rename, Side, Size, Socket, SocketMore,
-    Target, Times,
+use super::fields;
+use super::memory::Memory;
+use super::wire::{Blob, BootTime, HEADER_BYTES, Head, Header, Values};
+use super::{CHECKSUM_AT, CLASS_OFFSET, Context, PREFIX, Provider, VERSION};
+use crate::event::{Bytes, Class, Event};
+use crate::limits::{
+    BATCH_ACTORS, BATCH_BYTES, BATCH_EVENTS, BATCH_STRINGS, HOSTNAME_BYTES, LINE_BYTES,
 };
-use super::{Context, PREFIX, Provider, VERSION};
-use crate::event::{Action, Bytes, Class, Event, Given};
-use crate::limits::{BATCH_ACTORS, BATCH_BYTES, BATCH_STRINGS, HOSTNAME_BYTES, LINE_BYTES};
 use base64ct::{Base64UrlUnpadded, Encoder as Base64};
+use crc32fast::Hasher;
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
@@ -35,16 +35,26 @@ pub struct Encoder {
     last_time_ns: u64,
     last_sequence: u64,
     count: usize,
-    strings: Dictionary<BATCH_STRINGS>,
+    strings: Strings,
     actors: Dictionary<BATCH_ACTORS>,
     events: Bytes<BATCH_BYTES>,
+    memory: Box<Memory>,
     /// One actor or event, until its length is known.
     scratch: Bytes<BATCH_BYTES>,
-    boot_time_ns: Option<i64>,
+    boot_time_ns: Option<BootTime>,
+}
+
+pub(super) type Strings = Dictionary<BATCH_STRINGS>;
+
+/// An event that is written, and is to be remembered if it has room.
+struct Written<'e> {
+    head: Head,
+    values: Values,
+    names: [&'e [u8]; 2],
 }
 
 /// A buffer or the dictionary of actors has no room.
-struct NoRoom;
+pub(super) struct NoRoom;
 
 impl From<postcard::Error> for NoRoom {
     fn from(_: postcard::Error) -> NoRoom {
@@ -66,6 +76,7 @@ impl Encoder {
             strings: Dictionary::new(),
             actors: Dictionary::new(),
             events: Bytes::new(),
+            memory: Box::new(Memory::new()),
             scratch: Bytes::new(),
             boot_time_ns: None,
         }
@@ -107,10 +118,16 @@ impl Encoder {
             self.first_sequence = event.sequence;
             self.last_sequence = event.sequence.wrapping_sub(1);
         }
-        if self.write(event).is_err() || self.bytes() > BATCH_BYTES {
-            self.back_to(&marks);
-            return Err(if self.is_empty() { PushError::TooLarge } else { PushError::Full });
-        }
+        let written = match self.write(event) {
+            Ok(written) if self.bytes() <= BATCH_BYTES && self.count < BATCH_EVENTS => written,
+            _ => {
+                self.back_to(&marks);
+                return Err(if self.is_empty() { PushError::TooLarge } else { PushError::Full });
+            }
+        };
+        self.memory.remember(&written.head, &written.values);
+        let names = self.memory.names_mut(written.head.actor);
+        written.names.into_iter().for_each(|name| names.remember(name));
         self.last_time_ns = event.time_ns;
         self.last_sequence = event.sequence;
         self.count += 1;
@@ -133,6 +150,7 @@ impl Encoder {
         self.strings.clear();
         self.actors.clear();
         self.events.clear();
+        self.memory.clear();
         self.count = 0;
         count
     }
@@ -148,165 +166,34 @@ impl Encoder {
         self.events.truncate(*events);
     }
 
-    fn write(&mut self, event: &Event) -> Result<(), NoRoom> {
+    fn write<'e>(&mut self, event: &'e Event) -> Result<Written<'e>, NoRoom> {
         let executable = self.strings.whole(&event.executable);
         self.scratch.clear();
         let actor = match actor::write(event, executable, &mut self.strings, &mut self.scratch)? {
             true => self.actors.number(&self.scratch).ok_or(NoRoom)?,
             false => 0,
         };
-        let out = &mut self.scratch;
-        out.clear();
-        append(
-            out,
-            &Head {
-                action: event.action as u8,
-                time_delta_ns: event.time_ns.wrapping_sub(self.last_time_ns) as i64,
-                sequence_gap: event.sequence.wrapping_sub(self.last_sequence).wrapping_sub(1),
-                actor,
-            },
-        )?;
-        append(
-            out,
-            &Common {
-                syscall: event.syscall,
-                ret: event.ret,
-                flags: event.flags.0,
-                truncated: event.truncated.0,
-            },
-        )?;
-        // The path of an exec is the executable of its process from then on.
-        let path = if event.path == event.executable {
-            executable
-        } else {
-            self.strings.split(&event.path)
+        let head = Head {
+            action: event.action as u8,
+            time_delta_ns: event.time_ns.wrapping_sub(self.last_time_ns) as i64,
+            sequence_gap: event.sequence.wrapping_sub(self.last_sequence).wrapping_sub(1),
+            actor,
         };
-        match event.action {
-            Action::Exec => {
-                let args = Blob(&event.args);
-                append(out, &Exec { path, args, args_count: event.args_count })?;
-                if !event.working_directory.is_empty() {
-                    let working_directory = self.strings.whole(&event.working_directory);
-                    append(out, &ExecMore { working_directory })?;
-                }
-            }
-            Action::Fork => {}
-            Action::Exit => append(out, &Exit { exit_status: event.exit_status })?,
-            Action::Setuid | Action::Setgid => {
-                let ids = match event.given {
-                    Some(Given::Ids(ids)) => Some(ids),
-                    _ => None,
-                };
-                append(out, &Ids { ids })?;
-            }
-            Action::Setsid => {}
-            Action::Ptrace | Action::Kill => {
-                let pid = match event.given {
-                    Some(Given::Process(pid)) => Some(pid),
-                    _ => None,
-                };
-                append(out, &Target { pid, call_flags: event.call_flags })?;
-            }
-            Action::ModuleLoad
-            | Action::ModuleUnload
-            | Action::BpfLoad
-            | Action::MemfdCreate
-            | Action::KexecLoad => {
-                let text = Blob(&event.from);
-                append(out, &Loaded { path, text, call_flags: event.call_flags })?;
-            }
-            Action::Mount => {
-                let source = self.strings.split(&event.from);
-                let kind = match &event.given {
-                    Some(Given::Type(kind)) => Blob(kind),
-                    _ => Blob(b""),
-                };
-                append(out, &Mount { path, source, kind, call_flags: event.call_flags })?;
-                if let Some(Given::Step(step)) = &event.given {
-                    let (descriptor, attributes) = (step.descriptor, step.attributes);
-                    append(out, &MountMore { descriptor, option: Blob(&step.option), attributes })?;
-                }
-            }
-            Action::Unshare | Action::Setns | Action::IoUring => {
-                append(out, &Asked { call_flags: event.call_flags })?;
-            }
-            Action::ClockSet => {
-                let time_ns = match event.given {
-                    Some(Given::Clock(time_ns)) => Some(time_ns),
-                    _ => None,
-                };
-                append(out, &Clock { time_ns, call_flags: event.call_flags })?;
-            }
-            Action::Open
-            | Action::Unlink
-            | Action::Rmdir
-            | Action::Mkdir
-            | Action::Chmod
-            | Action::Umount => {
-                append(out, &File { path, call_flags: event.call_flags, mode: event.mode })?;
-            }
-            Action::Rename | Action::Link | Action::Symlink => {
-                let from = self.strings.split(&event.from);
-                append(out, &Rename { path, from, call_flags: event.call_flags })?;
-            }
-            Action::Mknod => {
-                let (file_type, device) = match event.given {
-                    Some(Given::Node(kind, device)) => (kind, device),
-                    _ => (None, None),
-                };
-                let file_type = file_type.map(|kind| kind as u8);
-                let device = device.map(|device| (device.major, device.minor));
-                append(out, &Node { path, mode: event.mode, file_type, device })?;
-            }
-            Action::Chown => {
-                let (uid, gid) = match event.given {
-                    Some(Given::Owner(uid, gid)) => (uid, gid),
-                    _ => (None, None),
-                };
-                append(out, &Owner { path, uid, gid })?;
-            }
-            Action::Truncate => {
-                let size = match event.given {
-                    Some(Given::Size(size)) => Some(size),
-                    _ => None,
-                };
-                append(out, &Size { path, size })?;
-            }
-            Action::Utime => {
-                let modified_ns = match event.given {
-                    Some(Given::Modified(modified_ns)) => modified_ns,
-                    _ => None,
-                };
-                append(out, &Times { path, modified_ns })?;
-            }
-            Action::Setxattr => append(out, &Attribute { path, name: Blob(&event.from) })?,
-            Action::Connect | Action::Bind | Action::Listen | Action::Accept | Action::Send => {
-                let transport = event.transport.map_or(0, |transport| transport as u8);
-                append(out, &Socket { peer: event.peer.map(Side::from), transport, path })?;
-                let (asked, count) = match event.given {
-                    Some(Given::Asked(asked)) => (Some(asked.into()), None),
-                    Some(Given::Backlog(count) | Given::Messages(count)) => (None, Some(count)),
-                    _ => (None, None),
-                };
-                append(out, &SocketMore { local: event.local.map(Side::from), asked, count })?;
-            }
-            Action::Loss
-            | Action::Heartbeat
-            | Action::Capability
-            | Action::Pause
-            | Action::Resume => own::write(event, out)?,
-        }
+        let values = fields::values(event);
+        let names = self.memory.names(actor).pair();
+        self.scratch.clear();
+        self.memory.write(&head, &values, &mut self.scratch)?;
+        let names = fields::write(event, names, &mut self.strings, &mut self.scratch)?;
         append(&mut self.events, &Blob(&self.scratch))?;
-        Ok(())
+        Ok(Written { head, values, names })
     }
 
     /// `None`: a part does not fit. The lengths below prove that every part does.
     fn join(&self, realtime_offset_ns: i64, out: &mut Bytes<LINE_BYTES>) -> Option<()> {
         const _: () = assert!(PREFIX.len() + BATCH_BYTES.div_ceil(3) * 4 <= LINE_BYTES);
-        let mut part = Bytes::<HEADER_BYTES>::new();
-        let header = Header {
-            version: VERSION,
-            class: self.class as u8,
+        let mut header = Bytes::<HEADER_BYTES>::new();
+        append(&mut header, &(VERSION, self.class as u8 + CLASS_OFFSET)).ok()?;
+        let what_follows = Header {
             boot_id: self.context.boot_id,
             start_ns: self.context.start_ns,
             arch: self.context.arch as u8,
@@ -315,26 +202,27 @@ impl Encoder {
             base_time_ns: self.first_time_ns.wrapping_add_signed(realtime_offset_ns),
             first_sequence: self.first_sequence,
         };
+        append(&mut header, &what_follows).ok()?;
+        append(&mut header, &self.boot_time_ns).ok()?;
+        append(&mut header, &self.strings.count()).ok()?;
+        let (mut actors, mut events) = (Bytes::<5>::new(), Bytes::<5>::new());
+        append(&mut actors, &self.actors.count()).ok()?;
+        append(&mut events, &self.count).ok()?;
+        let (begin, header) = header.split_at(CHECKSUM_AT);
+        let parts =
+            [header, self.strings.wire(), &actors, self.actors.wire(), &events, &self.events];
+        let mut checksum = Hasher::new();
+        checksum.update(begin);
+        parts.iter().for_each(|part| checksum.update(part));
+
         out.resize(LINE_BYTES, 0).ok()?;
         let (prefix, body) = out.split_at_mut(PREFIX.len());
         prefix.copy_from_slice(PREFIX);
         let mut base64 = Base64::<Base64UrlUnpadded>::new(body).ok()?;
-        append(&mut part, &header).ok()?;
-        append(&mut part, &self.strings.count()).ok()?;
-        base64.encode(&part).ok()?;
-        base64.encode(self.strings.wire()).ok()?;
-        part.clear();
-        append(&mut part, &self.actors.count()).ok()?;
-        base64.encode(&part).ok()?;
-        base64.encode(self.actors.wire()).ok()?;
-        part.clear();
-        append(&mut part, &self.count).ok()?;
-        base64.encode(&part).ok()?;
-        base64.encode(&self.events).ok()?;
-        if let Some(boot_time_ns) = self.boot_time_ns {
-            part.clear();
-            append(&mut part, &End { boot_time_ns }).ok()?;
-            base64.encode(&part).ok()?;
+        base64.encode(begin).ok()?;
+        base64.encode(&checksum.finalize().to_le_bytes()).ok()?;
+        for part in parts {
+            base64.encode(part).ok()?;
         }
         let written = base64.finish().ok()?.len();
         out.truncate(PREFIX.len() + written);

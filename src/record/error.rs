@@ -13,6 +13,8 @@ pub enum Reason {
     TooLong,
     /// It is of another version: not an error of the record.
     Version(u8),
+    /// Its bytes are not those that were written.
+    Checksum,
     /// The bytes end before the field does.
     End,
     /// An integer has more bits than its type.
@@ -42,6 +44,7 @@ impl fmt::Display for DecodeError {
             Reason::Base64 => write!(f, "{what} is not base64url at character {at}"),
             Reason::TooLong => write!(f, "{what} is too long at byte {at}"),
             Reason::Version(version) => write!(f, "{what} has the unknown version {version}"),
+            Reason::Checksum => write!(f, "{what} is damaged: its checksum does not match"),
             Reason::End => write!(f, "{what} is cut short at byte {at}"),
             Reason::Integer => write!(f, "{what} has too large an integer at byte {at}"),
             Reason::Value => write!(f, "{what} has an undefined value at byte {at}"),

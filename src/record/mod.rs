@@ -1,17 +1,23 @@
-//! Record format v1: what one syslog line carries. `docs/record-format.md` specifies it.
+//! The record format: what one syslog line carries. `docs/record-format.md` specifies it.
 //!
 //! A line is `m1:` and the unpadded base64url of a batch of events. A batch stands
 //! alone, because the line before it may have been lost: it names its host, its sensor
-//! and its clock, and brings its own dictionaries. Everything a later version may add
+//! and its clock, and brings its own dictionaries. Everything a later sensor may add
 //! to (actors, events, the batch) is delimited by a length, so that an older decoder
 //! steps over what it does not know, and counts it.
+//!
+//! Batches are written in version 2. Those of version 1, of older sensors, are read.
 
 mod actor;
+mod body;
 mod decode;
 mod dictionary;
 mod encode;
 mod envelope;
 mod error;
+mod fields;
+mod memory;
+mod names;
 mod own;
 mod reader;
 mod wire;
@@ -30,8 +36,18 @@ use crate::syscalls::Arch;
 /// the batch is the version of what is inside.
 pub const PREFIX: &[u8] = b"m1:";
 
-/// The version of the batch, its first byte.
-pub const VERSION: u8 = 1;
+/// The version of the batches that are written, their first byte.
+pub const VERSION: u8 = 2;
+
+/// The version of older sensors, which is read too.
+const VERSION_1: u8 = 1;
+
+/// The second byte of a batch is its class, in version 2 so much more than its number: a batch whose
+/// first byte is damaged is not taken for one of version 1, which has no checksum.
+const CLASS_OFFSET: u8 = 2;
+
+/// What stands in front of the checksum of version 2.
+const CHECKSUM_AT: usize = 2;
 
 numbered! {
     /// Where the events come from. The numbers are part of the record format.

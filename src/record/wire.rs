@@ -1,8 +1,8 @@
 //! The shapes on the wire, in the order of their bytes: postcard writes a struct's
 //! fields one after the other and nothing between them.
 //!
-//! The fields of an event record are `Head`, `Common` and those of its action; fork and setsid
-//! have none.
+//! The fields of an event are `Head`, `Values` and those of its action, of which those with one
+//! field have no shape here.
 
 use crate::event::Endpoint;
 use core::fmt;
@@ -38,12 +38,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Blob<'a> {
     }
 }
 
-/// What a batch begins with. Then, each after its count: strings, actors and events,
-/// each of them a byte string.
+/// What a batch begins with: its version and its class.
+pub(super) type Begin = (u8, u8);
+
+/// What follows in version 2: CRC-32 of all other bytes of the batch, the lowest byte first.
+pub(super) type Checksum = [u8; 4];
+
+/// What follows then. Behind it, each after its count: strings, actors and events, each of them a
+/// byte string.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Header<'a> {
-    pub version: u8,
-    pub class: u8,
     pub boot_id: [u8; 16],
     pub start_ns: u64,
     pub arch: u8,
@@ -55,16 +59,14 @@ pub(super) struct Header<'a> {
     pub first_sequence: u64,
 }
 
-/// What a batch ends with, behind the events. A record of the first sensors has none.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct End {
-    /// Unix time at which the host booted, by its clock when the batch was written.
-    pub boot_time_ns: i64,
-}
+/// Unix time at which the host booted, by its clock when the batch was written: behind the header,
+/// where known. In version 1 what a batch ends with, and a record of the first sensors has none.
+pub(super) type BootTime = i64;
 
-/// The most bytes a [`Header`], the three counts and an [`End`] take: every integer at its
-/// longest, a host name of `HOSTNAME_BYTES`.
-pub(super) const HEADER_BYTES: usize = 4 + 16 + 4 * 10 + 1 + crate::limits::HOSTNAME_BYTES + 3 * 5;
+/// The most bytes that all of these and the three counts take: every integer at its longest, a host
+/// name of `HOSTNAME_BYTES`.
+pub(super) const HEADER_BYTES: usize =
+    2 + 4 + 16 + 2 + 4 * 10 + 1 + 1 + crate::limits::HOSTNAME_BYTES + 3 * 5;
 
 /// A string, made of one from the dictionary and what follows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,7 +145,7 @@ pub(super) const LINEAGE_BYTES: usize = 11
     + 11;
 
 /// What every event begins with, of a known action or not.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Head {
     pub action: u8,
     /// Since the event before it; events of several CPUs may be out of order.
@@ -155,18 +157,40 @@ pub(super) struct Head {
     pub actor: u32,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Common {
+/// What every event of a known action has. In version 1 the last two stand where their action has
+/// them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Values {
     pub syscall: Option<u32>,
     pub ret: Option<i64>,
     pub flags: u32,
     pub truncated: u16,
+    pub call_flags: Option<u32>,
+    pub mode: Option<u32>,
 }
 
+/// A name of version 2: what it begins with, and what follows that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Name<'a> {
+    /// A number, and in the two lowest bits what it is of: [`LAST`], [`BEFORE`], [`STRING`],
+    /// [`EXECUTABLE`].
+    pub start: u32,
+    #[serde(borrow)]
+    pub rest: Blob<'a>,
+}
+
+/// So many bytes of the last name.
+pub(super) const LAST: u32 = 0;
+/// So many bytes of the name before the last.
+pub(super) const BEFORE: u32 = 1;
+/// The string with this place in the dictionary, from 1.
+pub(super) const STRING: u32 = 2;
+/// The executable of the actor; the number is 0.
+pub(super) const EXECUTABLE: u32 = 3;
+
+/// An exec, behind its path.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Exec<'a> {
-    #[serde(borrow)]
-    pub path: Joined<'a>,
     #[serde(borrow)]
     pub args: Blob<'a>,
     pub args_count: Option<u32>,
@@ -179,108 +203,30 @@ pub(super) struct ExecMore<'a> {
     pub working_directory: Joined<'a>,
 }
 
+/// mknod, behind its path and mode. `device` is its major number, then its minor.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Exit {
-    pub exit_status: Option<u32>,
-}
-
-/// open, unlink, rmdir, mkdir and chmod: one shape is less to implement, and costs a
-/// byte for what an action does not have.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct File<'a> {
-    #[serde(borrow)]
-    pub path: Joined<'a>,
-    pub call_flags: Option<u32>,
-    pub mode: Option<u32>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Rename<'a> {
-    #[serde(borrow)]
-    pub path: Joined<'a>,
-    #[serde(borrow)]
-    pub from: Joined<'a>,
-    pub call_flags: Option<u32>,
-}
-
-/// mknod. `device` is its major number, then its minor.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Node<'a> {
-    #[serde(borrow)]
-    pub path: Joined<'a>,
-    pub mode: Option<u32>,
+pub(super) struct Node {
     pub file_type: Option<u8>,
     pub device: Option<(u32, u32)>,
 }
 
-/// chown. `None`: it stays.
+/// chown, behind its path. `None`: it stays.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Owner<'a> {
-    #[serde(borrow)]
-    pub path: Joined<'a>,
+pub(super) struct Owner {
     pub uid: Option<u32>,
     pub gid: Option<u32>,
 }
 
-/// truncate.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Size<'a> {
-    #[serde(borrow)]
-    pub path: Joined<'a>,
-    pub size: Option<i64>,
-}
-
-/// utime.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Times<'a> {
-    #[serde(borrow)]
-    pub path: Joined<'a>,
-    pub modified_ns: Option<i64>,
-}
-
-/// setxattr.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Attribute<'a> {
-    #[serde(borrow)]
-    pub path: Joined<'a>,
-    #[serde(borrow)]
-    pub name: Blob<'a>,
-}
-
 /// setuid, setgid: the real, the effective and the saved id. `None`: it stays.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Ids {
-    pub ids: Option<[Option<u32>; 3]>,
-}
+pub(super) type Ids = Option<[Option<u32>; 3]>;
 
-/// ptrace, kill.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Target {
-    pub pid: Option<u32>,
-    pub call_flags: Option<u32>,
-}
-
-/// module_load, module_unload, bpf_load, memfd_create, kexec_load: a file, and a name or
-/// parameters.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Loaded<'a> {
-    #[serde(borrow)]
-    pub path: Joined<'a>,
-    #[serde(borrow)]
-    pub text: Blob<'a>,
-    pub call_flags: Option<u32>,
-}
-
-/// mount.
+/// mount, behind its path.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Mount<'a> {
-    #[serde(borrow)]
-    pub path: Joined<'a>,
     #[serde(borrow)]
     pub source: Joined<'a>,
     #[serde(borrow)]
     pub kind: Blob<'a>,
-    pub call_flags: Option<u32>,
 }
 
 /// What follows a mount that is a step of one.
@@ -290,19 +236,6 @@ pub(super) struct MountMore<'a> {
     #[serde(borrow)]
     pub option: Blob<'a>,
     pub attributes: Option<[u32; 3]>,
-}
-
-/// unshare, setns, io_uring.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Asked {
-    pub call_flags: Option<u32>,
-}
-
-/// clock_set.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Clock {
-    pub time_ns: Option<i64>,
-    pub call_flags: Option<u32>,
 }
 
 /// One end of a connection.

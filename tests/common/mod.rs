@@ -348,3 +348,15 @@ pub fn batch_of(line: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0; line.len()];
     Base64UrlUnpadded::decode(&line[PREFIX.len()..], &mut bytes).unwrap().to_vec()
 }
+
+/// Gives a batch of version 2 the checksum of what it is now (docs/record-format.md).
+pub fn seal(batch: &mut [u8]) {
+    if let Some((before, rest)) = batch.split_at_mut_checked(2)
+        && let Some((checksum, rest)) = rest.split_first_chunk_mut::<4>()
+    {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(before);
+        hasher.update(rest);
+        *checksum = hasher.finalize().to_le_bytes();
+    }
+}
