@@ -72,6 +72,17 @@ impl Receiver {
     }
 }
 
+/// SIGTERM, while its receivers read: a socket holds ten messages (max_dgram_qlen).
+fn stop(mut sensor: Sensor, receivers: &[&Receiver]) {
+    sensor.signal(Signal::TERM);
+    wait_for("the end of the sensor", || {
+        receivers.iter().for_each(|receiver| receiver.read());
+        (!sensor.is_running()).then_some(())
+    });
+    let status = sensor.wait();
+    assert!(status.success(), "{status}: {}", sensor.log());
+}
+
 fn unix(path: &Path) -> String {
     format!("unix:{}", path.display())
 }
@@ -117,7 +128,7 @@ fn every_receiver_has_its_format() {
     for receiver in [&json, &cef] {
         receiver.wait_for("/mark");
     }
-    sensor.stop();
+    stop(sensor, &[&compact, &json, &cef]);
     let events = compact.events(&dir);
     assert_numbered(&events);
     let told: Vec<Value> =
@@ -150,7 +161,7 @@ fn a_class_goes_to_whom_it_is_for() {
     let sensor = Sensor::start_with(&dir, &["--syslog", &unix(&all), "--syslog", &only]);
     rename_to(&dir, "after");
     assert!(Command::new("/bin/true").status().unwrap().success());
-    sensor.stop();
+    stop(sensor, &[&every, &priority]);
     let (every, priority) = (every.events(&dir), priority.events(&dir));
     assert_eq!(renames_to(&every, &dir.join("after")), 1);
     assert!(priority.iter().all(|event| at(event, "event.action") != "rename"));
@@ -192,7 +203,7 @@ fn killed_sensor_keeps_what_it_saw() {
     let receiver = Receiver::bind(&socket);
     let sensor = Sensor::start_with(&dir, &["--syslog", &to, "--spool", kept]);
     rename_to(&dir, "second");
-    sensor.stop();
+    stop(sensor, &[&receiver]);
     let events = receiver.events(&dir);
     for name in ["first", "second"] {
         assert_eq!(renames_to(&events, &dir.join(name)), 1, "{name}");
@@ -216,7 +227,7 @@ fn end_leaves_the_rest_on_disk() {
     let receiver = Receiver::bind(&socket);
     let sensor = Sensor::start_with(&dir, &args);
     receiver.wait_for(" mote[");
-    sensor.stop();
+    stop(sensor, &[&receiver]);
     let events = receiver.events(&dir);
     assert_eq!(renames_to(&events, &dir.join("first")), 1);
     let beats = |event: &&Value| at(event, "event.action") == "heartbeat";
@@ -266,7 +277,7 @@ fn clock_jumps_do_no_harm() {
         let before = beats(&receiver.events(&dir));
         wait_for("two heartbeats", || (beats(&receiver.events(&dir)) >= before + 2).then_some(()));
     }
-    sensor.stop();
+    stop(sensor, &[&receiver]);
     let events = receiver.events(&dir);
     assert_numbered(&events);
     for (path, time_s) in renamed_s {

@@ -3,7 +3,7 @@
 //! be in the collector's file once, or in a loss record.
 //!
 //! MOTE_CHAIN is the number of events. Without it there are 20,000, and only the chains in which
-//! nothing may be missing.
+//! nothing was ever missing.
 
 #[path = "../daemons/mod.rs"]
 mod daemons;
@@ -21,9 +21,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let short: [support::runner::Test; 2] =
-        [("relp_to_mmexternal_restarted", relp_to_mmexternal), ("syslog_ng_restarted", syslog_ng)];
+        [("relp_to_omprog_restarted", relp_to_omprog), ("syslog_ng_restarted", syslog_ng)];
     let long: [support::runner::Test; 8] = [
-        ("relp_to_omprog_restarted", relp_to_omprog),
+        ("relp_to_mmexternal_restarted", relp_to_mmexternal),
         ("tcp_to_mmexternal_restarted", tcp_to_mmexternal),
         ("tcp_to_omprog_restarted", tcp_to_omprog),
         ("relp_to_mmexternal_killed", killed_relp_to_mmexternal),
