@@ -1,6 +1,8 @@
 //! A message in a file of the spool: one line of text, so that `mote decode` reads the file as it is.
 //!
-//!     CRC EVENTS IF_LOST OFFERED LENGTH PAYLOAD
+//! ```text
+//! CRC EVENTS IF_LOST OFFERED LENGTH PAYLOAD
+//! ```
 //!
 //! The first five are hexadecimal, of 8, 8, 16, 16 and 4 digits: the CRC-32 (IEEE 802.3) of what
 //! follows it up to the line's end, the events that are in the payload, those that are missing
