@@ -1,9 +1,9 @@
 //! Records that are damaged or of a later version: what a reader is told. Those of version 2 have
-//! more in `decode_faults_2`.
+//! more in `decode_version_2`.
 
 mod common;
 
-use common::line_of;
+use common::{decode_line, line_of};
 use mote::command::decode::decoder::{Counts, Decoder};
 use mote::limits::{DECODE_LINE_BYTES, DECODE_RECENT};
 use mote::record::{DecodeError, Reason};
@@ -13,15 +13,6 @@ const HEADER: &[u8] = b"\x01\x000123456789abcdef\x05\x3e\x01\x04gate\x80\x01\x29
 
 fn decode(parts: &[&[u8]]) -> (Vec<serde_json::Value>, Vec<DecodeError>, Counts) {
     decode_line(&line_of(&parts.concat()))
-}
-
-fn decode_line(line: &[u8]) -> (Vec<serde_json::Value>, Vec<DecodeError>, Counts) {
-    let mut decoder = Decoder::new();
-    let (mut out, mut errors) = (Vec::new(), Vec::new());
-    decoder.line(line, &mut out, &mut |error| errors.push(error)).unwrap();
-    let documents =
-        serde_json::Deserializer::from_slice(&out).into_iter().collect::<Result<_, _>>().unwrap();
-    (documents, errors, *decoder.counts())
 }
 
 fn fault(parts: &[&[u8]]) -> (Reason, &'static str, usize) {

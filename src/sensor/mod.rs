@@ -2,6 +2,7 @@
 
 mod attempt;
 mod complaint;
+mod delivery;
 mod error;
 mod overlap;
 mod pause;
@@ -21,20 +22,21 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use crate::control::server::{ClientId, Server};
-use crate::event::{Bytes, Capability, Class};
+use crate::event::{Bytes, Capability};
 use crate::host::boot::{BOOT_ID, boot_id};
 use crate::host::distribution::Distribution;
 use crate::limits::{HOSTNAME_BYTES, RECEIVERS};
 use crate::record::{Context, Provider};
-use crate::say::{self, say, warn};
-use crate::sink::{Damage, Receiver, Sink, Sinks, SpoolOptions, State, Target, spooled_for_others};
+use crate::say::{self, warn};
+use crate::sink::{Damage, Sinks, State, Target, spooled_for_others};
 use crate::source::ebpf::Options;
 use crate::stats::Totals;
 use crate::syscalls::Arch;
 use complaint::Complaint;
+pub use delivery::Delivery;
 pub use error::SensorError;
 use pause::Pausing;
-use pipeline::{Output, Pipeline, monotonic_ns};
+use pipeline::{Pipeline, monotonic_ns};
 use providers::Turn;
 pub use providers::{Fallback, Providers};
 use report::hostname;
@@ -52,12 +54,6 @@ const IDLE_TICK: Duration = Duration::from_millis(200);
 const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the kernel's loss counters, the CPUs and the managed configuration are looked at.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
-/// How long the receiver may take for what is left at the end.
-const DRAIN_TIME: Duration = Duration::from_secs(3);
-/// How long an event waits in a batch that is not full while no receiver is there: it is lost with the
-/// process, where messages are not.
-const SPOOL_INTERVAL: Duration = Duration::from_secs(5);
-
 /// A started sensor.
 pub struct Sensor {
     poll: Poll,
@@ -102,27 +98,6 @@ struct Watching {
     top: u32,
     /// As it began.
     provider: Provider,
-}
-
-impl Output for Sinks {
-    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]) {
-        Sinks::offer(self, class, events, if_lost, line);
-    }
-}
-
-impl Output for Sink {
-    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]) {
-        Sink::offer(self, class, events, if_lost, line);
-    }
-}
-
-/// Where records go.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    /// At most [`RECEIVERS`].
-    pub receivers: Vec<Receiver>,
-    /// Where they are kept until they are delivered; `None`: in memory only.
-    pub spool: Option<SpoolOptions>,
 }
 
 impl Sensor {
@@ -295,22 +270,6 @@ impl Sensor {
         Ok(more)
     }
 
-    /// Finishes batches that are not full. While a receiver is slow, those of file events
-    /// had better fill up; while there is none, all of them, but not for long if messages are
-    /// kept on disk.
-    fn flush(&mut self, now: Instant) {
-        if self.sinks.any_is_empty() {
-            self.pipeline.flush(&mut self.sinks);
-        } else if self.sinks.any_is_ready() {
-            self.pipeline.flush_priority(&mut self.sinks);
-        } else if !self.sinks.any_has_spool() || now < self.next_spooling {
-            return;
-        } else {
-            self.pipeline.flush(&mut self.sinks);
-        }
-        self.next_spooling = now + SPOOL_INTERVAL;
-    }
-
     fn drain(&mut self, end_ns: Option<u64>, is_last: bool) -> Result<Turn, SensorError> {
         let turn = self.providers.drain(end_ns, is_last, &mut self.pipeline, &mut self.sinks);
         if self.pipeline.take_exclusions_in_doubt() {
@@ -366,116 +325,5 @@ impl Sensor {
             self.beat();
         }
         Ok(())
-    }
-
-    /// Says what keeps records from being delivered, once.
-    fn look_at_delivery(&mut self) {
-        let complaints = self.delivery.iter_mut().zip(&mut self.spooling).zip(&mut self.damage);
-        for (sink, ((delivery, spooling), damage)) in self.sinks.iter().zip(complaints) {
-            let receiver = sink.receiver();
-            if let Some(error) = spooling.news(sink.spool_error()) {
-                warn(format_args!(
-                    "records for {receiver} are not kept on disk: {error}; they wait in memory, \
-                     and it is tried again"
-                ));
-            }
-            let found = sink.spool_damage();
-            if core::mem::replace(damage, found) != found {
-                warn(format_args!(
-                    "{} messages for {receiver} on disk could not be read, of {} files, which are \
-                     kept there with the ending .bad; the numbers of events tell what is missing",
-                    found.lines, found.files
-                ));
-            }
-            let problem = match sink.state() {
-                State::Down(error) => Some(io::Error::from(error)),
-                // Another attempt: it will show.
-                State::Connecting => continue,
-                State::Ready | State::Closed => None,
-            };
-            let place = match sink.spool_error() {
-                None if sink.has_spool() => "on disk",
-                _ => "in memory",
-            };
-            if let Some(error) = delivery.news(problem) {
-                warn(format_args!(
-                    "records cannot be delivered to {receiver} ({error}): they wait {place}, and \
-                     what finds no room there is counted; it is tried again until it works"
-                ));
-            }
-        }
-    }
-
-    /// Counts what the sinks could not deliver.
-    fn note_shed(&mut self) {
-        let several = self.sinks.iter().nth(1).is_some();
-        for (number, shed) in (1..).zip(self.sinks.take_shed()) {
-            let receiver = several.then_some(number);
-            shed.losses(receiver).for_each(|loss| self.pipeline.lose(loss));
-        }
-    }
-
-    /// Sends what the sensor said of itself.
-    fn send_log(&mut self) {
-        if self.log_is_journal || !say::has_unsent() {
-            return;
-        }
-        say::take_unsent(|level, line| self.sinks.offer_log(level, line));
-    }
-
-    /// Delivers what was seen until now. The kernel detaches when the process ends: closing
-    /// a tracepoint's event waits for every CPU (`tracepoint_synchronize_unregister`), some
-    /// 60 ms each, and the last events should not wait for that.
-    fn end(mut self) -> Result<(), SensorError> {
-        // The next sensor may want both before the kernel has detached this one.
-        self.server = None;
-        self.settings.release();
-        self.drain_all(true)?;
-        self.providers.read_losses(&mut self.pipeline);
-        // Of what was lost, the messages tell that it makes come.
-        self.drain_all(true)?;
-        let until = Instant::now() + DRAIN_TIME;
-        self.note_shed();
-        self.beat();
-        self.pipeline.flush(&mut self.sinks);
-        self.sinks.drain(until);
-        if self.sinks.any_is_empty() {
-            // What was shed meanwhile can be told.
-            self.note_shed();
-            self.pipeline.flush(&mut self.sinks);
-            self.sinks.drain(until);
-        }
-        let lost = self.sinks.take_shed().fold(0, |lost, shed| lost + shed.messages());
-        let Totals { received, excluded, lost: lost_events, .. } = self.pipeline.totals();
-        let detaching =
-            if self.providers.is_detached() { "" } else { "; detaching takes some seconds" };
-        say(format_args!(
-            "ending: {received} events seen, {excluded} of them excluded, {lost_events} lost{detaching}"
-        ));
-        for sink in self.sinks.iter() {
-            if let Some(bytes) = sink.kept_bytes().filter(|bytes| *bytes > 0) {
-                say(format_args!(
-                    "{bytes} bytes of records for {} stay on disk until the next start",
-                    sink.receiver()
-                ));
-            }
-        }
-        self.send_log();
-        self.sinks.drain(until);
-        if self.sinks.is_closed() {
-            return Err(SensorError::ReaderGone);
-        }
-        let late = self.sinks.iter().find(|sink| sink.unkept() > 0);
-        let waiting: usize = self.sinks.iter().map(Sink::unkept).sum();
-        let undelivered = waiting as u64 + lost;
-        let why = late.map(|sink| (sink.receiver().target.clone(), sink.state()));
-        match why {
-            _ if undelivered == 0 => Ok(()),
-            Some((target, State::Down(error))) => {
-                Err(SensorError::Undelivered(undelivered, Some((target, Some(error)))))
-            }
-            Some((target, _)) => Err(SensorError::Undelivered(undelivered, Some((target, None)))),
-            None => Err(SensorError::Undelivered(undelivered, None)),
-        }
     }
 }

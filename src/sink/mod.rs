@@ -19,12 +19,14 @@
 //! pwrite64, ftruncate, unlinkat, renameat, getdents64, fcntl.
 
 mod account;
+mod error;
 mod expand;
 mod frame;
 mod link;
 mod outgoing;
 mod queue;
 mod receiver;
+mod send;
 mod set;
 mod shaper;
 mod spool;
@@ -32,6 +34,7 @@ mod target;
 mod transport;
 
 pub use account::{Lost, Shed};
+pub use error::SinkError;
 pub use link::State;
 pub use receiver::{Form, Given, Receiver, ReceiverError};
 pub use rustix::io::Errno;
@@ -40,10 +43,9 @@ pub use spool::{Damage, SpoolError, SpoolOptions, spooled_for_others};
 pub use target::{Target, TargetError};
 
 use crate::event::Class;
-use crate::limits::{LINE_BYTES, QUEUE_MESSAGES, WRITES_PER_FLUSH};
+use crate::limits::{LINE_BYTES, QUEUE_MESSAGES};
 use crate::say::Level;
 use account::Load;
-use core::fmt;
 use link::{Link, Poll};
 use mio::event::Event;
 use mio::{Registry, Token};
@@ -53,37 +55,7 @@ use rustix::fd::BorrowedFd;
 use shaper::Shaper;
 use spool::{Kept, Spool};
 use std::time::Instant;
-use transport::{Outcome, Socket};
-
-/// Why there is no sink at all. An absent receiver is not a reason: see [`Sink::state`].
-#[derive(Debug)]
-pub enum SinkError {
-    /// Standard output cannot be written to.
-    Output(Errno),
-    /// Standard output is /dev/null, which it also is if it was closed: std opens that in
-    /// its place.
-    Discarded,
-}
-
-impl fmt::Display for SinkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SinkError::Output(error) => write!(f, "standard output cannot be used ({error})"),
-            SinkError::Discarded => {
-                f.write_str("standard output is closed or /dev/null, where every record is lost")
-            }
-        }
-    }
-}
-
-impl core::error::Error for SinkError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            SinkError::Output(error) => Some(error),
-            SinkError::Discarded => None,
-        }
-    }
-}
+use transport::Socket;
 
 /// Room of the queue; [`Capacity::default`] is that of `limits`.
 #[derive(Clone, Copy, Debug)]
@@ -370,150 +342,4 @@ impl Sink {
     pub fn is_closed(&self) -> bool {
         self.link.state() == State::Closed
     }
-
-    /// Writes until the queue is empty, the receiver takes no more, or others are to have their turn:
-    /// then [`Sink::deadline`] has passed.
-    fn flush(&mut self) {
-        self.refill();
-        for _ in 0..WRITES_PER_FLUSH {
-            if !self.write() {
-                break;
-            }
-            self.refill();
-        }
-        self.note_delivered();
-    }
-
-    /// Takes messages out of the spool, while there is room.
-    fn refill(&mut self) {
-        let Some(spool) = &mut self.spool else { return };
-        if self.shaper.is_lifted() {
-            return;
-        }
-        for class in Class::ALL {
-            // An earlier run may have sent more to it.
-            if self.receiver.class.is_some_and(|only| only != class) {
-                continue;
-            }
-            while self.queue.has_window(class)
-                && let Some((load, payload)) = spool.next(class)
-            {
-                if self.queue.push(load, payload).is_err() {
-                    self.refused.add(load.if_lost);
-                }
-            }
-        }
-    }
-
-    fn note_delivered(&mut self) {
-        let delivered = self.queue.take_delivered();
-        if let Some(spool) = &mut self.spool
-            && delivered != [None; 2]
-        {
-            spool.delivered(delivered, Instant::now());
-        }
-    }
-
-    /// One message to the receiver. Whether another one may go.
-    fn write(&mut self) -> bool {
-        let (Some(socket), Some(head)) = (self.link.socket(), self.queue.head()) else {
-            return false;
-        };
-        let class = head.load.class;
-        let untold = self.outgoing.take_up(&head);
-        self.refused.add(Lost::of(class, untold, 0));
-        let Some((bytes, progress)) = self.outgoing.current() else {
-            if self.outgoing.is_whole() {
-                self.finish();
-            }
-            return true;
-        };
-        let now = Instant::now();
-        if progress == 0 && !self.shaper.allows(now) {
-            return false;
-        }
-        let unread = socket.unread_bytes();
-        let begun_bytes = self.outgoing.begun_bytes();
-        match socket.send(&bytes[progress..]) {
-            Outcome::Sent(sent) if progress + sent < bytes.len() => {
-                self.outgoing.advance(sent);
-                self.queue.begin();
-                self.link.unblock();
-            }
-            Outcome::Sent(sent) => {
-                let weight = unread.map(|before| weight_bytes(socket, before, progress, sent));
-                // The receiver lived when it took this, so `unread` was not zero just
-                // because it had closed its socket.
-                if let Some(unread) = unread {
-                    self.queue.confirm(unread.saturating_sub(begun_bytes));
-                }
-                self.outgoing.sent(weight);
-                self.queue.begin();
-                self.shaper.count(now);
-                self.link.unblock();
-                if self.outgoing.current().is_none() && self.outgoing.is_whole() {
-                    self.finish();
-                }
-            }
-            Outcome::Blocked { wakes } => {
-                self.link.block(wakes, None, now);
-                return false;
-            }
-            Outcome::Failed(error) => {
-                self.link.block(false, Some(error), now);
-                return false;
-            }
-            Outcome::TooLarge => {
-                let lost = self.outgoing.refuse();
-                self.refused.add(Lost::of(class, lost, 1));
-            }
-            Outcome::Lost(error) => {
-                self.lose(error, now);
-                return false;
-            }
-            Outcome::Closed => {
-                self.link.close();
-                return false;
-            }
-        }
-        true
-    }
-
-    /// All of the head is sent, or cannot be.
-    fn finish(&mut self) {
-        if self.outgoing.is_refused() {
-            self.queue.refuse();
-        } else if let Some(events) = self.queue.sent(self.outgoing.weight_bytes()) {
-            self.sent_messages += 1;
-            self.sent_events += u64::from(events);
-        }
-        self.outgoing.reset();
-    }
-
-    fn lose(&mut self, error: Errno, now: Instant) {
-        if let Some(socket) = self.link.socket()
-            && socket.unread_outlives_connection()
-            && let Some(unread) = socket.unread_bytes()
-        {
-            self.queue.confirm(unread.saturating_sub(self.outgoing.begun_bytes()));
-        }
-        self.note_delivered();
-        self.outgoing.reset();
-        match &mut self.spool {
-            Some(spool) => {
-                spool.rewind(now);
-                self.queue.rewind(|load| spool.keeps(load));
-            }
-            None => self.queue.rewind(|_| false),
-        }
-        self.link.lose(error, now);
-    }
-}
-
-/// A lower bound for what a message just sent adds to the unread bytes. Unix sockets
-/// count their buffers, more than the payload: what the number grew by is closer, and
-/// never too much, because reading only lowers it.
-fn weight_bytes(socket: &Socket, unread_before: u64, progress: usize, sent: usize) -> u64 {
-    let grown = socket.unread_bytes().map_or(0, |after| after.saturating_sub(unread_before));
-    grown.max(sent as u64) + progress as u64
 }

@@ -7,13 +7,14 @@ pub mod largest;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
+use mote::command::decode::decoder::{Counts, Decoder};
 use mote::event::{
     Action, BlindSpots, Bytes, Capability, Class, Device, Endpoint, Event, ExecutableKind,
     FileType, Flags, Given, Heartbeat, HeartbeatMore, Loss, LossPlace, MountStep, Pause,
     Resumption, Runtime, Transport, Truncated,
 };
 use mote::limits::LINE_BYTES;
-use mote::record::{Context, Encoder, Origin, PREFIX, Provider};
+use mote::record::{Context, DecodeError, Encoder, Origin, PREFIX, Provider};
 use mote::syscalls::Arch;
 
 /// 2026-11-01, and not at a hundredth of a second.
@@ -359,4 +360,14 @@ pub fn seal(batch: &mut [u8]) {
         hasher.update(rest);
         *checksum = hasher.finalize().to_le_bytes();
     }
+}
+
+/// What `mote decode` makes of a line: documents, what it says, and its counts.
+pub fn decode_line(line: &[u8]) -> (Vec<serde_json::Value>, Vec<DecodeError>, Counts) {
+    let mut decoder = Decoder::new();
+    let (mut out, mut errors) = (Vec::new(), Vec::new());
+    decoder.line(line, &mut out, &mut |error| errors.push(error)).unwrap();
+    let documents =
+        serde_json::Deserializer::from_slice(&out).into_iter().collect::<Result<_, _>>().unwrap();
+    (documents, errors, *decoder.counts())
 }

@@ -6,6 +6,7 @@ mod ending;
 mod follow;
 pub mod lines;
 mod output_file;
+mod reading;
 mod recent;
 mod recent_file;
 pub mod rsyslog;
@@ -17,15 +18,11 @@ use crate::say::say;
 use argh::FromArgs;
 use complaints::Complaints;
 use decoder::{Counts, Decoder};
-use ending::{Drained, Ending};
-use follow::Follow;
-use lines::{Lines, Next};
 use output_file::{GATHERED_BYTES, OutputFile};
-use rsyslog::{CONFIRMATION, Module};
-use rustix::fd::{AsFd, BorrowedFd};
-use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use reading::{Decoding, Failure, Input};
+use rsyslog::Module;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use verify::Report;
 
@@ -227,20 +224,6 @@ impl DecodeCommand {
     }
 }
 
-/// Where lines come from.
-enum Input<'a> {
-    /// Standard input, to its end.
-    Standard,
-    /// The same, which a signal ends once nothing comes any more.
-    Drained,
-    /// The same, of which every line is confirmed when it is written.
-    Confirmed,
-    /// A file, to its end.
-    File(&'a str),
-    /// A file and what is added to it, until a signal.
-    Followed(&'a str),
-}
-
 fn not_written(name: &str, error: &io::Error) -> ExitCode {
     // The reader, head(1) perhaps, has what it wanted.
     if error.kind() == ErrorKind::BrokenPipe {
@@ -257,130 +240,6 @@ fn not_written(name: &str, error: &io::Error) -> ExitCode {
 
 fn not_prepared(error: &io::Error) -> ExitCode {
     exit::fail(exit::OSERR, format_args!("signals cannot be taken ({error}); close descriptors"))
-}
-
-/// Why an input was not decoded to its end.
-enum Failure {
-    /// This input could not be opened or read.
-    Input(String, io::Error),
-    /// Standard output, or the file in its place, could not be written.
-    Output(io::Error),
-}
-
-/// What is known of all inputs so far.
-struct Decoding {
-    decoder: Decoder,
-    complaints: Complaints,
-    cut_lines: u64,
-    /// Whoever reads standard output, if that is where events go.
-    reader: Option<BorrowedFd<'static>>,
-}
-
-impl Decoding {
-    fn open_and_read(&mut self, input: &Input<'_>, out: &mut impl Write) -> Result<(), Failure> {
-        let standard = "standard input";
-        let (file, is_followed) = match input {
-            Input::Standard => return self.read(io::stdin().lock(), standard, out, |_, _| Ok(())),
-            Input::Drained => {
-                let failed = |error| Failure::Input(standard.into(), error);
-                let ending = Ending::new().map_err(failed)?;
-                // Not the standard library's, which has a buffer.
-                let input = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
-                let input = Drained::new(File::from(input), &ending);
-                return self.read(input, standard, out, |_, _| Ok(()));
-            }
-            Input::Confirmed => return self.confirm(out),
-            Input::File(file) => (*file, false),
-            Input::Followed(file) => (*file, true),
-        };
-        let name = format!("{file:?}");
-        let failed = |error| Failure::Input(name.clone(), error);
-        if is_followed {
-            let ending = Ending::new().map_err(failed)?;
-            let input = Follow::new(Path::new(file), &ending, self.reader).map_err(failed)?;
-            self.read(input, &name, out, |_, _| Ok(()))
-        } else {
-            self.read(File::open(file).map_err(failed)?, &name, out, |_, _| Ok(()))
-        }
-    }
-
-    /// Decodes what `omprog` writes, and says of every line that its events are in the file. What
-    /// the file takes is the kernel's: a crash of the host may take it back.
-    fn confirm<W: Write>(&mut self, out: &mut W) -> Result<(), Failure> {
-        let mut answers = io::stdout().lock();
-        let mut confirm = |decoder: &mut Decoder, out: &mut W| {
-            flush(decoder, out)?;
-            answers.write_all(CONFIRMATION)?;
-            answers.flush()
-        };
-        // It is ready.
-        confirm(&mut self.decoder, out).map_err(Failure::Output)?;
-        self.read(io::stdin().lock(), "standard input", out, confirm)
-    }
-
-    /// Decodes all of `input`. `after_line` is called when all of a line is in `out`.
-    fn read<W: Write>(
-        &mut self,
-        input: impl Read,
-        name: &str,
-        out: &mut W,
-        mut after_line: impl FnMut(&mut Decoder, &mut W) -> io::Result<()>,
-    ) -> Result<(), Failure> {
-        let mut lines = Lines::new(input);
-        let others_before = self.decoder.counts().other_lines;
-        let (mut number, mut hint) = (0u64, "");
-        loop {
-            let decoder = &mut self.decoder;
-            let line = match lines.next(|| flush(decoder, out)) {
-                Next::Line(line) => line,
-                Next::End => break,
-                Next::NotWritten(error) => return Err(Failure::Output(error)),
-                Next::NotRead(error) => {
-                    out.flush().map_err(Failure::Output)?;
-                    return Err(Failure::Input(name.to_owned(), error));
-                }
-            };
-            number += 1;
-            if number == 1 && is_compressed(line.bytes) {
-                hint = "; it is compressed: pipe it through zcat, xzcat or zstdcat";
-            }
-            let others = self.decoder.counts().other_lines;
-            let cut = if line.cut { " (the line was cut)" } else { "" };
-            let complaints = &mut self.complaints;
-            let result = self.decoder.line(line.bytes, out, &mut |error| {
-                complaints.bad(name, number, &error, cut);
-            });
-            complaints.look_at(name, number, self.decoder.counts());
-            let result = result.and_then(|()| after_line(&mut self.decoder, out));
-            result.map_err(Failure::Output)?;
-            if self.decoder.unwritten() >= UNWRITTEN_BATCHES {
-                flush(&mut self.decoder, out).map_err(Failure::Output)?;
-            }
-            // It may have had a record behind the cut.
-            self.cut_lines += u64::from(line.cut && self.decoder.counts().other_lines > others);
-        }
-        if number > 0 && self.decoder.counts().other_lines - others_before == number {
-            say(format_args!("{name}: {number} lines, none with a record of mote{hint}"));
-        }
-        Ok(())
-    }
-}
-
-/// Batches whose events may wait to be written, while more of them are to be read.
-const UNWRITTEN_BATCHES: usize = 64;
-
-/// Writes all events, and then remembers it.
-fn flush(decoder: &mut Decoder, out: &mut impl Write) -> io::Result<()> {
-    out.flush()?;
-    decoder.events_are_written();
-    Ok(())
-}
-
-/// Whether a file begins as gzip (RFC 1952), xz or zstd (RFC 8878) have it.
-fn is_compressed(start: &[u8]) -> bool {
-    [&b"\x1f\x8b"[..], b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"]
-        .iter()
-        .any(|magic| start.starts_with(magic))
 }
 
 /// One line, if there is anything an operator should know.

@@ -81,7 +81,7 @@ impl Line {
 }
 
 /// A number in hexadecimal, with a space behind it.
-fn field(header: &[u8], at: usize, digits: usize) -> Result<u64, Bad> {
+pub(super) fn field(header: &[u8], at: usize, digits: usize) -> Result<u64, Bad> {
     let text = &header[at..at + digits];
     let hex = text.iter().all(u8::is_ascii_hexdigit) && header[at + digits] == b' ';
     let text = core::str::from_utf8(text).ok().filter(|_| hex).ok_or(Bad::Damaged)?;

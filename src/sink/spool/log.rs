@@ -5,21 +5,13 @@
 //! that it begins at. Behind its first line, which names the format's version, it has lines only.
 
 use super::error::{Damage, SpoolError};
+use super::files::{Files, Found, VERSION_LINE, read_all, write_all};
 use super::line::{Bad, Line, SPOOL_LINE_BYTES};
 use crate::event::Class;
-use crate::limits::{SPOOL_FILES, SPOOL_SET_ASIDE};
-use core::fmt::Write as _;
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{FileType, Mode, OFlags};
+use crate::limits::SPOOL_FILES;
+use rustix::fd::OwnedFd;
+use rustix::fs::OFlags;
 use rustix::io::Errno;
-
-/// The first line of every file.
-pub(super) const VERSION_LINE: &[u8] = b"mote-spool 1\n";
-
-/// What files that are set aside end with.
-const SET_ASIDE: &str = ".bad";
-
-type Name = heapless::String<40>;
 
 #[derive(Clone, Copy, Debug)]
 struct Segment {
@@ -37,19 +29,8 @@ impl Segment {
     }
 }
 
-/// What a file of a log's name is.
-enum Found {
-    /// It has so many bytes of lines.
-    Lines(u64),
-    /// Whoever made it was killed before its first line was there.
-    Begun,
-    /// It is of another version, or no file of a spool.
-    Foreign,
-}
-
 pub(super) struct Log {
-    class: Class,
-    dir: OwnedFd,
+    files: Files,
     /// In their order. The last one is written to.
     segments: heapless::Deque<Segment, SPOOL_FILES>,
     /// The last one.
@@ -85,8 +66,7 @@ impl Log {
         buffer: &mut Vec<u8>,
     ) -> Result<Log, SpoolError> {
         let mut log = Log {
-            class,
-            dir,
+            files: Files { class, dir },
             segments: heapless::Deque::new(),
             writer: None,
             reader: None,
@@ -96,7 +76,7 @@ impl Log {
             delivered: 0,
             damage: Damage::default(),
         };
-        let mut starts = log.starts()?;
+        let mut starts = log.files.starts()?;
         starts.sort_unstable();
         // Of more than there can be the oldest go: the directory was changed by somebody else.
         let skipped = starts.len().saturating_sub(SPOOL_FILES - 1);
@@ -104,7 +84,7 @@ impl Log {
             log.set_aside(*start);
         }
         for start in &starts[skipped..] {
-            match log.look_at(*start)? {
+            match log.files.look_at(*start)? {
                 // Places never go back.
                 Found::Lines(bytes) if *start >= log.end => {
                     log.end = start + bytes;
@@ -112,7 +92,7 @@ impl Log {
                     let _ = log.segments.push_back(segment);
                 }
                 Found::Lines(_) | Found::Foreign => log.set_aside(*start),
-                Found::Begun => log.remove(*start),
+                Found::Begun => log.files.remove(*start),
             }
         }
         log.cut_torn_line(buffer)?;
@@ -123,44 +103,13 @@ impl Log {
         Ok(log)
     }
 
-    fn starts(&self) -> Result<Vec<u64>, SpoolError> {
-        let mut starts = Vec::new();
-        let entries = rustix::fs::Dir::read_from(&self.dir).map_err(SpoolError::Open)?;
-        for entry in entries {
-            let entry = entry.map_err(SpoolError::Open)?;
-            let name = entry.file_name().to_str().unwrap_or_default();
-            starts.extend(start_of(self.class, name));
-        }
-        Ok(starts)
-    }
-
-    fn look_at(&self, start: u64) -> Result<Found, SpoolError> {
-        let file = match self.file(start, OFlags::RDONLY) {
-            Ok(file) => file,
-            // A link, or a socket.
-            Err(Errno::LOOP | Errno::NXIO) => return Ok(Found::Foreign),
-            Err(error) => return Err(SpoolError::Open(error)),
-        };
-        let stat = rustix::fs::fstat(&file).map_err(SpoolError::Open)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Ok(Found::Foreign);
-        }
-        let mut first = [0; VERSION_LINE.len()];
-        let read = read_all(&file, &mut first, 0).map_err(SpoolError::Open)?;
-        Ok(match (stat.st_size as u64).checked_sub(VERSION_LINE.len() as u64) {
-            Some(bytes) if first == VERSION_LINE => Found::Lines(bytes),
-            None if VERSION_LINE.starts_with(&first[..read]) => Found::Begun,
-            _ => Found::Foreign,
-        })
-    }
-
     /// The last line that was written may be there in part: whoever wrote it was killed, or the
     /// host went down.
     fn cut_torn_line(&mut self, buffer: &mut Vec<u8>) -> Result<(), SpoolError> {
         let Some(Segment { start, bytes, .. }) = self.segments.back().copied() else {
             return Ok(());
         };
-        let file = self.file(start, OFlags::RDWR).map_err(SpoolError::Open)?;
+        let file = self.files.open(start, OFlags::RDWR).map_err(SpoolError::Open)?;
         let tail = bytes.min(SPOOL_LINE_BYTES as u64);
         buffer.resize(tail as usize, 0);
         let at = VERSION_LINE.len() as u64 + bytes - tail;
@@ -201,7 +150,7 @@ impl Log {
     }
 
     /// How many files there are.
-    pub(super) fn files(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.segments.len()
     }
 
@@ -223,7 +172,7 @@ impl Log {
         }
         let Some(last) = self.segments.back().copied() else { return Err(Errno::NOSPC) };
         if self.writer.is_none() {
-            self.writer = Some(self.file(last.start, OFlags::WRONLY)?);
+            self.writer = Some(self.files.open(last.start, OFlags::WRONLY)?);
         }
         let Some(writer) = &self.writer else { return Err(Errno::BADF) };
         let at = VERSION_LINE.len() as u64 + last.bytes;
@@ -247,9 +196,9 @@ impl Log {
     fn begin_file(&mut self) -> Result<(), Errno> {
         let start = self.end;
         self.writer = None;
-        let file = self.file(start, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
+        let file = self.files.open(start, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
         if let Err(error) = write_all(&file, VERSION_LINE, 0) {
-            self.remove(start);
+            self.files.remove(start);
             return Err(error);
         }
         self.writer = Some(file);
@@ -310,7 +259,7 @@ impl Log {
     /// Reads so many bytes of a file from the next line on, or what there is of them.
     fn read_bytes(&mut self, start: u64, count: usize, buffer: &mut Vec<u8>) -> Result<(), Errno> {
         if self.reader.as_ref().is_none_or(|(of, _)| *of != start) {
-            self.reader = Some((start, self.file(start, OFlags::RDONLY)?));
+            self.reader = Some((start, self.files.open(start, OFlags::RDONLY)?));
         }
         let Some((_, reader)) = &self.reader else { return Err(Errno::BADF) };
         buffer.resize(count, 0);
@@ -352,10 +301,15 @@ impl Log {
         }
         match first.damaged {
             true => self.set_aside(first.start),
-            false => self.remove(first.start),
+            false => self.files.remove(first.start),
         }
         self.read = self.read.max(first.end());
         self.delivered = self.delivered.max(first.end());
+    }
+
+    fn set_aside(&mut self, start: u64) {
+        self.files.set_aside(start);
+        self.damage.files += 1;
     }
 
     /// Where the next line is read.
@@ -367,74 +321,6 @@ impl Log {
     pub(super) fn first_end(&self) -> u64 {
         self.segments.front().map_or(self.end, Segment::end)
     }
-
-    /// A file that cannot be used stays for whoever wants to look at it; of several the newest.
-    fn set_aside(&mut self, start: u64) {
-        let from = self.name(start);
-        let mut to = from.clone();
-        let _ = to.push_str(SET_ASIDE);
-        let _ = rustix::fs::renameat(&self.dir, from.as_str(), &self.dir, to.as_str());
-        self.damage.files += 1;
-        self.remove_old_set_aside();
-    }
-
-    fn remove_old_set_aside(&self) {
-        let Ok(entries) = rustix::fs::Dir::read_from(&self.dir) else { return };
-        let mut names: Vec<String> = entries
-            .flatten()
-            .filter_map(|entry| Some(entry.file_name().to_str().ok()?.to_owned()))
-            .filter(|name| name.starts_with(self.class.name()) && name.ends_with(SET_ASIDE))
-            .collect();
-        names.sort_unstable();
-        for name in &names[..names.len().saturating_sub(SPOOL_SET_ASIDE)] {
-            let _ = rustix::fs::unlinkat(&self.dir, name.as_str(), rustix::fs::AtFlags::empty());
-        }
-    }
-
-    /// One that cannot be removed is in the way of nothing: it is found at the next start.
-    fn remove(&self, start: u64) {
-        let name = self.name(start);
-        let _ = rustix::fs::unlinkat(&self.dir, name.as_str(), rustix::fs::AtFlags::empty());
-    }
-
-    fn file(&self, start: u64, flags: OFlags) -> Result<OwnedFd, Errno> {
-        // Whatever somebody has put there: no link is followed, and no pipe is waited for.
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        rustix::fs::openat(
-            self.dir.as_fd(),
-            self.name(start).as_str(),
-            flags,
-            Mode::RUSR | Mode::WUSR,
-        )
-    }
-
-    fn name(&self, start: u64) -> Name {
-        let mut name = Name::new();
-        let _ = write!(name, "{}-{start:016x}", self.class.name());
-        name
-    }
-}
-
-/// Where the file of this name begins, if it is one of a log of `class`.
-pub(super) fn start_of(class: Class, name: &str) -> Option<u64> {
-    let digits = name.strip_prefix(class.name())?.strip_prefix('-')?;
-    // As they are written: another name of the same number would stand for that file.
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let is_place = digits.len() == 16 && digits.bytes().all(is_digit);
-    let start = u64::from_str_radix(digits, 16).ok().filter(|_| is_place)?;
-    (start <= u64::MAX / 2).then_some(start)
-}
-
-fn write_all(file: &OwnedFd, mut bytes: &[u8], mut at: u64) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(file, bytes, at))?;
-        if written == 0 {
-            return Err(Errno::IO);
-        }
-        bytes = &bytes[written..];
-        at += written as u64;
-    }
-    Ok(())
 }
 
 /// Where a line may begin behind bytes that are none: after a line's end, or after zeros, which file
@@ -443,19 +329,4 @@ fn line_behind(bytes: &[u8]) -> Option<usize> {
     let begins = |pair: &[u8]| pair[0] == b'\n' || (pair[0] == 0 && pair[1] != 0);
     let within = bytes.windows(2).position(begins).map(|at| at + 1);
     within.or_else(|| (bytes.last() == Some(&b'\n')).then_some(bytes.len()))
-}
-
-/// As much as there is.
-fn read_all(file: &OwnedFd, buffer: &mut [u8], at: u64) -> Result<usize, Errno> {
-    let mut read = 0;
-    while read < buffer.len() {
-        let more = rustix::io::retry_on_intr(|| {
-            rustix::io::pread(file, &mut buffer[read..], at + read as u64)
-        })?;
-        if more == 0 {
-            break;
-        }
-        read += more;
-    }
-    Ok(read)
 }

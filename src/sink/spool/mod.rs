@@ -12,46 +12,29 @@
 //! `position`: up to where each log is delivered.
 
 mod error;
+mod files;
 mod line;
 mod log;
+mod open;
+mod position;
 
 pub use error::{Damage, SpoolError};
 
 use super::account::{Delivered, Load, Lost};
 use super::receiver::Receiver;
-use crate::claim::Claim;
 use crate::event::Class;
-use crate::limits::{
-    LINE_BYTES, SPOOL_FILE_BYTES_LEAST, SPOOL_FILES, SPOOL_RESENT_ENTRIES, SPOOL_RESENT_MESSAGES,
-};
+use crate::limits::{LINE_BYTES, SPOOL_FILE_BYTES_LEAST, SPOOL_FILES};
 use core::time::Duration;
 use line::{Line, SPOOL_LINE_BYTES};
 use log::Log;
-use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags};
+use open::Open;
+use position::{POSITION, Position};
 use rustix::io::Errno;
-use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// What a receiver took so long before its connection ended is sent again.
-const RESENT: Duration = Duration::from_secs(10);
-
-/// How exactly it is known when something was delivered.
-const RESENT_STEP: Duration = Duration::from_millis(250);
-
-/// The same in messages, where many go in that time.
-const RESENT_STEP_MESSAGES: u64 = SPOOL_RESENT_MESSAGES / 16;
-
 /// When it is tried again to open a spool.
 const RETRY: Duration = Duration::from_secs(10);
-
-/// Up to where the logs are delivered.
-const POSITION: &str = "position";
-
-/// `CRC PRIORITY BULK` and a line feed, as in [`line`].
-const POSITION_BYTES: usize = 8 + 1 + 16 + 1 + 16 + 1;
 
 /// Where the spools of all receivers are, and how much each of them holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,30 +66,6 @@ pub(super) struct Spool {
     lost: Lost,
     /// Of logs that were closed.
     damage: Damage,
-}
-
-struct Open {
-    /// Of the directory, as long as this is here.
-    _claim: Claim,
-    /// By [`Class`].
-    logs: [Log; 2],
-    position: OwnedFd,
-    /// As it is in the file.
-    written: [u64; 2],
-    /// By [`Class`]: where more was delivered.
-    recent: [heapless::Deque<Step, SPOOL_RESENT_ENTRIES>; 2],
-    /// By [`Class`]: messages delivered until now.
-    messages: [u64; 2],
-}
-
-/// More was delivered.
-#[derive(Clone, Copy)]
-struct Step {
-    at: Instant,
-    /// Up to where it was before.
-    place: u64,
-    /// How many messages it was before.
-    messages: u64,
 }
 
 impl Spool {
@@ -251,7 +210,7 @@ impl Spool {
             let Some(delivered) = ends[class as usize] else { continue };
             open.delivered(class, delivered, now);
         }
-        if let Err(error) = open.write_position() {
+        if let Err(error) = open.note_position() {
             self.error = Some(SpoolError::Write(error));
         }
     }
@@ -275,139 +234,6 @@ impl Spool {
     }
 }
 
-impl Open {
-    fn new(path: &Path, buffer: &mut Vec<u8>) -> Result<Open, SpoolError> {
-        let errno = |error: std::io::Error| {
-            SpoolError::Directory(Errno::from_io_error(&error).unwrap_or(Errno::IO))
-        };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(errno)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open_dir =
-            || rustix::fs::open(path, flags, Mode::empty()).map_err(SpoolError::Directory);
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let position = rustix::fs::openat(open_dir()?, POSITION, flags, mode)
-            .map_err(SpoolError::Directory)?;
-        let claim = match Claim::make(path) {
-            Claim::Own(file) => Claim::Own(file),
-            Claim::Other(pid) => return Err(SpoolError::Claimed(pid)),
-            Claim::None => return Err(SpoolError::Lock),
-        };
-        let noted = read_position(&position).map_err(SpoolError::Open)?;
-        let log = |class: Class, buffer: &mut Vec<u8>| {
-            Log::open(class, open_dir()?, noted.map(|noted| noted[class as usize]), buffer)
-        };
-        let logs = [log(Class::Priority, buffer)?, log(Class::Bulk, buffer)?];
-        let mut open = Open {
-            _claim: claim,
-            logs,
-            position,
-            written: noted.unwrap_or([u64::MAX; 2]),
-            recent: [const { heapless::Deque::new() }; 2],
-            messages: [0; 2],
-        };
-        // Where less is there than was noted, what comes next would count as delivered.
-        open.write_position().map_err(SpoolError::Write)?;
-        Ok(open)
-    }
-
-    /// Removes what is not needed any more, and then the oldest files, of bulk before priority, until
-    /// those that are left have no more than `most_bytes` and another one finds room. Whether that is
-    /// so.
-    fn make_room(
-        &mut self,
-        class: Class,
-        most_bytes: u64,
-        buffer: &mut Vec<u8>,
-        lost: &mut Lost,
-    ) -> bool {
-        loop {
-            let bytes: u64 = self.logs.iter().map(Log::bytes).sum();
-            let is_full = self.logs[class as usize].is_full();
-            if bytes <= most_bytes && !is_full {
-                return true;
-            }
-            let [priority, bulk] = &self.logs;
-            let done = Class::ALL.into_iter().find(|class| self.logs[*class as usize].is_done());
-            let oldest = match (class, done) {
-                _ if is_full => class,
-                (_, Some(done)) => done,
-                // The last file of a class goes for what is worth more, and where it alone is too
-                // large: more was allowed when it was written.
-                (Class::Priority, _) if bulk.files() > 0 => Class::Bulk,
-                (Class::Priority, _) if priority.files() > 0 => Class::Priority,
-                (Class::Bulk, _) if bulk.files() > 1 || bulk.bytes() > most_bytes => Class::Bulk,
-                _ => return false,
-            };
-            let log = &mut self.logs[oldest as usize];
-            let end = log.first_end();
-            // What was taken out is in memory still.
-            while log.read_place() < end
-                && let Ok(Some(next)) = log.next(buffer)
-            {
-                lost.add(Lost::of(oldest, next.line.if_lost, 1));
-            }
-            log.remove_first();
-        }
-    }
-
-    fn delivered(&mut self, class: Class, delivered: Delivered, now: Instant) {
-        let log = &mut self.logs[class as usize];
-        let Delivered { end, messages } = delivered;
-        if end <= log.delivered {
-            return;
-        }
-        let recent = &mut self.recent[class as usize];
-        let count = &mut self.messages[class as usize];
-        let is_new = recent.back().is_none_or(|last| {
-            now.saturating_duration_since(last.at) >= RESENT_STEP
-                || *count - last.messages >= RESENT_STEP_MESSAGES
-        });
-        if is_new {
-            if recent.is_full() {
-                recent.pop_front();
-            }
-            let _ = recent.push_back(Step { at: now, place: log.delivered, messages: *count });
-        }
-        *count += messages;
-        log.delivered = end;
-        let place = self.needed_from(class, now);
-        self.logs[class as usize].remove_before(place);
-    }
-
-    /// Where the messages begin that may have to be sent again.
-    fn needed_from(&mut self, class: Class, now: Instant) -> u64 {
-        let delivered = self.logs[class as usize].delivered;
-        let count = self.messages[class as usize];
-        let recent = &mut self.recent[class as usize];
-        let is_old = |step: &Step| {
-            now.saturating_duration_since(step.at) > RESENT
-                || count - step.messages > SPOOL_RESENT_MESSAGES
-        };
-        while recent.front().is_some_and(is_old) {
-            recent.pop_front();
-        }
-        recent.front().map_or(delivered, |step| step.place)
-    }
-
-    fn write_position(&mut self) -> Result<(), Errno> {
-        let [priority, bulk] = self.logs.each_ref().map(|log| log.delivered);
-        if self.written == [priority, bulk] {
-            return Ok(());
-        }
-        let mut text = [0; POSITION_BYTES];
-        let mut rest = &mut text[9..];
-        writeln!(rest, "{priority:016x} {bulk:016x}").map_err(|_| Errno::INVAL)?;
-        let crc = crc32fast::hash(&text[9..]);
-        let mut rest = &mut text[..9];
-        write!(rest, "{crc:08x} ").map_err(|_| Errno::INVAL)?;
-        // In one page: it is there as a whole, or not at all.
-        rustix::io::pwrite(&self.position, &text, 0)?;
-        self.written = [priority, bulk];
-        Ok(())
-    }
-}
-
 /// Receivers' directories with messages that wait, other than those of `receivers`.
 pub fn spooled_for_others(options: &SpoolOptions, receivers: &[Receiver]) -> Vec<PathBuf> {
     let own: Vec<PathBuf> = receivers
@@ -422,13 +248,13 @@ pub fn spooled_for_others(options: &SpoolOptions, receivers: &[Receiver]) -> Vec
 /// Whether a log in this directory goes beyond what is noted as delivered.
 fn has_waiting(dir: &Path) -> bool {
     let position = std::fs::File::open(dir.join(POSITION)).ok();
-    let position = position.and_then(|file| read_position(&file.into()).ok().flatten());
+    let position = position.and_then(|file| Position::of(file.into()).ok()?.noted());
     let end_of = |file: std::fs::DirEntry| {
         let name = file.file_name();
         let name = name.to_str()?;
         let class = Class::ALL.into_iter().find(|class| name.starts_with(class.name()))?;
-        let start = log::start_of(class, name)?;
-        let bytes = file.metadata().ok()?.len().checked_sub(log::VERSION_LINE.len() as u64)?;
+        let start = files::start_of(class, name)?;
+        let bytes = file.metadata().ok()?.len().checked_sub(files::VERSION_LINE.len() as u64)?;
         Some((class, start + bytes, bytes))
     };
     let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
@@ -440,22 +266,6 @@ fn has_waiting(dir: &Path) -> bool {
 /// The name of a receiver's directory: unlike any other's.
 fn directory(receiver: &str) -> String {
     receiver.replace('%', "%25").replace('_', "%5f").replace('/', "_")
-}
-
-/// `None`: it is new, or damaged. Then all that is there is sent.
-fn read_position(file: &OwnedFd) -> Result<Option<[u64; 2]>, Errno> {
-    let mut text = [0; POSITION_BYTES];
-    let read = rustix::io::pread(file, &mut text, 0)?;
-    let number = |at: usize, digits: usize| {
-        let text = core::str::from_utf8(text.get(at..at + digits)?).ok()?;
-        u64::from_str_radix(text, 16).ok()
-    };
-    let is_whole =
-        read == POSITION_BYTES && number(0, 8) == Some(u64::from(crc32fast::hash(&text[9..])));
-    Ok(number(9, 16)
-        .zip(number(26, 16))
-        .filter(|_| is_whole)
-        .map(|(priority, bulk)| [priority, bulk]))
 }
 
 #[cfg(test)]

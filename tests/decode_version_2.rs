@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{line_of, line_of_all_actions, seal};
+use common::{decode_line, line_of, line_of_all_actions, seal};
 use fastrand::Rng;
 use mote::command::decode::decoder::{Counts, Decoder};
 use mote::limits::{ANSWER_BYTES, BATCH_EVENTS, DECODE_EVENTS, DECODE_LINE_BYTES};
@@ -16,15 +16,6 @@ fn decode(parts: &[&[u8]]) -> (Vec<Value>, Vec<DecodeError>, Counts) {
     let mut batch = parts.concat();
     seal(&mut batch);
     decode_line(&line_of(&batch))
-}
-
-fn decode_line(line: &[u8]) -> (Vec<Value>, Vec<DecodeError>, Counts) {
-    let mut decoder = Decoder::new();
-    let (mut out, mut errors) = (Vec::new(), Vec::new());
-    decoder.line(line, &mut out, &mut |error| errors.push(error)).unwrap();
-    let documents =
-        serde_json::Deserializer::from_slice(&out).into_iter().collect::<Result<_, _>>().unwrap();
-    (documents, errors, *decoder.counts())
 }
 
 fn error(reason: Reason, what: &'static str, at: usize) -> DecodeError {

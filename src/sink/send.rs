@@ -1,0 +1,156 @@
+//! From the queue to the receiver, and from the spool to the queue.
+
+use super::account::Lost;
+use super::transport::{Outcome, Socket};
+use super::{Errno, Sink};
+use crate::event::Class;
+use crate::limits::WRITES_PER_FLUSH;
+use std::time::Instant;
+
+impl Sink {
+    /// Writes until the queue is empty, the receiver takes no more, or others are to have their turn:
+    /// then [`Sink::deadline`] has passed.
+    pub(super) fn flush(&mut self) {
+        self.refill();
+        for _ in 0..WRITES_PER_FLUSH {
+            if !self.write() {
+                break;
+            }
+            self.refill();
+        }
+        self.note_delivered();
+    }
+
+    /// Takes messages out of the spool, while there is room.
+    fn refill(&mut self) {
+        let Some(spool) = &mut self.spool else { return };
+        if self.shaper.is_lifted() {
+            return;
+        }
+        for class in Class::ALL {
+            // An earlier run may have sent more to it.
+            if self.receiver.class.is_some_and(|only| only != class) {
+                continue;
+            }
+            while self.queue.has_window(class)
+                && let Some((load, payload)) = spool.next(class)
+            {
+                if self.queue.push(load, payload).is_err() {
+                    self.refused.add(load.if_lost);
+                }
+            }
+        }
+    }
+
+    pub(super) fn note_delivered(&mut self) {
+        let delivered = self.queue.take_delivered();
+        if let Some(spool) = &mut self.spool
+            && delivered != [None; 2]
+        {
+            spool.delivered(delivered, Instant::now());
+        }
+    }
+
+    /// One message to the receiver. Whether another one may go.
+    fn write(&mut self) -> bool {
+        let (Some(socket), Some(head)) = (self.link.socket(), self.queue.head()) else {
+            return false;
+        };
+        let class = head.load.class;
+        let untold = self.outgoing.take_up(&head);
+        self.refused.add(Lost::of(class, untold, 0));
+        let Some((bytes, progress)) = self.outgoing.current() else {
+            if self.outgoing.is_whole() {
+                self.finish();
+            }
+            return true;
+        };
+        let now = Instant::now();
+        if progress == 0 && !self.shaper.allows(now) {
+            return false;
+        }
+        let unread = socket.unread_bytes();
+        let begun_bytes = self.outgoing.begun_bytes();
+        match socket.send(&bytes[progress..]) {
+            Outcome::Sent(sent) if progress + sent < bytes.len() => {
+                self.outgoing.advance(sent);
+                self.queue.begin();
+                self.link.unblock();
+            }
+            Outcome::Sent(sent) => {
+                let weight = unread.map(|before| weight_bytes(socket, before, progress, sent));
+                // The receiver lived when it took this, so `unread` was not zero just
+                // because it had closed its socket.
+                if let Some(unread) = unread {
+                    self.queue.confirm(unread.saturating_sub(begun_bytes));
+                }
+                self.outgoing.sent(weight);
+                self.queue.begin();
+                self.shaper.count(now);
+                self.link.unblock();
+                if self.outgoing.current().is_none() && self.outgoing.is_whole() {
+                    self.finish();
+                }
+            }
+            Outcome::Blocked { wakes } => {
+                self.link.block(wakes, None, now);
+                return false;
+            }
+            Outcome::Failed(error) => {
+                self.link.block(false, Some(error), now);
+                return false;
+            }
+            Outcome::TooLarge => {
+                let lost = self.outgoing.refuse();
+                self.refused.add(Lost::of(class, lost, 1));
+            }
+            Outcome::Lost(error) => {
+                self.lose(error, now);
+                return false;
+            }
+            Outcome::Closed => {
+                self.link.close();
+                return false;
+            }
+        }
+        true
+    }
+
+    /// All of the head is sent, or cannot be.
+    fn finish(&mut self) {
+        if self.outgoing.is_refused() {
+            self.queue.refuse();
+        } else if let Some(events) = self.queue.sent(self.outgoing.weight_bytes()) {
+            self.sent_messages += 1;
+            self.sent_events += u64::from(events);
+        }
+        self.outgoing.reset();
+    }
+
+    pub(super) fn lose(&mut self, error: Errno, now: Instant) {
+        if let Some(socket) = self.link.socket()
+            && socket.unread_outlives_connection()
+            && let Some(unread) = socket.unread_bytes()
+        {
+            self.queue.confirm(unread.saturating_sub(self.outgoing.begun_bytes()));
+        }
+        self.note_delivered();
+        self.outgoing.reset();
+        match &mut self.spool {
+            Some(spool) => {
+                spool.rewind(now);
+                self.queue.rewind(|load| spool.keeps(load));
+            }
+            None => self.queue.rewind(|_| false),
+        }
+        self.link.lose(error, now);
+    }
+}
+
+/// A lower bound for what a message just sent adds to the unread bytes. Unix sockets
+/// count their buffers, more than the payload: what the number grew by is closer, and
+/// never too much, because reading only lowers it.
+fn weight_bytes(socket: &Socket, unread_before: u64, progress: usize, sent: usize) -> u64 {
+    let grown = socket.unread_bytes().map_or(0, |after| after.saturating_sub(unread_before));
+    grown.max(sent as u64) + progress as u64
+}

@@ -1,0 +1,167 @@
+//! A receiver's directory while it is used: what is kept in it, and for how long.
+
+use super::error::SpoolError;
+use super::log::Log;
+use super::position::{POSITION, Position};
+use crate::claim::Claim;
+use crate::event::Class;
+use crate::limits::{SPOOL_RESENT_ENTRIES, SPOOL_RESENT_MESSAGES};
+use crate::sink::account::{Delivered, Lost};
+use core::time::Duration;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::Instant;
+
+/// What a receiver took so long before its connection ended is sent again.
+pub(super) const RESENT: Duration = Duration::from_secs(10);
+
+/// How exactly it is known when something was delivered.
+const RESENT_STEP: Duration = Duration::from_millis(250);
+
+/// The same in messages, where many go in that time.
+const RESENT_STEP_MESSAGES: u64 = SPOOL_RESENT_MESSAGES / 16;
+
+pub(super) struct Open {
+    /// Of the directory, as long as this is here.
+    _claim: Claim,
+    /// By [`Class`].
+    pub(super) logs: [Log; 2],
+    position: Position,
+    /// By [`Class`]: where more was delivered.
+    recent: [heapless::Deque<Step, SPOOL_RESENT_ENTRIES>; 2],
+    /// By [`Class`]: messages delivered until now.
+    messages: [u64; 2],
+}
+
+/// More was delivered.
+#[derive(Clone, Copy)]
+struct Step {
+    at: Instant,
+    /// Up to where it was before.
+    place: u64,
+    /// How many messages it was before.
+    messages: u64,
+}
+
+impl Open {
+    pub(super) fn new(path: &Path, buffer: &mut Vec<u8>) -> Result<Open, SpoolError> {
+        let errno = |error: std::io::Error| {
+            SpoolError::Directory(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+        };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(errno)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open_dir =
+            || rustix::fs::open(path, flags, Mode::empty()).map_err(SpoolError::Directory);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let position = rustix::fs::openat(open_dir()?, POSITION, flags, mode)
+            .map_err(SpoolError::Directory)?;
+        let claim = match Claim::make(path) {
+            Claim::Own(file) => Claim::Own(file),
+            Claim::Other(pid) => return Err(SpoolError::Claimed(pid)),
+            Claim::None => return Err(SpoolError::Lock),
+        };
+        let position = Position::of(position).map_err(SpoolError::Open)?;
+        let noted = position.noted();
+        let log = |class: Class, buffer: &mut Vec<u8>| {
+            Log::open(class, open_dir()?, noted.map(|noted| noted[class as usize]), buffer)
+        };
+        let logs = [log(Class::Priority, buffer)?, log(Class::Bulk, buffer)?];
+        let mut open = Open {
+            _claim: claim,
+            logs,
+            position,
+            recent: [const { heapless::Deque::new() }; 2],
+            messages: [0; 2],
+        };
+        // Where less is there than was noted, what comes next would count as delivered.
+        open.note_position().map_err(SpoolError::Write)?;
+        Ok(open)
+    }
+
+    /// Removes what is not needed any more, and then the oldest files, of bulk before priority, until
+    /// those that are left have no more than `most_bytes` and another one finds room. Whether that is
+    /// so.
+    pub(super) fn make_room(
+        &mut self,
+        class: Class,
+        most_bytes: u64,
+        buffer: &mut Vec<u8>,
+        lost: &mut Lost,
+    ) -> bool {
+        loop {
+            let bytes: u64 = self.logs.iter().map(Log::bytes).sum();
+            let is_full = self.logs[class as usize].is_full();
+            if bytes <= most_bytes && !is_full {
+                return true;
+            }
+            let [priority, bulk] = &self.logs;
+            let done = Class::ALL.into_iter().find(|class| self.logs[*class as usize].is_done());
+            let oldest = match (class, done) {
+                _ if is_full => class,
+                (_, Some(done)) => done,
+                // The last file of a class goes for what is worth more, and where it alone is too
+                // large: more was allowed when it was written.
+                (Class::Priority, _) if bulk.count() > 0 => Class::Bulk,
+                (Class::Priority, _) if priority.count() > 0 => Class::Priority,
+                (Class::Bulk, _) if bulk.count() > 1 || bulk.bytes() > most_bytes => Class::Bulk,
+                _ => return false,
+            };
+            let log = &mut self.logs[oldest as usize];
+            let end = log.first_end();
+            // What was taken out is in memory still.
+            while log.read_place() < end
+                && let Ok(Some(next)) = log.next(buffer)
+            {
+                lost.add(Lost::of(oldest, next.line.if_lost, 1));
+            }
+            log.remove_first();
+        }
+    }
+
+    pub(super) fn delivered(&mut self, class: Class, delivered: Delivered, now: Instant) {
+        let log = &mut self.logs[class as usize];
+        let Delivered { end, messages } = delivered;
+        if end <= log.delivered {
+            return;
+        }
+        let recent = &mut self.recent[class as usize];
+        let count = &mut self.messages[class as usize];
+        let is_new = recent.back().is_none_or(|last| {
+            now.saturating_duration_since(last.at) >= RESENT_STEP
+                || *count - last.messages >= RESENT_STEP_MESSAGES
+        });
+        if is_new {
+            if recent.is_full() {
+                recent.pop_front();
+            }
+            let _ = recent.push_back(Step { at: now, place: log.delivered, messages: *count });
+        }
+        *count += messages;
+        log.delivered = end;
+        let place = self.needed_from(class, now);
+        self.logs[class as usize].remove_before(place);
+    }
+
+    /// Where the messages begin that may have to be sent again.
+    pub(super) fn needed_from(&mut self, class: Class, now: Instant) -> u64 {
+        let delivered = self.logs[class as usize].delivered;
+        let count = self.messages[class as usize];
+        let recent = &mut self.recent[class as usize];
+        let is_old = |step: &Step| {
+            now.saturating_duration_since(step.at) > RESENT
+                || count - step.messages > SPOOL_RESENT_MESSAGES
+        };
+        while recent.front().is_some_and(is_old) {
+            recent.pop_front();
+        }
+        recent.front().map_or(delivered, |step| step.place)
+    }
+
+    /// What is delivered now.
+    pub(super) fn note_position(&mut self) -> Result<(), Errno> {
+        self.position.note(self.logs.each_ref().map(|log| log.delivered))
+    }
+}
