@@ -18,7 +18,7 @@ use crate::limits::{
 };
 use crate::say::{Level, keep_log};
 use crate::sensor::{Delivery, Sensor};
-use crate::sink::{Form, Given, Receiver, SpoolOptions};
+use crate::sink::{Form, GivenReceiver, Receiver, SpoolOptions};
 use crate::source::ebpf::Options;
 use announce::announce;
 
@@ -31,7 +31,7 @@ pub struct RunCommand {
     /// unix:/dev/log), with ,format=F ,class=priority|bulk and ,rate=N behind it where it
     /// differs; up to four times
     #[argh(option)]
-    syslog: Vec<Given>,
+    syslog: Vec<GivenReceiver>,
 
     /// what is written there: compact (default), json, ocsf, cef or text
     #[argh(option, default = "Form::default()")]

@@ -36,7 +36,7 @@ mod transport;
 pub use account::{Lost, Shed};
 pub use error::SinkError;
 pub use link::State;
-pub use receiver::{Form, Given, Receiver, ReceiverError};
+pub use receiver::{Form, GivenReceiver, Receiver, ReceiverError};
 pub use rustix::io::Errno;
 pub use set::Sinks;
 pub use spool::{Damage, SpoolError, SpoolOptions, spooled_for_others};

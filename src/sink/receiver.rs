@@ -68,7 +68,7 @@ impl fmt::Display for Receiver {
     }
 }
 
-/// Why a text is not a [`Given`].
+/// Why a text is not a [`GivenReceiver`].
 #[derive(Debug)]
 pub enum ReceiverError {
     /// The target is none.
@@ -132,23 +132,23 @@ impl From<TargetError> for ReceiverError {
 
 /// A receiver as it is given on the command line, where the format may be that of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given {
+pub struct GivenReceiver {
     receiver: Receiver,
     has_form: bool,
 }
 
-impl Given {
+impl GivenReceiver {
     /// With `form` unless it has one of its own.
     pub fn or_form(self, form: Form) -> Receiver {
         if self.has_form { self.receiver } else { Receiver { form, ..self.receiver } }
     }
 }
 
-impl FromStr for Given {
+impl FromStr for GivenReceiver {
     type Err = ReceiverError;
 
     /// A path may have commas itself: what follows one is an option only if it looks like one.
-    fn from_str(text: &str) -> Result<Given, ReceiverError> {
+    fn from_str(text: &str) -> Result<GivenReceiver, ReceiverError> {
         let mut rest = text;
         let (mut form, mut class, mut rate) = (None, None, None);
         while let Some((before, option)) = rest.rsplit_once(',')
@@ -180,7 +180,7 @@ impl FromStr for Given {
         }
         let target = rest.parse()?;
         let receiver = Receiver { target, form: form.unwrap_or_default(), class, rate };
-        Ok(Given { receiver, has_form: form.is_some() })
+        Ok(GivenReceiver { receiver, has_form: form.is_some() })
     }
 }
 
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn given(text: &str) -> Receiver {
-        text.parse::<Given>().unwrap().or_form(Form::Events(Format::Text))
+        text.parse::<GivenReceiver>().unwrap().or_form(Form::Events(Format::Text))
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
             ("stdout,", "write unix:PATH"),
             ("file,format=json", "write unix:PATH"),
         ] {
-            let error = text.parse::<Given>().unwrap_err().to_string();
+            let error = text.parse::<GivenReceiver>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
     }

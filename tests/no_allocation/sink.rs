@@ -11,7 +11,7 @@ use fastrand::Rng;
 use mio::{Poll, Token};
 use mote::event::Class;
 use mote::limits::{LINE_BYTES, QUEUE_MESSAGES};
-use mote::sink::{Capacity, Form, Given, Receiver, Sink, SpoolOptions, Target};
+use mote::sink::{Capacity, Form, GivenReceiver, Receiver, Sink, SpoolOptions, Target};
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
@@ -94,7 +94,7 @@ fn an_event_a_line_costs_nothing() {
     for form in ["json", "ocsf", "cef", "text"] {
         let poll = Poll::new().unwrap();
         let given = format!("unix:{},format={form}", path.display());
-        let given: Given = given.parse().unwrap();
+        let given: GivenReceiver = given.parse().unwrap();
         let (receiver_of, capacity) = (given.or_form(Form::Compact), Capacity::default());
         let registry = poll.registry();
         let mut sink =

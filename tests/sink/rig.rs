@@ -2,7 +2,7 @@
 
 use mio::{Events, Poll, Token};
 use mote::event::Class;
-use mote::sink::{Capacity, Form, Given, Sink, SpoolOptions};
+use mote::sink::{Capacity, Form, GivenReceiver, Sink, SpoolOptions};
 use std::io::Write;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ impl Rig {
     /// To a receiver with its options, with a spool.
     pub fn spooling(target: &str, capacity: Capacity, spool: Option<&SpoolOptions>) -> Rig {
         let poll = Poll::new().unwrap();
-        let receiver = target.parse::<Given>().unwrap().or_form(Form::Compact);
+        let receiver = target.parse::<GivenReceiver>().unwrap().or_form(Form::Compact);
         let registry = poll.registry();
         let sink = Sink::with_capacity(&receiver, HOSTNAME, registry, SINK, spool, capacity);
         let sink = sink.unwrap();

@@ -26,7 +26,7 @@ impl SpoolError {
             SpoolError::Write(Errno::NOSPC | Errno::DQUOT) => {
                 "make room on its file system, or give a smaller --spool-size"
             }
-            _ => "make it writable, or give another directory with --spool",
+            _ => "make it readable and writable, or give another directory with --spool",
         }
     }
 }
