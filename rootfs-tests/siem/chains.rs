@@ -8,6 +8,7 @@ use crate::records::{
 use crate::support::{require_program, scratch, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::read_to_string;
+use std::path::Path;
 
 const MMEXTERNAL: &str = "rsyslog-mmexternal.conf";
 const OMPROG: &str = "rsyslog-omprog.conf";
@@ -54,6 +55,44 @@ pub fn syslog_ng_to_syslog_ng() {
     through(SYSLOG_NG_HOST, Kind::SyslogNg, SYSLOG_NG);
 }
 
+/// A document, with all that it writes in `dir`.
+fn of_collector(name: &str, dir: &Path, port: u16) -> String {
+    let port = port.to_string();
+    let [(program, our_program), (log, our_log)] = places(dir);
+    document(name, &[("10514", &port), (program, &our_program), (log, &our_log)])
+}
+
+/// The host's rsyslogd ends while the collector takes nothing: what it has sent and is not confirmed
+/// is lost, which is no more than its document lets be under way.
+pub fn relp_host_ends_behind() {
+    const RECORDS: u64 = 200;
+    const WINDOW: usize = 2;
+    let (_guard, dir) = scratch();
+    let (there, port) = (dir.join("collector"), free_port());
+    let text = of_collector(OMPROG_RELP, &there, port);
+    let (kind, forwarder) = RSYSLOG_RELP;
+    let mut host = Daemon::start_host(kind, forwarder, &dir.join("host"), port);
+    let mut collector = Daemon::start(kind, &there, Input::Port(port), "", &text);
+    let events = there.join("log/events.json");
+    send_records(&host.socket(), 0..10);
+    wait_for_lines(&events, documents(0..10).len());
+
+    collector.signal(Signal::STOP);
+    send_records(&host.socket(), 10..RECORDS);
+    wait_until_read(&host.socket(), &host.rest());
+    host.stop();
+    collector.signal(Signal::CONT);
+    host.begin();
+    let sent = documents(0..RECORDS).len();
+    let largest = (10..RECORDS).map(|number| documents(number..number + 1).len()).max().unwrap();
+    let least = sent - WINDOW * largest;
+    wait_for_lines(&events, least);
+    host.stop();
+    collector.stop();
+    let arrived = read_to_string(&events).unwrap().lines().count();
+    assert!((least..=sent).contains(&arrived), "{arrived} of {sent} events");
+}
+
 /// Through a rotation, restarts of both, a collector that is away for a while, and a program that is
 /// killed.
 fn through((host, forwarder): Host, collector: Kind, name: &str) {
@@ -62,11 +101,7 @@ fn through((host, forwarder): Host, collector: Kind, name: &str) {
     require_program("logrotate");
     let (_guard, dir) = scratch();
     let (there, port) = (dir.join("collector"), free_port());
-    let port_text = port.to_string();
-    let [(program, our_program), (log, our_log)] = places(&there);
-    let replaced =
-        [("10514", port_text.as_str()), (program, our_program.as_str()), (log, our_log.as_str())];
-    let text = document(name, &replaced);
+    let text = of_collector(name, &there, port);
     let mut host = Daemon::start_host(host, forwarder, &dir.join("host"), port);
     let (socket, events) = (host.socket(), there.join("log/events.json"));
     let so_far = |count| wait_for_lines(&events, documents(0..count).len());

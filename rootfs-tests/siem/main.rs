@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         ("rsyslog_to_omprog", chains::rsyslog_to_omprog),
         ("relp_to_mmexternal", chains::relp_to_mmexternal),
         ("relp_to_omprog", chains::relp_to_omprog),
+        ("relp_host_ends_behind", chains::relp_host_ends_behind),
         ("rsyslog_to_syslog_ng", chains::rsyslog_to_syslog_ng),
         ("syslog_ng_to_mmexternal", chains::syslog_ng_to_mmexternal),
         ("syslog_ng_to_omprog", chains::syslog_ng_to_omprog),
