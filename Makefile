@@ -11,7 +11,7 @@ CROSS := $(filter-out $(HOST_ARCH),$(ARCH))
 BINARY := dist/mote$(addprefix -,$(CROSS))
 FUZZ_SECONDS ?= 60
 # Not from the environment, where it may stand for something else.
-BENCH := rename filter decode wire formats
+BENCH := overhead pipeline footprint filter decode wire formats
 
 # clang compiles bpf/, libclang reads bpf/record.h, libelf and zlib are libbpf's.
 BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pkg-config git
@@ -20,11 +20,12 @@ CROSS_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
 # The live tests: a real syslog daemon, a second opinion on loaded programs, and on audit rules;
 # python3 is for scripts/show. syslog-ng, which cannot be beside rsyslog, is unpacked by
 # scripts/syslog-ng.
-TEST_PACKAGES := rsyslog rsyslog-relp bpftool util-linux auditd stress-ng strace python3 logrotate
+TEST_PACKAGES := rsyslog rsyslog-relp bpftool util-linux auditd stress-ng strace python3 logrotate \
+	valgrind
 # What people run.
 SOFTWARE_PACKAGES := strace apt git make gcc nginx-light curl postgresql busybox-static util-linux
-# What the sensor is compared with.
-BENCH_PACKAGES := auditd rsyslog
+# What the sensor is compared with, what makes a load, and what counts instructions.
+BENCH_PACKAGES := auditd rsyslog nginx-light make gcc valgrind
 # Guests. An .rpm is unpacked by rpm2cpio and cpio.
 QEMU_PACKAGES := python3 rpm2cpio cpio
 QEMU_PACKAGES += $(if $(filter arm64,$(ARCH)),qemu-system-arm,qemu-system-x86)
@@ -64,9 +65,10 @@ software: build ## what people run, call by call as strace sees it: apt, git, ma
 	@scripts/packages $(SOFTWARE_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test software
 
-bench: build ## what the sensor costs the host and the wire (root); exclusions; decoding; BENCH=wire for one
+bench: build ## what the sensor costs, against its goals (root); BENCH=wire for one; README=1: README too
 	@scripts/packages $(BENCH_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked $(addprefix --bench ,$(BENCH))
+	@$(if $(README),MOTE_BENCH_README=1) cargo bench --quiet --locked --bench report
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
 	@scripts/packages $(BUILD_PACKAGES)

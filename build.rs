@@ -1,5 +1,5 @@
-//! Compiles the kernel side and turns `bpf/record.h` and the kernel's perf interface into
-//! Rust. bindgen's layout assertions are constants: a mismatch stops the build.
+//! Compiles the kernel side and packs it, and turns `bpf/record.h` and the kernel's perf
+//! interface into Rust. bindgen's layout assertions are constants: a mismatch stops the build.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ fn main() {
     compile_bpf(arch, &out.join("mote.o"));
     // For kernels where a call's context is not as tracefs says (bpf/kernel.h).
     compile_bpf(&[arch, &["-DMOTE_MEASURED_CONTEXT"]].concat(), &out.join("mote-measured.o"));
+    pack(&out, &["mote.o", "mote-measured.o"]);
 
     bindgen::Builder::default()
         .header("bpf/record.h")
@@ -65,4 +66,20 @@ fn compile_bpf(definitions: &[&str], object: &Path) {
             panic!("{clang} did not start ({error}): install clang, or name one in CLANG")
         });
     assert!(status.success(), "{clang} could not compile bpf/mote.c, see above");
+}
+
+/// Writes `NAME.zlib` beside each: unrolled programs pack to a seventh. The largest of them is
+/// `OBJECT_BYTES` of `packed.rs`.
+fn pack(out: &Path, names: &[&str]) {
+    /// Of 10; it takes a quarter of a second.
+    const LEVEL: u8 = 10;
+    let mut most_bytes = 0;
+    for name in names {
+        let object = std::fs::read(out.join(name)).expect("it was just compiled");
+        let packed = miniz_oxide::deflate::compress_to_vec_zlib(&object, LEVEL);
+        std::fs::write(out.join(format!("{name}.zlib")), packed).expect("OUT_DIR is writable");
+        most_bytes = most_bytes.max(object.len());
+    }
+    let text = format!("/// The size of the largest.\nconst OBJECT_BYTES: usize = {most_bytes};\n");
+    std::fs::write(out.join("packed.rs"), text).expect("OUT_DIR is writable");
 }

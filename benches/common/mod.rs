@@ -1,5 +1,8 @@
 //! What benchmarks share.
 
+// Each uses another part of this.
+#![allow(dead_code)]
+
 use mote::event::Bytes;
 use mote::record::{Context, Provider};
 use mote::syscalls::Arch;

@@ -9,6 +9,8 @@
 #[path = "../common/auditd.rs"]
 #[allow(dead_code)]
 mod auditd;
+#[path = "../common/figures.rs"]
+mod figures;
 #[path = "../../rootfs-tests/support/mod.rs"]
 mod support;
 
@@ -21,6 +23,7 @@ mod told;
 
 use audit_log::Audited;
 use auditd::Auditd;
+use figures::Figures;
 use parts::Parts;
 use receiver::Receiver;
 use std::fs;
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
     // As tests, for their root check and their verdict lines.
     support::runner::run(&[
         ("package", || {
-            package::installed(|dir, work| measure("a package is installed", dir, work))
+            package::installed(|dir, work| measure("package", "a package is installed", dir, work))
         }),
         ("renames_1", || renames(1)),
         ("renames_4", || renames(4)),
@@ -55,7 +58,7 @@ fn renames(processes: u32) {
     let (_guard, dir) = scratch();
     let each = RENAMES / processes;
     let title = format!("{RENAMES} renames, {processes} processes");
-    measure(&title, &dir, || {
+    measure(&format!("renames_{processes}"), &title, &dir, || {
         let children: Vec<u32> = (0..processes)
             .map(|number| {
                 child::fork(|| {
@@ -80,9 +83,9 @@ fn renames(processes: u32) {
     });
 }
 
-/// Runs `work` in a process that both watch, and prints what it took of each. `work` says whether
-/// it succeeded.
-fn measure(title: &str, dir: &Path, work: impl FnOnce() -> bool) {
+/// Runs `work` in a process that both watch, prints what it took of each, and keeps it by `name`.
+/// `work` says whether it succeeded.
+fn measure(name: &str, title: &str, dir: &Path, work: impl FnOnce() -> bool) {
     require_live();
     let receiver = Receiver::start(dir);
     let sensor = Sensor::start_with(dir, &["--syslog", &receiver.address, "--bulk-budget", "0"]);
@@ -125,6 +128,7 @@ fn measure(title: &str, dir: &Path, work: impl FnOnce() -> bool) {
     let (all_told, told) = (Told::read(&lines), Told::read(&alone));
     println!("\n## {title}\n\nOf the run alone:\n");
     report(&told, &audited);
+    keep(name, &told, &audited);
     println!("\nOf all that the host did meanwhile:\n");
     report(&all_told, &all_audited);
     println!("\nLost of these: {} by the sensor, {lost} by audit", all_told.lost);
@@ -137,6 +141,19 @@ fn measure(title: &str, dir: &Path, work: impl FnOnce() -> bool) {
 
 fn or_skip<T>(result: Result<T, String>) -> T {
     result.unwrap_or_else(|reason| skip(&format!("auditd {reason}")))
+}
+
+/// Beside those of the other runs.
+fn keep(name: &str, told: &Told, audited: &Audited) {
+    let mut figures = Figures::new();
+    if let Some(last) = Figures::of_last_time("wire") {
+        figures.figures = last.figures;
+    }
+    let (wire, log) = (told.bytes_per_event(), audited.bytes_per_event());
+    figures.add(format!("{name}_bytes"), &[wire]);
+    figures.add(format!("{name}_auditd_bytes"), &[log]);
+    figures.add(format!("{name}_ratio"), &[wire / log]);
+    figures.keep("wire");
 }
 
 fn report(told: &Told, audited: &Audited) {

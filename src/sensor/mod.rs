@@ -59,7 +59,9 @@ pub struct Sensor {
     poll: Poll,
     signals: Signals,
     providers: Providers,
-    pipeline: Pipeline,
+    /// On the heap, as all that is large: on the stack its pages stay resident for every copy that the
+    /// start makes.
+    pipeline: Box<Pipeline>,
     sinks: Sinks,
     /// When batches are next written to the spool that are not full.
     next_spooling: Instant,
@@ -155,6 +157,7 @@ impl Sensor {
             provider: providers.active(),
         };
         let mut pipeline = Pipeline::new(context, settings.filter())
+            .map(Box::new)
             .map_err(|error| SensorError::Proc("/proc", error.into()))?;
         // After attaching: a process that starts in between is seen by one or the other.
         providers.scan(&mut pipeline);

@@ -10,7 +10,8 @@ use std::time::Instant;
 
 /// The end of the pipeline.
 pub struct Sinks {
-    sinks: heapless::Vec<Sink, RECEIVERS>,
+    /// Made once: there is room for no more than there are.
+    sinks: Box<[Sink]>,
     first_token: usize,
 }
 
@@ -24,12 +25,12 @@ impl Sinks {
         first: Token,
         spool: Option<&SpoolOptions>,
     ) -> Result<Sinks, SinkError> {
-        let mut sinks = heapless::Vec::new();
-        for (number, receiver) in receivers.iter().enumerate().take(RECEIVERS) {
-            let token = Token(first.0 + number);
-            let _ = sinks.push(Sink::open(receiver, hostname, registry, token, spool)?);
-        }
-        Ok(Sinks { sinks, first_token: first.0 })
+        let open = |(number, receiver)| {
+            Sink::open(receiver, hostname, registry, Token(first.0 + number), spool)
+        };
+        let sinks: Result<Box<[Sink]>, SinkError> =
+            receivers.iter().enumerate().take(RECEIVERS).map(open).collect();
+        Ok(Sinks { sinks: sinks?, first_token: first.0 })
     }
 
     /// Each of them.

@@ -67,13 +67,19 @@ pub fn exec(pid: u32, path: &str) -> Vec<u8> {
 
 /// By a name relative to the working directory, from one relative to a descriptor.
 pub fn rename(pid: u32) -> Vec<u8> {
-    let mut rename = record(MOTE_KIND_PAIR, libc::SYS_renameat2, pid);
-    put(&mut rename, offset_of!(mote_call, dirfd), &WORKING_DIRECTORY.to_ne_bytes());
-    put(&mut rename, offset_of!(mote_call, from_dirfd), &3i32.to_ne_bytes());
-    put(&mut rename, offset_of!(mote_call, from_bytes), &4u16.to_ne_bytes());
-    put(&mut rename, offset_of!(mote_call, path_bytes), &4u16.to_ne_bytes());
-    put(&mut rename, offset_of!(mote_call, data), b"old\0new\0");
-    rename
+    pair(pid, "old", "new")
+}
+
+/// A rename.
+pub fn pair(pid: u32, from: &str, path: &str) -> Vec<u8> {
+    let mut pair = record(MOTE_KIND_PAIR, libc::SYS_renameat2, pid);
+    let (from, path) = (format!("{from}\0"), format!("{path}\0"));
+    put(&mut pair, offset_of!(mote_call, dirfd), &WORKING_DIRECTORY.to_ne_bytes());
+    put(&mut pair, offset_of!(mote_call, from_dirfd), &3i32.to_ne_bytes());
+    put(&mut pair, offset_of!(mote_call, from_bytes), &(from.len() as u16).to_ne_bytes());
+    put(&mut pair, offset_of!(mote_call, path_bytes), &(path.len() as u16).to_ne_bytes());
+    put(&mut pair, offset_of!(mote_call, data), (from + &path).as_bytes());
+    pair
 }
 
 /// A call on one name; without one, on descriptor 3.

@@ -18,9 +18,10 @@ use super::shared::{self, Array};
 use super::tracefs::Tracefs;
 use super::{compat, hooks, kprobe, libbpf_log, preempt, version_code};
 
-/// Compiled from `bpf/` by `build.rs`.
-static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote.o"));
-static MEASURED_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote-measured.o"));
+/// Compiled from `bpf/` by `build.rs`, and packed.
+static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote.o.zlib"));
+static MEASURED_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/mote-measured.o.zlib"));
+include!(concat!(env!("OUT_DIR"), "/packed.rs"));
 
 /// How programs find the number and the arguments of a system call (`bpf/kernel.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,10 +116,21 @@ impl Object {
 
     /// Parses the object; nothing is asked of the kernel.
     fn open(context: CallContext) -> Result<Object, LoadError> {
-        Object::open_elf(match context {
+        let packed = match context {
             CallContext::Usual => OBJECT,
             CallContext::Measured => MEASURED_OBJECT,
-        })
+        };
+        Object::open_packed(packed)
+    }
+
+    fn open_packed(packed: &[u8]) -> Result<Object, LoadError> {
+        let elf = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(packed, OBJECT_BYTES)
+            .map_err(|_| LoadError {
+                step: "open the BPF object",
+                failure: Failure::Object("it cannot be unpacked"),
+                log: String::new(),
+            })?;
+        Object::open_elf(&elf)
     }
 
     fn open_elf(elf: &[u8]) -> Result<Object, LoadError> {

@@ -21,6 +21,15 @@ fn what_libbpf_says_is_kept_and_its_error_told() {
     assert!(error.log.starts_with("libbpf: ") && error.log.ends_with('\n'), "{}", error.log);
 }
 
+#[test]
+fn what_cannot_be_unpacked_is_an_error() {
+    let cut = &OBJECT[..OBJECT.len() / 2];
+    for packed in [&b"no object"[..], cut] {
+        let error = Object::open_packed(packed).unwrap_err();
+        assert_eq!(error.to_string(), "could not open the BPF object: it cannot be unpacked");
+    }
+}
+
 /// A hook without a program could never be attached.
 #[test]
 fn every_hook_has_its_program() {
