@@ -26,6 +26,13 @@ pub struct Joined {
     pub truncated: bool,
 }
 
+/// Whether [`join`] would leave an absolute name as it is. Of names with a hidden file it does not say
+/// so.
+pub fn is_clean(name: &[u8]) -> bool {
+    let unclean = |two: &[u8]| two[0] == b'/' && matches!(two[1], b'/' | b'.');
+    name.first() == Some(&b'/') && name.last() != Some(&b'/') && !name.windows(2).any(unclean)
+}
+
 /// Writes the absolute path of `name` to `out`: without `.`, without doubled slashes, and
 /// without `..` as far as text can tell.
 pub fn join(base: Base<'_>, name: &[u8], out: &mut Bytes<PATH_BYTES>) -> Joined {
@@ -83,7 +90,14 @@ mod tests {
             ("/home/u", "", "/home/u"),
         ] {
             assert_eq!(joined(base, true, name), (path.into(), Joined::default()), "{base} {name}");
+            assert!(is_clean(path.as_bytes()) || path == "/", "{path}");
+            assert!(!is_clean(name.as_bytes()) || name == path, "{name}");
         }
+        assert!(
+            ["/", "//a", "/a/", "/a//b", "/.", "/a/..", "a", ""]
+                .iter()
+                .all(|name| !is_clean(name.as_bytes()))
+        );
     }
 
     /// `/link/..` is not `/` if `link` is a symbolic link: the path stays as it is, which

@@ -4,6 +4,7 @@
 //! UTF-8. What was cut or could not be known is said in [`Truncated`] and [`Flags`].
 
 mod action;
+mod bytes;
 mod change;
 mod container;
 mod executable;
@@ -18,6 +19,7 @@ mod rule;
 mod shorten;
 
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
+pub use bytes::{Bytes, append, extend};
 pub use change::Change;
 pub use container::Runtime;
 pub use executable::ExecutableKind;
@@ -30,16 +32,6 @@ pub use own::{BlindSpots, Capability, Heartbeat, HeartbeatMore, Pause, Resumptio
 pub use rule::RuleId;
 
 use crate::limits::{ARGS_BYTES, COMM_BYTES, PATH_BYTES};
-
-/// Bytes with a fixed capacity.
-pub type Bytes<const N: usize> = heapless::Vec<u8, N>;
-
-/// Appends what fits. Returns whether something did not.
-pub fn append<const N: usize>(out: &mut Bytes<N>, bytes: &[u8]) -> bool {
-    let fits = bytes.len().min(N - out.len());
-    let _ = out.extend_from_slice(&bytes[..fits]);
-    fits < bytes.len()
-}
 
 /// `AT_FDCWD` (linux `include/uapi/linux/fcntl.h`): a relative name starts at the
 /// working directory.

@@ -199,6 +199,9 @@ impl Processes {
                 None => return Found::Nowhere,
             }
         };
+        if absolute && path::is_clean(name) {
+            return Found::Absolute { certain, truncated: false };
+        }
         self.name.clear();
         append(&mut self.name, name);
         let joined = path::join(base, &self.name, name);

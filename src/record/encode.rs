@@ -6,7 +6,7 @@ use super::fields;
 use super::memory::Memory;
 use super::wire::{Blob, BootTime, HEADER_BYTES, Head, Header, Values};
 use super::{CHECKSUM_AT, CLASS_OFFSET, Context, PREFIX, Provider, VERSION};
-use crate::event::{Bytes, Class, Event};
+use crate::event::{Bytes, Class, Event, extend};
 use crate::limits::{
     BATCH_ACTORS, BATCH_BYTES, BATCH_EVENTS, BATCH_STRINGS, HOSTNAME_BYTES, LINE_BYTES,
 };
@@ -241,7 +241,7 @@ impl<const N: usize> Flavor for Tail<'_, N> {
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes).map_err(|_| postcard::Error::SerializeBufferFull)
+        extend(self.0, bytes).ok_or(postcard::Error::SerializeBufferFull)
     }
 
     fn finalize(self) -> postcard::Result<()> {

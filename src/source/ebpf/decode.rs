@@ -4,6 +4,7 @@
 mod call;
 mod socket;
 
+use core::ffi::CStr;
 use core::fmt;
 use core::mem::offset_of;
 
@@ -242,11 +243,11 @@ impl<'a> Record<'a> {
 }
 
 fn until_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+    CStr::from_bytes_until_nul(bytes).map_or(bytes, CStr::to_bytes)
 }
 
 fn put<const N: usize>(to: &mut crate::event::Bytes<N>, bytes: &[u8]) -> Result<(), Malformed> {
-    to.extend_from_slice(bytes).map_err(|_| Malformed::Length(bytes.len() as u32))
+    crate::event::extend(to, bytes).ok_or(Malformed::Length(bytes.len() as u32))
 }
 
 #[cfg(test)]
