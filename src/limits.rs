@@ -296,7 +296,8 @@ pub const DECODE_EVENTS: u64 = 4096;
 
 /// The most that events take of an answer to rsyslog's `mmexternal`, in bytes: less than the 1 MiB
 /// that rsyslog is told to take (`maxMessageSize`), with room for what is said of the rest. A
-/// message of a sensor makes half of that; one made to be large could make 86 MB.
+/// message of a sensor makes half of that; one made to be large could make 30 MB, and a line of 64 KiB
+/// 270 MB.
 pub const ANSWER_BYTES: usize = 1_000_000;
 
 /// Batches of one run of a sensor that `mote decode` remembers, to know one that was sent again:
