@@ -65,10 +65,10 @@ software: build ## what people run, call by call as strace sees it: apt, git, ma
 	@scripts/packages $(SOFTWARE_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test software
 
-bench: build ## what the sensor costs, against its goals (root); BENCH=wire for one; README=1: README too
+bench: build ## what the sensor costs, against its goals (root); BENCH=wire for one
 	@scripts/packages $(BENCH_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked $(addprefix --bench ,$(BENCH))
-	@$(if $(README),MOTE_BENCH_README=1) cargo bench --quiet --locked --bench report
+	@cargo bench --quiet --locked --bench report
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
 	@scripts/packages $(BUILD_PACKAGES)

@@ -1,5 +1,5 @@
 //! What all benchmarks found the last time, against the goals: a table, JSON and a plot, in
-//! `target/bench`. With MOTE_BENCH_README the README gets the table too.
+//! `target/bench`.
 
 #[path = "../common/figures.rs"]
 mod figures;
@@ -12,10 +12,6 @@ use goals::{GOALS, Goal};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-
-/// What the README has between these is made here.
-const MARKS: [&str; 2] = ["<!-- make bench README=1 -->\n", "<!-- the end of it -->\n"];
 
 /// A goal, and what was measured of it.
 struct Row {
@@ -57,11 +53,6 @@ fn main() {
         .unwrap();
     fs::write(at("report.svg"), plot::svg(machine, &rows)).unwrap();
     println!("The same as JSON and as a plot: target/bench/report.json, report.svg");
-    if std::env::var_os("MOTE_BENCH_README").is_some() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-        let text = fs::read_to_string(&path).unwrap();
-        fs::write(path, with_table(&text, &table)).unwrap();
-    }
 }
 
 fn table(machine: &str, rows: &[Row]) -> String {
@@ -99,11 +90,4 @@ fn as_json(machine: &str, rows: &[Row]) -> serde_json::Value {
         })
         .collect();
     json!({ "machine": machine, "rows": rows })
-}
-
-fn with_table(readme: &str, table: &str) -> String {
-    let [begin, end] = MARKS;
-    let (before, rest) = readme.split_once(begin).expect("README.md has the first mark");
-    let (_, after) = rest.split_once(end).expect("README.md has the second mark");
-    format!("{before}{begin}{table}{end}{after}")
 }
