@@ -12,7 +12,6 @@ use crate::limits::BATCH_BYTES;
 /// Writes the actor of an event behind what is in `out`. `Ok(false)`: it has none.
 pub(super) fn write(
     event: &Event,
-    executable: Joined,
     strings: &mut Strings,
     out: &mut Bytes<BATCH_BYTES>,
 ) -> postcard::Result<bool> {
@@ -23,7 +22,7 @@ pub(super) fn write(
         uid: event.uid,
         gid: event.gid,
         comm: Blob(&event.comm),
-        executable,
+        executable: strings.whole(&event.executable),
     };
     let mut bytes = Bytes::<LINEAGE_BYTES>::new();
     lineage(&event.lineage, strings, &mut bytes)?;

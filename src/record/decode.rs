@@ -17,7 +17,7 @@ use crate::limits::DECODE_EVENTS;
 pub struct Batch<'s> {
     origin: Origin<'s>,
     class: Class,
-    first_sequence: u64,
+    base_time_ns: u64,
     time_ns: u64,
     sequence: u64,
     strings: Vec<&'s [u8]>,
@@ -73,7 +73,7 @@ impl<'s> Batch<'s> {
         Ok(Batch {
             origin,
             class,
-            first_sequence: front.header.first_sequence,
+            base_time_ns: front.header.base_time_ns,
             time_ns: front.header.base_time_ns,
             sequence: front.header.first_sequence.wrapping_sub(1),
             strings,
@@ -96,14 +96,9 @@ impl<'s> Batch<'s> {
         self.class
     }
 
-    /// The number of its first event.
-    pub fn first_sequence(&self) -> u64 {
-        self.first_sequence
-    }
-
     /// Unix time of the first event, in nanoseconds.
     pub fn base_time_ns(&self) -> u64 {
-        self.time_ns
+        self.base_time_ns
     }
 
     /// The numbers of the events that are left, also of those that cannot be read or that this

@@ -167,9 +167,8 @@ impl Encoder {
     }
 
     fn write<'e>(&mut self, event: &'e Event) -> Result<Written<'e>, NoRoom> {
-        let executable = self.strings.whole(&event.executable);
         self.scratch.clear();
-        let actor = match actor::write(event, executable, &mut self.strings, &mut self.scratch)? {
+        let actor = match actor::write(event, &mut self.strings, &mut self.scratch)? {
             true => self.actors.number(&self.scratch).ok_or(NoRoom)?,
             false => 0,
         };

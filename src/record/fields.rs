@@ -22,49 +22,15 @@ pub(super) fn values(event: &Event) -> Values {
 }
 
 fn has_call_flags(action: Action) -> bool {
+    use Action::*;
     match action {
-        Action::Ptrace
-        | Action::Kill
-        | Action::ModuleLoad
-        | Action::ModuleUnload
-        | Action::BpfLoad
-        | Action::MemfdCreate
-        | Action::KexecLoad
-        | Action::Mount
-        | Action::Umount
-        | Action::Unshare
-        | Action::Setns
-        | Action::IoUring
-        | Action::ClockSet
-        | Action::Open
-        | Action::Unlink
-        | Action::Rmdir
-        | Action::Mkdir
-        | Action::Chmod
-        | Action::Rename
-        | Action::Link
-        | Action::Symlink => true,
-        Action::Exec
-        | Action::Fork
-        | Action::Exit
-        | Action::Setuid
-        | Action::Setgid
-        | Action::Setsid
-        | Action::Mknod
-        | Action::Chown
-        | Action::Truncate
-        | Action::Utime
-        | Action::Setxattr
-        | Action::Connect
-        | Action::Bind
-        | Action::Listen
-        | Action::Accept
-        | Action::Send
-        | Action::Loss
-        | Action::Heartbeat
-        | Action::Capability
-        | Action::Pause
-        | Action::Resume => false,
+        Ptrace | Kill | ModuleLoad | ModuleUnload | BpfLoad | MemfdCreate | KexecLoad | Mount
+        | Umount | Unshare | Setns | IoUring | ClockSet | Open | Unlink | Rmdir | Mkdir | Chmod
+        | Rename | Link | Symlink => true,
+        // A new action has to be put in one of the two.
+        Exec | Fork | Exit | Setuid | Setgid | Setsid | Mknod | Chown | Truncate | Utime
+        | Setxattr | Connect | Bind | Listen | Accept | Send | Loss | Heartbeat | Capability
+        | Pause | Resume => false,
     }
 }
 

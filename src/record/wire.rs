@@ -145,7 +145,7 @@ pub(super) const LINEAGE_BYTES: usize = 11
     + 11;
 
 /// What every event begins with, of a known action or not.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub(super) struct Head {
     pub action: u8,
     /// Since the event before it; events of several CPUs may be out of order.
