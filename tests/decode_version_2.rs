@@ -2,15 +2,12 @@
 
 mod common;
 
-use common::{decode_line, line_of, line_of_all_actions, seal};
+use common::{HEADER, decode_line, line_of, line_of_all_actions, seal};
 use fastrand::Rng;
 use mote::command::decode::decoder::{Counts, Decoder};
 use mote::limits::{ANSWER_BYTES, BATCH_EVENTS, DECODE_EVENTS, DECODE_LINE_BYTES};
 use mote::record::{DecodeError, Encoder, PREFIX, Reason, Scratch, origin_of_refused};
 use serde_json::Value;
-
-/// Everything in front of the strings, with room for a checksum.
-const HEADER: &[u8] = b"\x02\x03CRC_0123456789abcdef\x05\x3e\x01\x04gate\x80\x01\x29\x00";
 
 fn decode(parts: &[&[u8]]) -> (Vec<Value>, Vec<DecodeError>, Counts) {
     let mut batch = parts.concat();
@@ -188,8 +185,7 @@ impl std::io::Write for Counted<'_> {
     }
 }
 
-/// Names are remembered to 2,048 bytes, in 16 places, and only those: what is beyond is neither
-/// compared nor referred to.
+/// To 2,048 bytes: what is beyond is neither compared nor referred to.
 #[test]
 fn longer_names_are_remembered_in_part() {
     let long = [&b"\x01\x22\x00\x00\xb8\x17"[..], &[b'x'; 3000]].concat();

@@ -78,16 +78,22 @@ impl<'s> Body<'_, 's> {
                 if append(&mut kind, body.kind.0) {
                     cut.insert(Truncated::MOUNT_TYPE);
                 }
-                event.given = if self.record.is_empty() {
-                    (!kind.is_empty()).then_some(Given::Type(kind))
-                } else {
+                let mut step = None;
+                if !self.record.is_empty() {
                     let MountMore { descriptor, option, attributes } =
                         self.take("what follows a mount")?;
-                    let mut step = MountStep { descriptor, attributes, option: Bytes::new() };
-                    if append(&mut step.option, option.0) {
+                    let told =
+                        step.insert(MountStep { descriptor, attributes, option: Bytes::new() });
+                    if append(&mut told.option, option.0) {
                         cut.insert(Truncated::MOUNT_OPTION);
                     }
-                    Some(Given::Step(step))
+                }
+                event.given = match step {
+                    // Of a mount with a type, one that says nothing is none.
+                    Some(step) if kind.is_empty() || step != MountStep::default() => {
+                        Some(Given::Step(step))
+                    }
+                    _ => (!kind.is_empty()).then_some(Given::Type(kind)),
                 };
             }
             Action::Unshare | Action::Setns | Action::IoUring => self.call_flags(event, "flags")?,

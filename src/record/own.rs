@@ -21,6 +21,7 @@ struct Lost {
 /// What follows it, of a sensor with several receivers.
 #[derive(Debug, Serialize, Deserialize)]
 struct LostMore {
+    /// From 1; 0: none.
     receiver: u8,
 }
 
@@ -147,7 +148,7 @@ pub(super) fn read(
                 return Ok(None);
             };
             let more = (!record.is_empty()).then(|| record.take::<LostMore>("what follows a loss"));
-            let receiver = more.transpose()?.map(|more| more.receiver);
+            let receiver = more.transpose()?.map(|more| more.receiver).filter(|place| *place != 0);
             let (class, cpu, count) = (class.flatten(), body.cpu, body.count);
             event.loss = Some(Loss { place, class, cpu, receiver, count });
         }

@@ -68,7 +68,7 @@ pub fn random_event(rng: &mut Rng, action: Action) -> Event {
             place: LossPlace::ALL[rng.usize(..LossPlace::ALL.len())],
             class: some(rng, |r| if r.bool() { Class::Priority } else { Class::Bulk }),
             cpu: some(rng, |r| r.u16(..)),
-            receiver: some(rng, |r| r.u8(..)),
+            receiver: some(rng, |r| r.u8(1..)),
             count: wide(rng),
         });
         return event;
@@ -336,6 +336,9 @@ pub fn line_of_actions(rng: &mut Rng, count: usize) -> Bytes<LINE_BYTES> {
         }
     }
 }
+
+/// Everything in front of the strings of a batch of version 2, with room for a checksum.
+pub const HEADER: &[u8] = b"\x02\x03CRC_0123456789abcdef\x05\x3e\x01\x04gate\x80\x01\x29\x00";
 
 /// The line of a batch.
 pub fn line_of(batch: &[u8]) -> Vec<u8> {
