@@ -2,10 +2,11 @@
 
 mod common;
 
+use common::world::World;
 use common::{bytes, context, random_event};
 use fastrand::Rng;
 use mote::event::{Action, Bytes, Class, Event, Truncated};
-use mote::limits::{ARGS_BYTES, BATCH_BYTES, LINE_BYTES, PATH_BYTES};
+use mote::limits::{ARGS_BYTES, BATCH_BYTES, BATCH_EVENTS, LINE_BYTES, PATH_BYTES};
 use mote::record::{Batch, Encoder, PREFIX, PushError, Scratch};
 
 const OFFSET_NS: i64 = 1_800_000_000_000_000_000;
@@ -54,6 +55,45 @@ fn random_events_come_back_equal() {
         expected.push(event);
     }
     assert!(lines > 100, "only {lines} lines were full");
+}
+
+/// Batches that repeat actors and names as a host does, and what is pushed behind an event that did not
+/// fit. One encoder writes all: nothing is left of the batch before.
+#[test]
+fn events_that_share_actors_and_names_come_back_equal() {
+    let mut encoder = Encoder::new(Class::Bulk, context());
+    let (mut line, mut fresh_line) = (Bytes::new(), Bytes::new());
+    let (mut behind_a_refusal, mut most) = (0, 0);
+    for seed in 0..600 {
+        let mut rng = Rng::with_seed(seed);
+        let mut world = World::new(&mut rng);
+        let (mut expected, mut refused) = (vec![], 0);
+        while refused < 20 {
+            let event = world.event(&mut rng);
+            match encoder.push(&event) {
+                Ok(()) => {
+                    behind_a_refusal += usize::from(refused > 0);
+                    expected.push(event);
+                }
+                Err(error) => {
+                    assert_eq!(error, PushError::Full);
+                    refused += 1;
+                }
+            }
+        }
+        let offset_ns = [0, -7, i64::MIN, i64::MAX, OFFSET_NS][rng.usize(..5)];
+        assert_eq!(encoder.finish(offset_ns, &mut line), expected.len());
+        let mut fresh = Encoder::new(Class::Bulk, context());
+        expected.iter().for_each(|event| fresh.push(event).unwrap());
+        fresh.finish(offset_ns, &mut fresh_line);
+        assert!(line == fresh_line, "{seed}: something is left of another event or batch");
+        for event in &mut expected {
+            event.time_ns = event.time_ns.wrapping_add_signed(offset_ns);
+        }
+        assert!(decode(&line) == expected, "{seed}");
+        most = most.max(expected.len());
+    }
+    assert!(behind_a_refusal > 1000 && most == BATCH_EVENTS, "{behind_a_refusal}, {most}");
 }
 
 /// As `ps` has it: a clock that is set moves it.

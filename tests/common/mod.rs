@@ -4,6 +4,7 @@
 
 pub mod cases;
 pub mod largest;
+pub mod world;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use fastrand::Rng;
