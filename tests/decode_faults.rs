@@ -147,6 +147,12 @@ fn strings_beyond_capacity_are_cut_and_marked() {
     assert_eq!(errors, []);
     assert_eq!(documents[0]["file"]["path"].as_str().unwrap().len(), 2048);
     assert_eq!(documents[0]["mote"]["truncated"], serde_json::json!(["file.path"]));
+    let rename = b"\x21\0\0\0\0\0\0\0\0\0\x01\x04tail\0";
+    let parts =
+        [HEADER, b"\x01\xb8\x17", &long, b"\x00\x01", &[rename.len() as u8], rename].concat();
+    let (documents, errors, _) = decode(&[&parts]);
+    assert_eq!(errors, []);
+    assert_eq!(documents[0]["mote"]["truncated"], serde_json::json!(["file.Ext.original.path"]));
     let host = [&HEADER[..21], b"\x41", &[b'h'; 65], b"\0\0\0\0\0"].concat();
     assert_eq!(fault(&[&host]).0, Reason::TooLong);
 }
