@@ -58,7 +58,7 @@ pub const BATCH_STRINGS: usize = 192;
 
 /// Syslog messages that wait while the receiver is away, in [`LINE_BYTES`] each. Pages
 /// of messages never queued are never resident. Of as many more, sent and perhaps not
-/// read, only what they carried is remembered, 11 KiB in all.
+/// read, only what they carried is remembered, 12 KiB in all.
 pub const QUEUE_MESSAGES: usize = 128;
 
 /// Writes to a receiver before the rings and signals get their turn: a spool of hours must not hold

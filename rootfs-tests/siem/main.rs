@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         ("mmexternal_input", modules::mmexternal_input),
         ("mmexternal_rest", modules::mmexternal_rest),
         ("mmexternal_queue", modules::mmexternal_queue),
+        ("records_beside", modules::records_beside),
         ("omprog_unconfirmed", modules::omprog_unconfirmed),
         ("omprog_full_disk", modules::omprog_full_disk),
         ("rsyslog_to_mmexternal", chains::rsyslog_to_mmexternal),

@@ -119,6 +119,28 @@ pub fn mmexternal_rest() {
     assert_eq!(again, documents(0..5));
 }
 
+/// As the README has it, for `mote decode --verify`.
+pub fn records_beside() {
+    let readme = include_str!("../../docs/siem/README.md");
+    let statement =
+        readme.split_once("    if $programname").and_then(|(_, rest)| rest.split_once("\n\n"));
+    let statement = statement.expect("docs/siem/README.md has a statement").0;
+    let first = "if $programname == \"mote\" then";
+    for name in ["rsyslog-omprog.conf", "rsyslog-mmexternal.conf"] {
+        let (_guard, dir) = scratch();
+        let both = format!("if $programname{statement}\n    {first}");
+        let mut collector = Collector::start(&dir, name, "", &[(first, &both)]);
+        (0..10).for_each(|number| collector.send(&forwarded(&record(number))));
+        wait_for_lines(&collector.log("events.json"), documents(0..10).len());
+        collector.daemon.stop();
+        let records = collector.log("records.log");
+        let again = output_of(Command::new(crate::support::mote()).arg("decode").arg(records));
+        let again: Vec<Value> =
+            again.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(again, documents(0..10), "{name}");
+    }
+}
+
 /// Events can be told apart, and an action may have a queue of its own.
 pub fn mmexternal_queue() {
     let (_guard, dir) = scratch();

@@ -36,13 +36,6 @@ numbered! {
     }
 }
 
-impl LossPlace {
-    /// Whether it is on the way to a receiver.
-    pub fn is_of_delivery(self) -> bool {
-        matches!(self, LossPlace::SyslogQueue | LossPlace::SyslogRefused | LossPlace::Spool)
-    }
-}
-
 /// The fields of a loss record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loss {

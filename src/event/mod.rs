@@ -191,10 +191,10 @@ impl Event {
         }
     }
 
-    /// How many events a reader does not learn of without this one: a loss record tells
-    /// of all that it counts.
+    /// How many events a reader does not learn of without this one: itself, and of a loss record
+    /// all that it counts.
     pub fn if_lost(&self) -> u64 {
-        self.loss.map_or(1, |loss| loss.events().max(1))
+        self.loss.map_or(0, |loss| loss.events()).saturating_add(1)
     }
 
     /// A socket's own name or its peer's, if it is a unix socket's: this is what `path` is then.

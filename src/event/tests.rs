@@ -82,12 +82,12 @@ fn bits_have_names_and_unknown_bits_have_none() {
 }
 
 #[test]
-fn a_loss_record_is_worth_what_it_counts() {
+fn a_loss_record_is_worth_itself_and_what_it_counts() {
     let mut event = Event::new();
     event.action = Action::Exec;
     assert_eq!(event.if_lost(), 1);
     for (place, count, worth) in [
-        (LossPlace::RingFull, 100, 100),
+        (LossPlace::RingFull, 100, 101),
         (LossPlace::SyslogQueue, u64::MAX, u64::MAX),
         // The record itself: no event is behind it.
         (LossPlace::ProcessTable, 100, 1),

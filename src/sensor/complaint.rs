@@ -14,15 +14,24 @@ impl Complaint {
         self.said.as_deref()
     }
 
-    /// What to say, if there is something new to say. `None`: all is well again.
-    pub fn news(&mut self, problem: Option<impl Display>) -> Option<&str> {
+    /// What to say of `problem`, which is what is wrong now, if there is something new to say.
+    pub fn news(&mut self, problem: Option<impl Display>) -> Option<News<'_>> {
         let problem = problem.map(|problem| problem.to_string());
         if self.said == problem {
             return None;
         }
         self.said = problem;
-        self.said.as_deref()
+        Some(self.said.as_deref().map_or(News::Well, News::Wrong))
     }
+}
+
+/// What has changed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum News<'c> {
+    /// This is wrong, and was not before.
+    Wrong(&'c str),
+    /// All is well again.
+    Well,
 }
 
 #[cfg(test)]
@@ -34,13 +43,14 @@ mod tests {
         let mut complaint = Complaint::default();
         for (problem, news) in [
             (None, None),
-            (Some("CPU 1"), Some("CPU 1")),
+            (Some("CPU 1"), Some(News::Wrong("CPU 1"))),
             (Some("CPU 1"), None),
             (Some("CPU 1"), None),
-            (Some("CPU 2"), Some("CPU 2")),
+            (Some("CPU 2"), Some(News::Wrong("CPU 2"))),
             (Some("CPU 2"), None),
+            (None, Some(News::Well)),
             (None, None),
-            (Some("CPU 2"), Some("CPU 2")),
+            (Some("CPU 2"), Some(News::Wrong("CPU 2"))),
         ] {
             assert_eq!(complaint.news(problem), news);
         }

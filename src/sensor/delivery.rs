@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::complaint::News;
 use super::pipeline::Output;
 use super::{Sensor, SensorError};
 use crate::event::Class;
@@ -59,18 +60,30 @@ impl Sensor {
         let complaints = self.delivery.iter_mut().zip(&mut self.spooling).zip(&mut self.damage);
         for (sink, ((delivery, spooling), damage)) in self.sinks.iter().zip(complaints) {
             let receiver = sink.receiver();
-            if let Some(error) = spooling.news(sink.spool_error()) {
-                warn(format_args!(
+            match spooling.news(sink.spool_error()) {
+                Some(News::Wrong(error)) => warn(format_args!(
                     "records for {receiver} are not kept on disk: {error}; they wait in memory, \
                      and it is tried again"
-                ));
+                )),
+                Some(News::Well) => {
+                    say(format_args!("records for {receiver} are kept on disk again"));
+                }
+                None => {}
             }
             let found = sink.spool_damage();
-            if core::mem::replace(damage, found) != found {
+            let before = core::mem::replace(damage, found);
+            if found.lines > before.lines {
                 warn(format_args!(
-                    "{} messages for {receiver} on disk could not be read, of {} files, which are \
-                     kept there with the ending .bad; the numbers of events tell what is missing",
-                    found.lines, found.files
+                    "{} messages for {receiver} on disk could not be read; their files are kept there \
+                     with the ending .bad, and the numbers of events tell what is missing",
+                    found.lines
+                ));
+            }
+            if found.foreign_files > before.foreign_files {
+                warn(format_args!(
+                    "{} files for {receiver} on disk are of another version of the spool, or none of \
+                     it; they are kept there with the ending .bad, and what is in them is not sent",
+                    found.foreign_files
                 ));
             }
             let problem = match sink.state() {
@@ -83,11 +96,15 @@ impl Sensor {
                 None if sink.has_spool() => "on disk",
                 _ => "in memory",
             };
-            if let Some(error) = delivery.news(problem) {
-                warn(format_args!(
+            match delivery.news(problem) {
+                Some(News::Wrong(error)) => warn(format_args!(
                     "records cannot be delivered to {receiver} ({error}): they wait {place}, and \
                      what finds no room there is counted; it is tried again until it works"
-                ));
+                )),
+                Some(News::Well) => {
+                    say(format_args!("records are delivered to {receiver} again"));
+                }
+                None => {}
             }
         }
     }
@@ -97,7 +114,7 @@ impl Sensor {
         let several = self.sinks.iter().nth(1).is_some();
         for (number, shed) in (1..).zip(self.sinks.take_shed()) {
             let receiver = several.then_some(number);
-            shed.losses(receiver).for_each(|loss| self.pipeline.lose(loss));
+            self.pipeline.shed(shed.losses(receiver), shed.new_events());
         }
     }
 

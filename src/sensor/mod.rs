@@ -32,7 +32,7 @@ use crate::sink::{Damage, Sinks, State, Target, spooled_for_others};
 use crate::source::ebpf::Options;
 use crate::stats::Totals;
 use crate::syscalls::Arch;
-use complaint::Complaint;
+use complaint::{Complaint, News};
 pub use delivery::Delivery;
 pub use error::SensorError;
 use pause::Pausing;
@@ -308,7 +308,7 @@ impl Sensor {
             Provider::Ebpf => "events of that CPU",
             Provider::Netlink => "events",
         };
-        if let Some(error) = self.source_lacking.news(kept.err()) {
+        if let Some(News::Wrong(error)) = self.source_lacking.news(kept.err()) {
             warn(format_args!(
                 "{error}; it is tried again every second, and {missing} are missing until it works"
             ));

@@ -216,6 +216,11 @@ impl Pipeline {
         self.stats.lose(loss);
     }
 
+    /// Counts what a receiver did not take: see [`Stats::shed`].
+    pub fn shed(&mut self, losses: impl Iterator<Item = Loss>, new_events: u64) {
+        self.stats.shed(losses, new_events);
+    }
+
     /// Reports losses, and finishes the batches.
     pub fn flush(&mut self, output: &mut impl Output) {
         self.flush_priority(output);

@@ -119,7 +119,7 @@ impl Sensor {
             events_lost: totals.lost,
             events_suppressed: totals.suppressed,
             records_sent: self.sinks.sent_events(),
-            records_shed: self.pipeline.shed(),
+            records_shed: totals.shed,
             hooks_attached: self.hooks().into(),
             programs_detaching: self.providers.detaching() as u64,
             hooks_missing: ebpf.map_or(Vec::new(), |ebpf| ebpf.missing().to_vec()),

@@ -4,14 +4,16 @@ use crate::event::{Class, Loss, LossPlace};
 use crate::say::Level;
 
 /// Events and messages that did not reach the receiver. Of a message that was sent and
-/// perhaps not read nobody knows: they are at most so many. A lost loss record counts as
-/// the events that it counted.
+/// perhaps not read nobody knows: they are at most so many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// Events of messages of [`Class::Priority`].
+    /// Events that nobody learns of without messages of [`Class::Priority`]: those in them, and
+    /// those that loss records in them count.
     pub priority_events: u64,
-    /// Events of messages of [`Class::Bulk`].
+    /// The same of messages of [`Class::Bulk`].
     pub bulk_events: u64,
+    /// Of both, those in the messages: the others were lost before, and counted then.
+    pub new_events: u64,
     /// Messages that carried them.
     pub messages: u64,
 }
@@ -22,17 +24,19 @@ impl Lost {
         self.priority_events.saturating_add(self.bulk_events)
     }
 
-    pub(super) fn of(class: Class, events: u64, messages: u64) -> Lost {
+    /// A message of so many events, `if_lost` with those that its loss records count.
+    pub(super) fn message(class: Class, events: u32, if_lost: u64) -> Lost {
         let (priority_events, bulk_events) = match class {
-            Class::Priority => (events, 0),
-            Class::Bulk => (0, events),
+            Class::Priority => (if_lost, 0),
+            Class::Bulk => (0, if_lost),
         };
-        Lost { priority_events, bulk_events, messages }
+        Lost { priority_events, bulk_events, new_events: events.into(), messages: 1 }
     }
 
     pub(super) fn add(&mut self, other: Lost) {
         self.priority_events = self.priority_events.saturating_add(other.priority_events);
         self.bulk_events = self.bulk_events.saturating_add(other.bulk_events);
+        self.new_events = self.new_events.saturating_add(other.new_events);
         self.messages = self.messages.saturating_add(other.messages);
     }
 }
@@ -63,7 +67,7 @@ impl Load {
         Load {
             class,
             events,
-            if_lost: Lost::of(class, if_lost, 1),
+            if_lost: Lost::message(class, events, if_lost),
             log: None,
             offered_ns: unix_time_ns(),
             spooled: None,
@@ -103,7 +107,13 @@ impl Shed {
         self.queue.messages + self.refused.messages + self.spool.messages
     }
 
-    /// The same for loss records; counts may be 0. `receiver`: see [`Loss::receiver`].
+    /// See [`Lost::new_events`].
+    pub fn new_events(&self) -> u64 {
+        let [queue, refused, spool] = [self.queue, self.refused, self.spool].map(|l| l.new_events);
+        queue.saturating_add(refused).saturating_add(spool)
+    }
+
+    /// Events of all these for loss records; counts may be 0. `receiver`: see [`Loss::receiver`].
     pub fn losses(&self, receiver: Option<u8>) -> impl Iterator<Item = Loss> {
         [
             (LossPlace::SyslogQueue, self.queue),

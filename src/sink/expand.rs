@@ -1,5 +1,6 @@
 //! A batch as one message an event, for receivers that do not read records.
 
+use super::account::Lost;
 use super::frame::Framer;
 use super::outgoing::Messages;
 use super::queue::Head;
@@ -41,18 +42,18 @@ impl Expander {
     }
 
     /// Adds as many events as find room, from the first one on that is not told. Whether these are
-    /// all, and how many events there is no message of.
+    /// all, and what there is no message of.
     pub(super) fn fill(
         &mut self,
         messages: &mut Messages,
         framer: &Framer,
         head: &Head,
-    ) -> (bool, u64) {
+    ) -> (bool, Lost) {
         let Ok(mut batch) = Batch::parse(head.payload, &mut self.scratch) else {
-            return (true, head.load.if_lost.events());
+            return (true, head.load.if_lost);
         };
         let origin = *batch.origin();
-        let mut lost: u64 = 0;
+        let mut lost = Lost::default();
         let mut at = 0;
         while messages.has_room() {
             let Some(result) = batch.next(&mut self.event) else { return (true, lost) };
@@ -61,7 +62,7 @@ impl Expander {
                 continue;
             }
             self.told = at;
-            let if_lost = self.event.if_lost();
+            let if_lost = Lost::message(head.load.class, 1, self.event.if_lost());
             let added = match result {
                 Err(_) => Err(if_lost),
                 Ok(()) => match write(
@@ -81,7 +82,7 @@ impl Expander {
                     None => Err(if_lost),
                 },
             };
-            lost = lost.saturating_add(added.err().unwrap_or(0));
+            lost.add(added.err().unwrap_or_default());
         }
         (false, lost)
     }

@@ -267,12 +267,12 @@ impl Sink {
         self.spool.as_ref().map_or(Damage::default(), Spool::damage)
     }
 
-    /// Bytes on disk that wait. `None`: nothing is kept there.
+    /// Bytes on disk that are not sent. `None`: nothing is kept there.
     pub fn spooled_bytes(&self) -> Option<u64> {
-        Some(self.spool.as_ref()?.waiting_bytes())
+        Some(self.spool.as_ref()?.waiting_bytes() + self.queue.spooled_bytes())
     }
 
-    /// Bytes on disk that are not delivered. `None`: nothing is kept there.
+    /// Bytes on disk of what the receiver is not known to have. `None`: nothing is kept there.
     pub fn kept_bytes(&self) -> Option<u64> {
         Some(self.spool.as_ref()?.kept_bytes())
     }

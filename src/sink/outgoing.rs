@@ -1,6 +1,7 @@
 //! The first message of the queue as it goes on the wire: one syslog message, or one for each of
 //! its events.
 
+use super::account::Lost;
 use super::expand::Expander;
 use super::frame::Framer;
 use super::queue::Head;
@@ -13,8 +14,7 @@ use syslog::Severity;
 pub(super) struct Framed {
     /// Where it ends in the bytes.
     pub(super) end: usize,
-    /// How many events a reader does not learn of without it.
-    pub(super) if_lost: u64,
+    pub(super) if_lost: Lost,
 }
 
 /// Syslog messages one behind the other.
@@ -37,8 +37,8 @@ impl Messages {
         offered_ns: i64,
         severity: Severity,
         payload: &[u8],
-        if_lost: u64,
-    ) -> Result<(), u64> {
+        if_lost: Lost,
+    ) -> Result<(), Lost> {
         let before = self.bytes.len();
         let framed = framer.frame(&mut self.bytes, offered_ns, severity, payload);
         let end = self.bytes.len();
@@ -110,9 +110,9 @@ impl Outgoing {
         self.log_framer.is_some()
     }
 
-    /// Makes the next messages of `head`, unless there are some. Gives how many events no message
-    /// could be made of.
-    pub(super) fn take_up(&mut self, head: &Head) -> u64 {
+    /// Makes the next messages of `head`, unless there are some. Gives what no message could be made
+    /// of.
+    pub(super) fn take_up(&mut self, head: &Head) -> Lost {
         if self.of != Some(head.id) {
             self.reset();
             self.of = Some(head.id);
@@ -120,16 +120,18 @@ impl Outgoing {
                 expander.begin();
             }
         } else if self.is_whole || self.at < self.messages.framed.len() {
-            return 0;
+            return Lost::default();
         }
         self.messages.clear();
         self.at = 0;
         let (messages, time_ns) = (&mut self.messages, head.load.offered_ns);
-        let if_lost = head.load.if_lost.events();
+        let if_lost = head.load.if_lost;
         self.is_whole = true;
         match (head.load.log, &mut self.expander) {
             (Some(level), _) => match &self.log_framer {
-                Some(framer) => messages.add(framer, time_ns, severity(level), head.payload, 0),
+                Some(framer) => {
+                    messages.add(framer, time_ns, severity(level), head.payload, if_lost)
+                }
                 None => Ok(()),
             },
             (None, None) => {
@@ -142,7 +144,7 @@ impl Outgoing {
             }
         }
         .err()
-        .unwrap_or(0)
+        .unwrap_or_default()
     }
 
     /// The message that is to be sent next, and how much of it a stream has taken. `None`: all
@@ -176,9 +178,10 @@ impl Outgoing {
         }
     }
 
-    /// The current message cannot be sent: how many events a reader does not learn of.
-    pub(super) fn refuse(&mut self) -> u64 {
-        let lost = self.messages.framed.get(self.at).map_or(0, |message| message.if_lost);
+    /// The current message cannot be sent: what is lost with it.
+    pub(super) fn refuse(&mut self) -> Lost {
+        let message = self.messages.framed.get(self.at);
+        let lost = message.map_or(Lost::default(), |message| message.if_lost);
         self.at += 1;
         self.progress_bytes = 0;
         lost

@@ -4,6 +4,7 @@
 //! a queue that is mostly empty touches few pages.
 
 use super::account::{Delivered, Load, Lost};
+use super::spool::LINE_MORE_BYTES;
 use crate::event::Class;
 use std::collections::VecDeque;
 
@@ -84,6 +85,13 @@ impl Queue {
     pub(super) fn unkept(&self, is_kept: impl Fn(&Load) -> bool) -> usize {
         let unsent = self.order.iter().skip(self.unconfirmed).map(|message| &message.load);
         unsent.filter(|load| load.log.is_none() && !is_kept(load)).count()
+    }
+
+    /// Bytes that those not sent yet have in the spool.
+    pub(super) fn spooled_bytes(&self) -> u64 {
+        let unsent = self.order.iter().skip(self.unconfirmed);
+        let spooled = unsent.filter(|message| message.load.spooled.is_some());
+        spooled.map(|message| u64::from(message.bytes) + LINE_MORE_BYTES as u64).sum()
     }
 
     /// The spool was opened anew: what is here is kept in memory only, and may come from there a

@@ -1,6 +1,5 @@
 //! From the queue to the receiver, and from the spool to the queue.
 
-use super::account::Lost;
 use super::transport::{Outcome, Socket};
 use super::{Errno, Sink};
 use crate::event::Class;
@@ -56,9 +55,7 @@ impl Sink {
         let (Some(socket), Some(head)) = (self.link.socket(), self.queue.head()) else {
             return false;
         };
-        let class = head.load.class;
-        let untold = self.outgoing.take_up(&head);
-        self.refused.add(Lost::of(class, untold, 0));
+        self.refused.add(self.outgoing.take_up(&head));
         let Some((bytes, progress)) = self.outgoing.current() else {
             if self.outgoing.is_whole() {
                 self.finish();
@@ -101,8 +98,7 @@ impl Sink {
                 return false;
             }
             Outcome::TooLarge => {
-                let lost = self.outgoing.refuse();
-                self.refused.add(Lost::of(class, lost, 1));
+                self.refused.add(self.outgoing.refuse());
             }
             Outcome::Lost(error) => {
                 self.lose(error, now);

@@ -26,13 +26,17 @@ pub(super) struct Shaper {
 impl Shaper {
     /// For `rate` messages a second, in the long run; `None`: what the target wants.
     pub(super) fn new(rate: Option<u32>, target: &Target, now: Instant) -> Shaper {
-        let rate = rate.unwrap_or_else(|| if is_journal(target) { JOURNAL_RATE } else { 0 });
+        match rate {
+            Some(rate) => Shaper::limited(rate, rate, now),
+            None if is_journal(target) => Shaper::limited(JOURNAL_RATE, JOURNAL_BURST, now),
+            None => Shaper::limited(0, 0, now),
+        }
+    }
+
+    /// For so many messages a second, 0 for any number, and `burst` at once.
+    fn limited(rate: u32, burst: u32, now: Instant) -> Shaper {
         let interval = Duration::from_secs(1).checked_div(rate).unwrap_or_default();
-        let ahead = match target {
-            Target::Unix(_) => interval * JOURNAL_BURST,
-            _ => interval * rate,
-        };
-        Shaper { interval, ahead, due: now, is_lifted: false }
+        Shaper { interval, ahead: interval * burst, due: now, is_lifted: false }
     }
 
     /// Whether a message may go now.
@@ -92,7 +96,7 @@ mod tests {
     #[test]
     fn a_flood_stays_below_the_limits_of_journals() {
         let start = Instant::now();
-        let mut shaper = Shaper::new(Some(JOURNAL_RATE), &Target::default(), start);
+        let mut shaper = Shaper::limited(JOURNAL_RATE, JOURNAL_BURST, start);
         let sent = sent(&mut shaper, start, 3600);
         for (window, limit) in [(30, 10_000), (600, 20_000)] {
             let most = sent.windows(window).map(|seconds| seconds.iter().sum::<u32>()).max();
@@ -105,7 +109,7 @@ mod tests {
     #[test]
     fn what_was_not_sent_can_be_later() {
         let start = Instant::now();
-        let mut shaper = Shaper::new(Some(10), &"tcp:192.0.2.1:514".parse().unwrap(), start);
+        let mut shaper = Shaper::new(Some(10), &Target::default(), start);
         assert_eq!(sent(&mut shaper, start, 3), [11, 10, 10]);
         let later = start + Duration::from_secs(100);
         assert_eq!(sent(&mut shaper, later, 1), [11]);

@@ -16,10 +16,12 @@ pub struct Totals {
     pub received: u64,
     /// Of these, excluded by a rule.
     pub excluded: u64,
-    /// Lost, wherever it was, at most: what a lost loss record counted is in it again.
+    /// Lost, wherever it was, at most, each once.
     pub lost: u64,
     /// Of these, kept back by the flood guard.
     pub suppressed: u64,
+    /// Of those lost, on the way to a receiver.
+    pub shed: u64,
 }
 
 /// Where events were lost: place, ring, CPU and receiver.
@@ -30,8 +32,6 @@ type LossKey = (LossPlace, Option<Class>, Option<u16>, Option<u8>);
 pub struct Stats {
     /// Totals since the start.
     pub totals: Totals,
-    /// Of those lost, on the way to the receiver.
-    pub shed: u64,
     /// Those that the flood guard kept back.
     pub floods: Box<Floods>,
     unreported: FnvIndexMap<LossKey, u64, LOSS_KEYS>,
@@ -40,12 +40,21 @@ pub struct Stats {
 impl Stats {
     /// Counts a loss, to be reported with others of its place, ring and CPU.
     pub fn lose(&mut self, loss: Loss) {
+        self.totals.lost = self.totals.lost.saturating_add(loss.events());
+        self.report(loss);
+    }
+
+    /// Counts what did not reach a receiver. `new_events` of it are lost now: the others were when they
+    /// were counted in a loss record, which is lost with its count.
+    pub fn shed(&mut self, losses: impl Iterator<Item = Loss>, new_events: u64) {
+        self.totals.lost = self.totals.lost.saturating_add(new_events);
+        self.totals.shed = self.totals.shed.saturating_add(new_events);
+        losses.for_each(|loss| self.report(loss));
+    }
+
+    fn report(&mut self, loss: Loss) {
         if loss.count == 0 {
             return;
-        }
-        self.totals.lost = self.totals.lost.saturating_add(loss.events());
-        if loss.place.is_of_delivery() {
-            self.shed = self.shed.saturating_add(loss.count);
         }
         let key = (loss.place, loss.class, loss.cpu, loss.receiver);
         match self.unreported.get_mut(&key) {
@@ -105,6 +114,22 @@ mod tests {
             seen.push(loss);
         }
         assert_eq!(seen, [loss(LossPlace::RingFull, 7), loss(LossPlace::ProcessTable, 5)]);
+    }
+
+    #[test]
+    fn a_loss_record_that_is_lost_is_told_again_and_not_counted_again() {
+        let mut stats = Stats::default();
+        let loss = |place, count| Loss { place, class: None, cpu: None, receiver: None, count };
+        stats.lose(loss(LossPlace::RingFull, 100));
+        for lost_records in 1..4 {
+            let told = stats.unreported().unwrap();
+            stats.reported(told);
+            // The record itself, and what it counts.
+            let count = told.count + 1;
+            stats.shed([loss(LossPlace::SyslogQueue, count)].into_iter(), 1);
+            assert_eq!(stats.unreported(), Some(loss(LossPlace::SyslogQueue, 100 + lost_records)));
+            assert_eq!((stats.totals.lost, stats.totals.shed), (100 + lost_records, lost_records));
+        }
     }
 
     #[test]

@@ -188,7 +188,7 @@ fn tcp_waits_for_an_absent_receiver() {
     let bytes = read_messages(&mut rig, &mut stream, 2);
     assert_eq!(split(&bytes).0, [b"b", b"c"]);
     let shed = rig.sink.take_shed().queue;
-    assert_eq!(shed, Lost { bulk_events: 1, priority_events: 0, messages: 1 });
+    assert_eq!(shed, Lost { bulk_events: 1, priority_events: 0, new_events: 1, messages: 1 });
 }
 
 #[test]

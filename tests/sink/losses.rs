@@ -26,9 +26,8 @@ fn loss(place: LossPlace, count: u64) -> Loss {
 
 /// As the sensor does after each turn.
 fn note_shed(pipeline: &mut Pipeline, rig: &mut Rig) {
-    for loss in rig.sink.take_shed().losses(None) {
-        pipeline.lose(loss);
-    }
+    let shed = rig.sink.take_shed();
+    pipeline.shed(shed.losses(None), shed.new_events());
 }
 
 fn decode(lines: &[String]) -> Vec<Loss> {
@@ -65,9 +64,11 @@ fn a_shed_loss_record_is_in_the_next_ones_count() {
     rig.run_empty();
     assert_eq!(
         decode(&daemon.read_all()),
-        [loss(LossPlace::Malformed, 7), loss(LossPlace::SyslogQueue, 101)]
+        [loss(LossPlace::Malformed, 7), loss(LossPlace::SyslogQueue, 102)]
     );
     assert_eq!(rig.sink.sent_events(), 2);
+    // Of two that were shed the first counted 100 events; a full table loses none.
+    assert_eq!(pipeline.totals().lost, 100 + 2 + 7);
 }
 
 #[test]
@@ -78,11 +79,13 @@ fn a_refused_loss_record_is_in_the_next_ones_count() {
     let mut rig = Rig::new(&place.target(), capacity);
     let mut pipeline = pipeline();
     pipeline.lose(loss(LossPlace::RingFull, 100));
-    for _ in 0..3 {
+    for records in 1..4 {
         pipeline.flush(&mut rig.sink);
-        let refused: Vec<Loss> =
-            rig.sink.take_shed().losses(None).filter(|loss| loss.count > 0).collect();
-        assert_eq!(refused, [loss(LossPlace::SyslogRefused, 100)]);
-        pipeline.lose(refused[0]);
+        let shed = rig.sink.take_shed();
+        let refused: Vec<Loss> = shed.losses(None).filter(|loss| loss.count > 0).collect();
+        // What was lost first, and the records that should have told it.
+        assert_eq!(refused, [loss(LossPlace::SyslogRefused, 100 + records)]);
+        pipeline.shed(shed.losses(None), shed.new_events());
+        assert_eq!((pipeline.totals().lost, pipeline.totals().shed), (100 + records, records));
     }
 }

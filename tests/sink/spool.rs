@@ -46,7 +46,9 @@ fn a_receiver_that_is_away_costs_nothing() {
     let mut rig = rig(&place, &disk);
     offer(&mut rig, Class::Bulk, 0..100);
     offer(&mut rig, Class::Priority, 0..50);
+    // Those in memory too.
     assert!(rig.sink.spooled_bytes().unwrap() > 5_000);
+    assert_eq!(rig.sink.spooled_bytes(), rig.sink.kept_bytes());
     assert_eq!(rig.sink.unkept(), 0);
     let daemon = place.daemon();
     let mut got = Vec::new();
@@ -253,6 +255,55 @@ fn a_full_disk_leaves_the_rest_in_memory_until_there_is_room() {
     got.extend(daemon.read_all());
     assert_eq!(got.len() as u64 + shed.messages, u64::from(offered) + 30);
     assert_eq!(once(got.clone()).len(), got.len());
+}
+
+#[test]
+fn a_disk_that_the_spool_itself_has_filled_has_room_again_when_all_is_delivered() {
+    let Some(mount) = Mount::new("size=64k") else {
+        return skipped(
+            "a_disk_that_the_spool_itself_has_filled",
+            "nothing can be mounted (needs root)",
+        );
+    };
+    let place = Place::new();
+    let options = SpoolOptions { dir: mount.0.path().join("spool"), bytes: 1 << 20 };
+    let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
+    let mut offered = 0;
+    while rig.sink.spool_error().is_none() {
+        offer(&mut rig, Class::Bulk, offered..offered + 1);
+        offered += 1;
+        assert!(offered < 10_000);
+    }
+    // What tells more takes the place of what tells less.
+    offer(&mut rig, Class::Priority, 0..10);
+    assert_eq!(rig.sink.spool_error(), None);
+    let shed = rig.sink.take_shed().spool;
+    assert!(shed.bulk_events > 100 && shed.priority_events == 0, "{shed:?}");
+    // Until it has all the room.
+    let mut offered = 10;
+    while rig.sink.spool_error().is_none() {
+        offer(&mut rig, Class::Priority, offered..offered + 1);
+        offered += 1;
+        assert!(offered < 10_000);
+    }
+    let daemon = place.daemon();
+    let mut got = Vec::new();
+    rig.run("deliver", |sink| {
+        got.extend(daemon.read_all());
+        sink.spooled_bytes() == Some(0) && sink.backlog() == 0
+    });
+    got.extend(daemon.read_all());
+    let got: BTreeSet<String> = got.into_iter().collect();
+    let missing = names("priority", 0..offered).into_iter().filter(|name| !got.contains(name));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<String>::new());
+    rig.sink.take_shed();
+    // A datagram proves that those before it were read.
+    offer(&mut rig, Class::Bulk, 0..1);
+    assert!(rig.sink.spool_error().is_some());
+    rig.tick_at(Instant::now() + Duration::from_secs(11));
+    offer(&mut rig, Class::Bulk, 1..2);
+    assert_eq!(rig.sink.take_shed().messages(), 0);
+    assert_eq!(rig.sink.spool_error(), None);
 }
 
 #[test]

@@ -90,7 +90,10 @@ fn a_slow_daemon_costs_bulk_first_and_all_is_counted() {
     assert_eq!(rig.sink.backlog(), 4);
     // Four of eleven stay: the last four priority messages.
     let shed = rig.sink.take_shed();
-    assert_eq!(shed.queue, Lost { bulk_events: 51, priority_events: 3, messages: 7 });
+    assert_eq!(
+        shed.queue,
+        Lost { bulk_events: 51, priority_events: 3, new_events: 54, messages: 7 }
+    );
     assert_eq!(shed.refused, Lost::default());
     assert_eq!(rig.sink.take_shed().queue, Lost::default());
     let mut got = Vec::new();
@@ -234,7 +237,7 @@ fn a_datagram_too_large_is_refused_and_the_next_one_goes() {
     rig.offer(&["next"]);
     assert_eq!(daemon.read_all(), ["next"]);
     let refused = rig.sink.take_shed().refused;
-    assert_eq!(refused, Lost { bulk_events: 9, priority_events: 5, messages: 2 });
+    assert_eq!(refused, Lost { bulk_events: 9, priority_events: 5, new_events: 14, messages: 2 });
 }
 
 #[test]

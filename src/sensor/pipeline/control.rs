@@ -130,11 +130,6 @@ impl Pipeline {
         self.renewed = renewed;
     }
 
-    /// Events that found no room on the way to the receiver.
-    pub fn shed(&self) -> u64 {
-        self.stats.shed
-    }
-
     /// Whether the kernel part is to leave out nobody, until it is told anew.
     pub fn take_exclusions_in_doubt(&mut self) -> bool {
         core::mem::take(&mut self.exclusions_in_doubt)

@@ -60,12 +60,15 @@ impl core::error::Error for SpoolError {
 pub struct Damage {
     /// Lines, each a message; of a file that was cut, one.
     pub lines: u64,
-    /// Files that were set aside, with the lines that could not be read, or of another version.
-    pub files: u64,
+    /// Files that were set aside at a start: of another version, or none of a spool.
+    pub foreign_files: u64,
 }
 
 impl Damage {
     pub(super) fn plus(self, other: Damage) -> Damage {
-        Damage { lines: self.lines + other.lines, files: self.files + other.files }
+        Damage {
+            lines: self.lines + other.lines,
+            foreign_files: self.foreign_files + other.foreign_files,
+        }
     }
 }

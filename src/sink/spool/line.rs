@@ -15,8 +15,11 @@ use std::io::Write;
 /// What stands before the payload.
 pub(super) const HEADER_BYTES: usize = 8 + 1 + 8 + 1 + 16 + 1 + 16 + 1 + 4 + 1;
 
+/// What a line has beside its payload.
+pub(in crate::sink) const LINE_MORE_BYTES: usize = HEADER_BYTES + 1;
+
 /// The longest line.
-pub(super) const SPOOL_LINE_BYTES: usize = HEADER_BYTES + LINE_BYTES + 1;
+pub(super) const SPOOL_LINE_BYTES: usize = LINE_BYTES + LINE_MORE_BYTES;
 
 const CRC_BYTES: usize = 8;
 
@@ -41,7 +44,7 @@ pub(super) enum Bad {
 impl Line {
     /// All of its bytes.
     pub(super) fn bytes(&self) -> usize {
-        HEADER_BYTES + self.payload_bytes + 1
+        self.payload_bytes + LINE_MORE_BYTES
     }
 
     /// Writes it with its payload in place of what is in `out`, which has room for the longest one.

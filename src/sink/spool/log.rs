@@ -81,7 +81,7 @@ impl Log {
         // Of more than there can be the oldest go: the directory was changed by somebody else.
         let skipped = starts.len().saturating_sub(SPOOL_FILES - 1);
         for start in &starts[..skipped] {
-            log.set_aside(*start);
+            log.set_foreign_aside(*start);
         }
         for start in &starts[skipped..] {
             match log.files.look_at(*start)? {
@@ -91,7 +91,7 @@ impl Log {
                     let segment = Segment { start: *start, bytes, damaged: false };
                     let _ = log.segments.push_back(segment);
                 }
-                Found::Lines(_) | Found::Foreign => log.set_aside(*start),
+                Found::Lines(_) | Found::Foreign => log.set_foreign_aside(*start),
                 Found::Begun => log.files.remove(*start),
             }
         }
@@ -279,12 +279,12 @@ impl Log {
         self.segments.front().is_some_and(|first| end > first.start)
     }
 
-    /// Removes the files of which nothing is needed from this place on. The last one is kept: it is
-    /// written to.
-    pub(super) fn remove_before(&mut self, place: u64) {
-        while self.segments.len() > 1
-            && let Some(first) = self.segments.front().copied()
-            && first.end() <= place
+    /// Removes the files that were read, and of which nothing is needed from this place on; the last
+    /// one, which is written to, only if told.
+    pub(super) fn remove_before(&mut self, place: u64, also_last: bool) {
+        while let Some(first) = self.segments.front().copied()
+            && first.end() <= place.min(self.read)
+            && (self.segments.len() > 1 || also_last)
         {
             self.remove_first();
         }
@@ -300,16 +300,16 @@ impl Log {
             self.reader = None;
         }
         match first.damaged {
-            true => self.set_aside(first.start),
+            true => self.files.set_aside(first.start),
             false => self.files.remove(first.start),
         }
         self.read = self.read.max(first.end());
         self.delivered = self.delivered.max(first.end());
     }
 
-    fn set_aside(&mut self, start: u64) {
+    fn set_foreign_aside(&mut self, start: u64) {
         self.files.set_aside(start);
-        self.damage.files += 1;
+        self.damage.foreign_files += 1;
     }
 
     /// Where the next line is read.

@@ -19,6 +19,7 @@ mod open;
 mod position;
 
 pub use error::{Damage, SpoolError};
+pub(super) use line::LINE_MORE_BYTES;
 
 use super::account::{Delivered, Load, Lost};
 use super::receiver::Receiver;
@@ -90,7 +91,14 @@ impl Spool {
     /// Opens it, if it is time to try that again. Whether it is opened now: places that were known
     /// before are of no use any more.
     pub(super) fn tick(&mut self, now: Instant) -> bool {
-        if self.open.is_some() || now < self.retry_at {
+        if let Some(open) = &mut self.open {
+            if self.error.is_some() {
+                // The room of what is delivered may be all that a full disk lacks.
+                Class::ALL.into_iter().for_each(|class| open.remove_delivered(class, now, true));
+            }
+            return false;
+        }
+        if now < self.retry_at {
             return false;
         }
         self.retry_at = now + RETRY;
@@ -112,7 +120,7 @@ impl Spool {
         logs.fold(self.damage, |damage, log| damage.plus(log.damage))
     }
 
-    /// Bytes that wait in it, and not in memory too.
+    /// Bytes that are not taken out.
     pub(super) fn waiting_bytes(&self) -> u64 {
         self.open.iter().flat_map(|open| &open.logs).map(Log::waiting_bytes).sum()
     }
@@ -144,12 +152,24 @@ impl Spool {
             self.lost.add(load.if_lost);
             return Kept::Lost;
         }
-        if line.write(&mut self.buffer, payload).is_none() {
-            return Kept::No;
-        }
-        let log = &mut open.logs[load.class as usize];
-        let is_next = log.is_read();
-        match log.append(&self.buffer, self.file_bytes) {
+        let is_next = open.logs[load.class as usize].is_read();
+        let result = loop {
+            if line.write(&mut self.buffer, payload).is_none() {
+                return Kept::No;
+            }
+            match open.logs[load.class as usize].append(&self.buffer, self.file_bytes) {
+                // The disk has no room: priority takes that of bulk, as in a spool that is full.
+                Err(Errno::NOSPC | Errno::DQUOT)
+                    if load.class == Class::Priority
+                        && open.logs[Class::Bulk as usize].count() > 0 =>
+                {
+                    let less = open.bytes().saturating_sub(1);
+                    open.make_room(Class::Priority, less, &mut self.buffer, &mut self.lost);
+                }
+                result => break result,
+            }
+        };
+        match result {
             Ok(end) => {
                 load.spooled = Some(end);
                 self.error = None;
@@ -189,7 +209,7 @@ impl Spool {
         let load = Load {
             class,
             events: if next.is_inherited { 0 } else { events },
-            if_lost: Lost::of(class, if_lost, 1),
+            if_lost: Lost::message(class, events, if_lost),
             log: None,
             offered_ns,
             spooled: Some(next.end),

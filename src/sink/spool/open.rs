@@ -1,6 +1,7 @@
 //! A receiver's directory while it is used: what is kept in it, and for how long.
 
 use super::error::SpoolError;
+use super::line::Line;
 use super::log::Log;
 use super::position::{POSITION, Position};
 use crate::claim::Claim;
@@ -81,6 +82,11 @@ impl Open {
         Ok(open)
     }
 
+    /// Of all files.
+    pub(super) fn bytes(&self) -> u64 {
+        self.logs.iter().map(Log::bytes).sum()
+    }
+
     /// Removes what is not needed any more, and then the oldest files, of bulk before priority, until
     /// those that are left have no more than `most_bytes` and another one finds room. Whether that is
     /// so.
@@ -92,7 +98,7 @@ impl Open {
         lost: &mut Lost,
     ) -> bool {
         loop {
-            let bytes: u64 = self.logs.iter().map(Log::bytes).sum();
+            let bytes = self.bytes();
             let is_full = self.logs[class as usize].is_full();
             if bytes <= most_bytes && !is_full {
                 return true;
@@ -115,7 +121,8 @@ impl Open {
             while log.read_place() < end
                 && let Ok(Some(next)) = log.next(buffer)
             {
-                lost.add(Lost::of(oldest, next.line.if_lost, 1));
+                let Line { events, if_lost, .. } = next.line;
+                lost.add(Lost::message(oldest, events, if_lost));
             }
             log.remove_first();
         }
@@ -141,8 +148,13 @@ impl Open {
         }
         *count += messages;
         log.delivered = end;
+        self.remove_delivered(class, now, false);
+    }
+
+    /// Removes files of which nothing need be sent again.
+    pub(super) fn remove_delivered(&mut self, class: Class, now: Instant, also_last: bool) {
         let place = self.needed_from(class, now);
-        self.logs[class as usize].remove_before(place);
+        self.logs[class as usize].remove_before(place, also_last);
     }
 
     /// Where the messages begin that may have to be sent again.

@@ -71,7 +71,7 @@ fn append_all(spool: &mut Spool, class: Class, numbers: core::ops::Range<u64>) {
 fn take(spool: &mut Spool, class: Class) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Some((load, payload)) = spool.next(class) {
-        assert_eq!((load.if_lost, load.class), (Lost::of(class, 11, 1), class));
+        assert_eq!((load.if_lost, load.class), (Lost::message(class, 10, 11), class));
         numbers.push(core::str::from_utf8(&payload[3..11]).unwrap().parse().unwrap());
     }
     numbers
@@ -161,7 +161,8 @@ fn a_full_spool_loses_the_oldest_bulk_messages_and_counts_them() {
     assert!(on_disk <= MIB + POSITION_BYTES as u64, "{on_disk}");
     let lost = spool.take_lost();
     let left = take(&mut spool, Bulk);
-    assert_eq!(lost, Lost::of(Bulk, 11 * lost.messages, lost.messages));
+    assert_eq!((lost.bulk_events, lost.priority_events), (11 * lost.messages, 0));
+    assert_eq!(lost.new_events, 10 * lost.messages);
     assert_eq!(left, (lost.messages..600).collect::<Vec<_>>());
     assert_eq!(take(&mut spool, Priority), (0..20).collect::<Vec<_>>());
     // Priority takes the room of bulk, to the last file, and then of itself.
@@ -172,7 +173,7 @@ fn a_full_spool_loses_the_oldest_bulk_messages_and_counts_them() {
     // Of the room that a file has left bulk may have some, and no more.
     let kept = (0..50).take_while(|n| !matches!(append(&mut spool, Bulk, *n), Kept::Lost)).count();
     assert!(kept <= PER_FILE as usize, "{kept}");
-    assert_eq!(spool.take_lost(), Lost::of(Bulk, 11, 1));
+    assert_eq!(spool.take_lost(), Lost::message(Bulk, 10, 11));
     let left = take(&mut spool, Priority);
     assert_eq!(left, (600 - left.len() as u64..600).collect::<Vec<_>>());
     assert_eq!(lost.priority_events, 11 * (580 - left.len() as u64));
