@@ -224,8 +224,14 @@ fn end_leaves_the_rest_on_disk() {
     let status = sensor.wait();
     assert!(status.success(), "{status}: {}", sensor.log());
     assert!(sensor.log().contains("stay on disk until the next start"), "{}", sensor.log());
-    let receiver = Receiver::bind(&socket);
+    let own = fs::read_dir(&spool).unwrap().next().unwrap().unwrap().path();
+    fs::write(own.join("bulk-7fffffffffffffff"), "mote-spool 0\n").unwrap();
     let sensor = Sensor::start_with(&dir, &args);
+    let says = |what: &str| wait_for(what, || sensor.log().contains(what).then_some(()));
+    says("1 files for unix:");
+    says("cannot be delivered to unix:");
+    let receiver = Receiver::bind(&socket);
+    says("can be reached again");
     receiver.wait_for(" mote[");
     stop(sensor, &[&receiver]);
     let events = receiver.events(&dir);
@@ -246,6 +252,9 @@ fn spool_that_cannot_be_used_is_an_issue() {
     wait_for("a warning", || sensor.log().contains(said).then_some(()));
     let health = ask(&dir, &["health"]).expect(1).out;
     assert!(health.contains(said) && health.contains("--spool"), "{health}");
+    fs::remove_file(&spool).unwrap();
+    let again = "records for stdout are kept on disk again";
+    wait_for("the next attempt", || sensor.log().contains(again).then_some(()));
     sensor.leave();
     assert_eq!(renames_to(&decode(&Sensor::records(&dir)), &dir.join("first")), 1);
 }

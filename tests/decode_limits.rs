@@ -239,6 +239,7 @@ fn an_action_without_call_flags_or_mode_is_written_without() {
         IoUring,
     ];
     let mut scratch = Scratch::new();
+    let mut read = 0;
     for action in Action::ALL {
         let mut event = Event::new();
         (event.action, event.call_flags, event.mode) = (action, Some(5), Some(0o700));
@@ -252,6 +253,8 @@ fn an_action_without_call_flags_or_mode_is_written_without() {
             let expected = (CALL_FLAGS.contains(&action), MODE.contains(&action));
             let found = (event.call_flags == Some(5), event.mode == Some(0o700));
             assert_eq!(found, expected, "{action:?}");
+            read += 1;
         }
     }
+    assert!(read >= 40, "{read}");
 }

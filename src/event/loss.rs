@@ -1,7 +1,8 @@
 //! Events that are missing.
 
-use super::Class;
 use super::numbered::numbered;
+use super::{Class, Event};
+use crate::limits::RECEIVERS;
 
 numbered! {
     /// Where events were lost. The numbers are part of the record format.
@@ -59,5 +60,35 @@ impl Loss {
             LossPlace::ProcessTable => 0,
             _ => self.count,
         }
+    }
+}
+
+/// How many events a reader does not learn of without a message, by receiver: what one of several was
+/// not sent, the others were, and need not be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IfLost {
+    of_each: u64,
+    of_one: [u64; RECEIVERS],
+}
+
+impl IfLost {
+    /// The message has this event too.
+    pub fn add(&mut self, event: &Event) {
+        let count = |count: &mut u64, more: u64| *count = count.saturating_add(more);
+        match event.loss.and_then(|loss| Some((loss, loss.receiver?))) {
+            Some((loss, receiver)) => {
+                count(&mut self.of_each, 1);
+                let place = usize::from(receiver).checked_sub(1);
+                if let Some(of_one) = place.and_then(|place| self.of_one.get_mut(place)) {
+                    count(of_one, loss.events());
+                }
+            }
+            None => count(&mut self.of_each, event.if_lost()),
+        }
+    }
+
+    /// Of the receiver at this place, from 0 on.
+    pub fn of(&self, place: usize) -> u64 {
+        self.of_each.saturating_add(self.of_one.get(place).copied().unwrap_or(0))
     }
 }

@@ -25,7 +25,7 @@ pub use container::Runtime;
 pub use executable::ExecutableKind;
 pub use given::{Device, FileType, Given, MountStep};
 pub use lineage::Lineage;
-pub use loss::{Loss, LossPlace};
+pub use loss::{IfLost, Loss, LossPlace};
 pub use marks::{Flags, Truncated};
 pub use opened::{Opened, Tree};
 pub use own::{BlindSpots, Capability, Heartbeat, HeartbeatMore, Pause, Resumption};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::complaint::News;
 use super::pipeline::Output;
 use super::{Sensor, SensorError};
-use crate::event::Class;
+use crate::event::{Class, IfLost};
 use crate::say::{self, say, warn};
 use crate::sink::{Receiver, Sink, Sinks, SpoolOptions, State};
 use crate::stats::Totals;
@@ -18,14 +18,14 @@ const DRAIN_TIME: Duration = Duration::from_secs(3);
 const SPOOL_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Output for Sinks {
-    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]) {
+    fn offer(&mut self, class: Class, events: u32, if_lost: &IfLost, line: &[u8]) {
         Sinks::offer(self, class, events, if_lost, line);
     }
 }
 
 impl Output for Sink {
-    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]) {
-        Sink::offer(self, class, events, if_lost, line);
+    fn offer(&mut self, class: Class, events: u32, if_lost: &IfLost, line: &[u8]) {
+        Sink::offer(self, class, events, if_lost.of(0), line);
     }
 }
 
@@ -74,15 +74,15 @@ impl Sensor {
             let before = core::mem::replace(damage, found);
             if found.lines > before.lines {
                 warn(format_args!(
-                    "{} messages for {receiver} on disk could not be read; their files are kept there \
-                     with the ending .bad, and the numbers of events tell what is missing",
+                    "{} messages for {receiver} on disk could not be read; their files will be kept \
+                     there with the ending .bad, and the numbers of events tell what is missing",
                     found.lines
                 ));
             }
             if found.foreign_files > before.foreign_files {
                 warn(format_args!(
-                    "{} files for {receiver} on disk are of another version of the spool, or none of \
-                     it; they are kept there with the ending .bad, and what is in them is not sent",
+                    "{} files for {receiver} on disk are of another version of the spool, or do not \
+                     belong there; they are kept with the ending .bad, and what is in them is not sent",
                     found.foreign_files
                 ));
             }
@@ -102,20 +102,23 @@ impl Sensor {
                      what finds no room there is counted; it is tried again until it works"
                 )),
                 Some(News::Well) => {
-                    say(format_args!("records are delivered to {receiver} again"));
+                    say(format_args!("{receiver} can be reached again, and is sent what waits"));
                 }
                 None => {}
             }
         }
     }
 
-    /// Counts what the sinks could not deliver.
-    pub(super) fn note_shed(&mut self) {
+    /// Counts what the sinks could not deliver: how many messages it was.
+    pub(super) fn note_shed(&mut self) -> u64 {
         let several = self.sinks.iter().nth(1).is_some();
+        let mut messages = 0;
         for (number, shed) in (1..).zip(self.sinks.take_shed()) {
             let receiver = several.then_some(number);
             self.pipeline.shed(shed.losses(receiver), shed.new_events());
+            messages += shed.messages();
         }
+        messages
     }
 
     /// Sends what the sensor said of itself.
@@ -148,7 +151,7 @@ impl Sensor {
             self.pipeline.flush(&mut self.sinks);
             self.sinks.drain(until);
         }
-        let lost = self.sinks.take_shed().fold(0, |lost, shed| lost + shed.messages());
+        let lost = self.note_shed();
         let Totals { received, excluded, lost: lost_events, .. } = self.pipeline.totals();
         let detaching =
             if self.providers.is_detached() { "" } else { "; detaching takes some seconds" };

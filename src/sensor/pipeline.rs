@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::overlap::Overlap;
 use super::watch::Watch;
-use crate::event::{Action, Bytes, Class, Event, Loss, LossPlace, Relocation};
+use crate::event::{Action, Bytes, Class, Event, IfLost, Loss, LossPlace, Relocation};
 use crate::filter::{Filter, RuleKind};
 use crate::limits::{LINE_BYTES, NEWLY_EXCLUDED};
 use crate::process::Processes;
@@ -21,8 +21,8 @@ use crate::stats::{Stats, Totals};
 /// Where finished lines go.
 pub trait Output {
     /// Takes a line that carries `events` events. A reader who does not get it misses
-    /// `if_lost` of them, and of those that its loss records count.
-    fn offer(&mut self, class: Class, events: u32, if_lost: u64, line: &[u8]);
+    /// `if_lost`: these, and those that its loss records count.
+    fn offer(&mut self, class: Class, events: u32, if_lost: &IfLost, line: &[u8]);
 }
 
 /// The stages between the rings and the sink.
@@ -35,7 +35,7 @@ pub struct Pipeline {
     /// By [`Class`].
     batches: [Box<Encoder>; 2],
     /// By [`Class`]: what a reader does not learn of without the batch.
-    if_lost: [u64; 2],
+    if_lost: [IfLost; 2],
     line: Box<Bytes<LINE_BYTES>>,
     sequence: u64,
     stats: Stats,
@@ -67,7 +67,7 @@ impl Pipeline {
             renewed: heapless::Vec::new(),
             exclusions_in_doubt: false,
             batches: Class::ALL.map(|class| Box::new(Encoder::new(class, context.clone()))),
-            if_lost: [0; 2],
+            if_lost: Default::default(),
             line: Box::new(Bytes::new()),
             sequence: 0,
             stats: Stats::default(),
@@ -272,8 +272,7 @@ impl Pipeline {
         match result {
             Ok(()) => {
                 self.sequence += 1;
-                let if_lost = &mut self.if_lost[class as usize];
-                *if_lost = if_lost.saturating_add(self.event.if_lost());
+                self.if_lost[class as usize].add(&self.event);
             }
             Err(_) => self.stats.lose(Loss {
                 place: LossPlace::BatchFull,
@@ -293,7 +292,7 @@ impl Pipeline {
         encoder.set_boot_time(nanoseconds(ClockId::Realtime) - nanoseconds(ClockId::Boottime));
         let events = encoder.finish(realtime_offset_ns(), &mut self.line);
         let if_lost = core::mem::take(&mut self.if_lost[class as usize]);
-        output.offer(class, events as u32, if_lost, &self.line);
+        output.offer(class, events as u32, &if_lost, &self.line);
     }
 }
 

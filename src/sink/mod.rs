@@ -269,7 +269,8 @@ impl Sink {
 
     /// Bytes on disk that are not sent. `None`: nothing is kept there.
     pub fn spooled_bytes(&self) -> Option<u64> {
-        Some(self.spool.as_ref()?.waiting_bytes() + self.queue.spooled_bytes())
+        let spool = self.spool.as_ref()?;
+        Some(spool.waiting_bytes() + self.queue.spooled_bytes(|load| spool.keeps(load)))
     }
 
     /// Bytes on disk of what the receiver is not known to have. `None`: nothing is kept there.

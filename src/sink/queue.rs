@@ -30,6 +30,8 @@ pub(super) struct Head<'a> {
     pub(super) id: u64,
     pub(super) load: Load,
     pub(super) payload: &'a [u8],
+    /// It was sent or refused before, and is counted.
+    pub(super) is_counted: bool,
 }
 
 /// A queue in wire order that sheds its least wanted message when it is full.
@@ -87,10 +89,10 @@ impl Queue {
         unsent.filter(|load| load.log.is_none() && !is_kept(load)).count()
     }
 
-    /// Bytes that those not sent yet have in the spool.
-    pub(super) fn spooled_bytes(&self) -> u64 {
+    /// Bytes that those not sent yet have in the spool, as far as `is_kept` says so.
+    pub(super) fn spooled_bytes(&self, is_kept: impl Fn(&Load) -> bool) -> u64 {
         let unsent = self.order.iter().skip(self.unconfirmed);
-        let spooled = unsent.filter(|message| message.load.spooled.is_some());
+        let spooled = unsent.filter(|message| is_kept(&message.load));
         spooled.map(|message| u64::from(message.bytes) + LINE_MORE_BYTES as u64).sum()
     }
 
@@ -208,9 +210,10 @@ impl Queue {
 
     /// The first unsent message.
     pub(super) fn head(&self) -> Option<Head<'_>> {
-        let Message { id, slot, bytes, load, .. } = self.order.get(self.unconfirmed)?;
+        let message = self.order.get(self.unconfirmed)?;
+        let Message { id, slot, bytes, load, .. } = message;
         let payload = &self.storage[*slot as usize * self.slot_bytes..][..*bytes as usize];
-        Some(Head { id: *id, load: *load, payload })
+        Some(Head { id: *id, load: *load, payload, is_counted: self.is_counted(message) })
     }
 
     /// The receiver has a part of the head: it is to get the rest next.
@@ -222,15 +225,8 @@ impl Queue {
     /// until [`Queue::confirm`], without one it is forgotten.
     pub(super) fn sent(&mut self, weight_bytes: Option<u64>) -> Option<u32> {
         self.begun = false;
+        let events = self.count_head()?;
         let message = self.order.get_mut(self.unconfirmed)?;
-        // What is taken out of the spool again was counted then.
-        if let Some(end) = message.load.spooled {
-            let counted = &mut self.counted[message.load.class as usize];
-            message.counted |= end <= *counted;
-            *counted = end.max(*counted);
-        }
-        let events = (!message.counted).then_some(message.load.events);
-        message.counted = true;
         match weight_bytes {
             Some(weight_bytes) => {
                 message.weight_bytes = weight_bytes;
@@ -241,15 +237,33 @@ impl Queue {
         events
     }
 
+    /// What is taken out of the spool again was counted before.
+    fn is_counted(&self, message: &Message) -> bool {
+        let counted = self.counted[message.load.class as usize];
+        message.counted || message.load.spooled.is_some_and(|end| end <= counted)
+    }
+
+    /// The events of the head, unless they are counted; from now on they are.
+    fn count_head(&mut self) -> Option<Option<u32>> {
+        let is_counted = self.is_counted(self.order.get(self.unconfirmed)?);
+        let message = self.order.get_mut(self.unconfirmed)?;
+        message.counted = true;
+        if let Some(end) = message.load.spooled {
+            let counted = &mut self.counted[message.load.class as usize];
+            *counted = end.max(*counted);
+        }
+        Some((!is_counted).then_some(message.load.events))
+    }
+
     /// The head cannot be sent: says what it carried, which is counted now. One from the spool stays
     /// until those before it are confirmed: until then nothing behind them is delivered.
     pub(super) fn refuse(&mut self) -> Option<Lost> {
         self.begun = false;
+        self.count_head()?;
         let message = self.order.get_mut(self.unconfirmed)?;
         let lost = message.load.if_lost;
         if self.unconfirmed > 0 && message.load.spooled.is_some() {
             message.load.if_lost = Lost { messages: lost.messages, ..Lost::default() };
-            message.counted = true;
             message.weight_bytes = 0;
             self.unconfirmed += 1;
         } else {

@@ -55,7 +55,11 @@ impl Sink {
         let (Some(socket), Some(head)) = (self.link.socket(), self.queue.head()) else {
             return false;
         };
-        self.refused.add(self.outgoing.take_up(&head));
+        let is_counted = head.is_counted;
+        let untold = self.outgoing.take_up(&head);
+        if !is_counted {
+            self.refused.add(untold);
+        }
         let Some((bytes, progress)) = self.outgoing.current() else {
             if self.outgoing.is_whole() {
                 self.finish();
@@ -98,7 +102,10 @@ impl Sink {
                 return false;
             }
             Outcome::TooLarge => {
-                self.refused.add(self.outgoing.refuse());
+                let refused = self.outgoing.refuse();
+                if !is_counted {
+                    self.refused.add(refused);
+                }
             }
             Outcome::Lost(error) => {
                 self.lose(error, now);

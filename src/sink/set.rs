@@ -1,7 +1,7 @@
 //! All receivers of one sensor. What one of them does not take keeps nothing from the others.
 
 use super::{Receiver, Shed, Sink, SinkError, SpoolOptions, State};
-use crate::event::Class;
+use crate::event::{Class, IfLost};
 use crate::limits::RECEIVERS;
 use crate::say::Level;
 use mio::event::Event;
@@ -59,8 +59,10 @@ impl Sinks {
     }
 
     /// See [`Sink::offer`].
-    pub fn offer(&mut self, class: Class, events: u32, if_lost: u64, payload: &[u8]) {
-        self.sinks.iter_mut().for_each(|sink| sink.offer(class, events, if_lost, payload));
+    pub fn offer(&mut self, class: Class, events: u32, if_lost: &IfLost, payload: &[u8]) {
+        for (place, sink) in self.sinks.iter_mut().enumerate() {
+            sink.offer(class, events, if_lost.of(place), payload);
+        }
     }
 
     /// See [`Sink::offer_log`].

@@ -16,7 +16,8 @@ pub struct Totals {
     pub received: u64,
     /// Of these, excluded by a rule.
     pub excluded: u64,
-    /// Lost, wherever it was, at most, each once.
+    /// Lost, wherever it was, at most: once, or by each receiver that missed it. With what an earlier run
+    /// had on disk.
     pub lost: u64,
     /// Of these, kept back by the flood guard.
     pub suppressed: u64,

@@ -2,7 +2,7 @@
 
 use crate::allocator::without_heap;
 use crate::records::{self, Lines, fork, pipeline};
-use mote::event::{Action, Bytes, Class, Event, Flags, Loss, LossPlace};
+use mote::event::{Action, Bytes, Class, Event, Flags, IfLost, Loss, LossPlace};
 use mote::limits::LINE_BYTES;
 use mote::record::{Batch, Scratch};
 use mote::sensor::pipeline::{Output, monotonic_ns};
@@ -88,7 +88,7 @@ fn a_look_at_what_is_executed_touches_no_heap() {
 struct Last(Box<Bytes<LINE_BYTES>>);
 
 impl Output for Last {
-    fn offer(&mut self, _: Class, _: u32, _: u64, line: &[u8]) {
+    fn offer(&mut self, _: Class, _: u32, _: &IfLost, line: &[u8]) {
         self.0.clear();
         self.0.extend_from_slice(line).unwrap();
     }

@@ -1,6 +1,6 @@
 //! Records as the programs write them, and where the lines of their events go.
 
-use mote::event::Class;
+use mote::event::{Class, IfLost};
 use mote::filter::Filter;
 use mote::sensor::pipeline::{Output, Pipeline};
 use mote::source::ebpf::abi::record::*;
@@ -19,7 +19,7 @@ pub struct Lines {
 }
 
 impl Output for Lines {
-    fn offer(&mut self, _: Class, events: u32, _: u64, _: &[u8]) {
+    fn offer(&mut self, _: Class, events: u32, _: &IfLost, _: &[u8]) {
         self.lines += 1;
         self.events += u64::from(events);
     }

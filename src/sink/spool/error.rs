@@ -60,7 +60,8 @@ impl core::error::Error for SpoolError {
 pub struct Damage {
     /// Lines, each a message; of a file that was cut, one.
     pub lines: u64,
-    /// Files that were set aside at a start: of another version, or none of a spool.
+    /// Files that were set aside at a start: of another version, none of a spool, not in its order, or
+    /// more than there can be.
     pub foreign_files: u64,
 }
 

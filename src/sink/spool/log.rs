@@ -179,6 +179,10 @@ impl Log {
         if let Err(error) = write_all(writer, line, at) {
             // What is there in part is written over by the next one, or cut at the next start.
             let _ = rustix::fs::ftruncate(writer, at);
+            if last.bytes == 0 {
+                // An empty file is of no use, and would be removed for the next one over and over.
+                self.remove_last();
+            }
             return Err(error);
         }
         if let Some(last) = self.segments.back_mut() {
@@ -191,6 +195,13 @@ impl Log {
     /// The line that was added last has been taken: it need not be read.
     pub(super) fn skip_to_end(&mut self) {
         self.read = self.end;
+    }
+
+    fn remove_last(&mut self) {
+        self.writer = None;
+        if let Some(last) = self.segments.pop_back() {
+            self.files.remove(last.start);
+        }
     }
 
     fn begin_file(&mut self) -> Result<(), Errno> {

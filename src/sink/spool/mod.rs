@@ -62,6 +62,10 @@ pub(super) struct Spool {
     file_bytes: u64,
     open: Option<Open>,
     error: Option<SpoolError>,
+    /// When a message could not be written last, and whether one could be since then: on a full disk a
+    /// short one may find the room that a long one did not.
+    failed_at: Instant,
+    has_written: bool,
     retry_at: Instant,
     buffer: Vec<u8>,
     lost: Lost,
@@ -79,6 +83,8 @@ impl Spool {
             file_bytes: (options.bytes / files).max(SPOOL_FILE_BYTES_LEAST),
             open: None,
             error: None,
+            failed_at: now,
+            has_written: false,
             retry_at: now,
             buffer: Vec::with_capacity(SPOOL_LINE_BYTES),
             lost: Lost::default(),
@@ -92,9 +98,12 @@ impl Spool {
     /// before are of no use any more.
     pub(super) fn tick(&mut self, now: Instant) -> bool {
         if let Some(open) = &mut self.open {
-            if self.error.is_some() {
-                // The room of what is delivered may be all that a full disk lacks.
+            if let Some(SpoolError::Write(Errno::NOSPC | Errno::DQUOT)) = self.error {
+                // The room of what is delivered may be all that the disk lacks.
                 Class::ALL.into_iter().for_each(|class| open.remove_delivered(class, now, true));
+            }
+            if self.has_written && now >= self.failed_at + RETRY {
+                self.error = None;
             }
             return false;
         }
@@ -158,25 +167,21 @@ impl Spool {
                 return Kept::No;
             }
             match open.logs[load.class as usize].append(&self.buffer, self.file_bytes) {
-                // The disk has no room: priority takes that of bulk, as in a spool that is full.
+                // Priority takes the room of bulk, as in a spool that is full.
                 Err(Errno::NOSPC | Errno::DQUOT)
                     if load.class == Class::Priority
-                        && open.logs[Class::Bulk as usize].count() > 0 =>
-                {
-                    let less = open.bytes().saturating_sub(1);
-                    open.make_room(Class::Priority, less, &mut self.buffer, &mut self.lost);
-                }
+                        && open.remove_oldest(Class::Bulk, &mut self.buffer, &mut self.lost) => {}
                 result => break result,
             }
         };
         match result {
             Ok(end) => {
                 load.spooled = Some(end);
-                self.error = None;
+                self.has_written = true;
                 Kept::Spooled { is_next }
             }
             Err(error) => {
-                self.error = Some(SpoolError::Write(error));
+                self.fail(error);
                 // Somebody has removed the directory.
                 if error == Errno::NOENT {
                     self.close();
@@ -231,8 +236,14 @@ impl Spool {
             open.delivered(class, delivered, now);
         }
         if let Err(error) = open.note_position() {
-            self.error = Some(SpoolError::Write(error));
+            self.fail(error);
         }
+    }
+
+    fn fail(&mut self, error: Errno) {
+        self.error = Some(SpoolError::Write(error));
+        self.failed_at = Instant::now();
+        self.has_written = false;
     }
 
     /// The connection ended: what was not delivered, and what was in the last seconds, is taken

@@ -82,11 +82,6 @@ impl Open {
         Ok(open)
     }
 
-    /// Of all files.
-    pub(super) fn bytes(&self) -> u64 {
-        self.logs.iter().map(Log::bytes).sum()
-    }
-
     /// Removes what is not needed any more, and then the oldest files, of bulk before priority, until
     /// those that are left have no more than `most_bytes` and another one finds room. Whether that is
     /// so.
@@ -98,7 +93,7 @@ impl Open {
         lost: &mut Lost,
     ) -> bool {
         loop {
-            let bytes = self.bytes();
+            let bytes: u64 = self.logs.iter().map(Log::bytes).sum();
             let is_full = self.logs[class as usize].is_full();
             if bytes <= most_bytes && !is_full {
                 return true;
@@ -115,17 +110,29 @@ impl Open {
                 (Class::Bulk, _) if bulk.count() > 1 || bulk.bytes() > most_bytes => Class::Bulk,
                 _ => return false,
             };
-            let log = &mut self.logs[oldest as usize];
-            let end = log.first_end();
-            // What was taken out is in memory still.
-            while log.read_place() < end
-                && let Ok(Some(next)) = log.next(buffer)
-            {
-                let Line { events, if_lost, .. } = next.line;
-                lost.add(Lost::message(oldest, events, if_lost));
-            }
-            log.remove_first();
+            self.remove_oldest(oldest, buffer, lost);
         }
+    }
+
+    /// Removes the oldest file of a class, and counts what nobody has taken out of it: the rest is in
+    /// memory still. Whether there was one.
+    pub(super) fn remove_oldest(
+        &mut self,
+        class: Class,
+        buffer: &mut Vec<u8>,
+        lost: &mut Lost,
+    ) -> bool {
+        let log = &mut self.logs[class as usize];
+        let end = log.first_end();
+        while log.read_place() < end
+            && let Ok(Some(next)) = log.next(buffer)
+        {
+            let Line { events, if_lost, .. } = next.line;
+            lost.add(Lost::message(class, events, if_lost));
+        }
+        let was_there = log.count() > 0;
+        log.remove_first();
+        was_there
     }
 
     pub(super) fn delivered(&mut self, class: Class, delivered: Delivered, now: Instant) {

@@ -8,7 +8,9 @@ use super::hooks::{self, Hook};
 use super::object::CallContext;
 use super::peek::{Kernel, Memory};
 use super::tracefs::Tracefs;
-use super::{Ebpf, StartError, compat, exits, files, measure, mm, sockets, uring};
+use super::{
+    Attached, Ebpf, StartError, compat, exits, files, measure, mm, sockets, uring, version_code,
+};
 
 /// What could be measured of this kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +51,26 @@ fn attempt<T: Default>(
     found
 }
 
+/// Sees the end of a child.
+const EXIT: Hook = Hook { category: "sched", event: "sched_process_exit", program: "probe_exit" };
+
+/// What measures. The kernel waits some 45 to 90 ms at the end of each, during which nothing would be
+/// seen: so they stay until the hooks have their programs. They do nothing unless they are asked to.
+#[derive(Default)]
+pub(super) struct Trials(Vec<Attached>);
+
+impl Trials {
+    /// Ends them where a tracepoint can have only one program (before linux commit e87c6bc3852b of
+    /// 4.15).
+    pub(super) fn make_way(&mut self) {
+        const SEVERAL: u32 = 4 << 16 | 15 << 8;
+        let version = version_code::read().ok().flatten();
+        if version.is_none_or(|version| version < SEVERAL) {
+            self.0.clear();
+        }
+    }
+}
+
 impl Ebpf {
     /// Finds out what a call's context is like, where tracefs does not tell.
     pub(super) fn measure_calls(
@@ -71,14 +93,30 @@ impl Ebpf {
         self.object.set_settings(settings).map_err(StartError::Settings)
     }
 
+    /// Attaches what measures, unless it is attached. Whether this kernel has that tracepoint.
+    fn try_on(
+        &self,
+        tracefs: &Tracefs,
+        hook: Hook,
+        trials: &mut Trials,
+    ) -> Result<bool, StartError> {
+        if trials.0.iter().any(|trial| trial.program.hook == hook) {
+            return Ok(true);
+        }
+        let attached = self.attach(tracefs, hook)?;
+        let is_there = attached.is_some();
+        trials.0.extend(attached.into_iter().flatten());
+        Ok(is_there)
+    }
+
     /// Finds out where a process has its memory, and its arguments there.
     pub(super) fn measure_memory(
         &self,
         tracefs: &Tracefs,
         settings: &mut mote_settings,
+        trials: &mut Trials,
     ) -> Result<(), StartError> {
-        let attached = self.attach(tracefs, hooks::PEEK)?;
-        if attached.is_none() {
+        if !self.try_on(tracefs, hooks::PEEK, trials)? {
             return Ok(());
         }
         if let Some(offsets) = attempt(|| mm::offsets(&self.object, settings), Option::is_some) {
@@ -94,16 +132,14 @@ impl Ebpf {
         &mut self,
         tracefs: &Tracefs,
         settings: &mut mote_settings,
+        trials: &mut Trials,
     ) -> Result<(), StartError> {
-        const EVENT: &str = "sched_process_exit";
-        let hook = Hook { category: "sched", event: EVENT, program: "probe_exit" };
-        let exit = self.attach(tracefs, hook)?;
-        let offsets: measure::Offsets = match exit {
-            Some(_) => attempt(
+        let offsets: measure::Offsets = match self.try_on(tracefs, EXIT, trials)? {
+            true => attempt(
                 || measure::offsets(&self.object, settings),
                 |found| found.exit_code.is_some() && found.signal.is_some(),
             ),
-            None => measure::Offsets::default(),
+            false => measure::Offsets::default(),
         };
         settings.task_exit_code_offset = offsets.exit_code.unwrap_or(0);
         settings.task_signal_offset = offsets.signal.unwrap_or(0);
@@ -112,13 +148,12 @@ impl Ebpf {
         if offsets.signal.is_none() {
             return Ok(());
         }
-        let peek = self.attach(tracefs, hooks::PEEK)?;
-        let offsets: exits::Offsets = match peek {
-            Some(_) => attempt(
+        let offsets: exits::Offsets = match self.try_on(tracefs, hooks::PEEK, trials)? {
+            true => attempt(
                 || exits::offsets(&self.object, settings),
                 |found| found.group_exit_code.is_some() && found.leader.is_some(),
             ),
-            None => exits::Offsets::default(),
+            false => exits::Offsets::default(),
         };
         settings.signal_exit_code_offset = offsets.group_exit_code.unwrap_or(0);
         if settings.task_mm_offset != 0 {
@@ -135,12 +170,12 @@ impl Ebpf {
         &mut self,
         tracefs: &Tracefs,
         settings: &mut mote_settings,
+        trials: &mut Trials,
     ) -> Result<(), StartError> {
         if settings.task_signal_offset == 0 {
             return Ok(());
         }
-        let attached = self.attach(tracefs, hooks::PEEK)?;
-        if attached.is_none() {
+        if !self.try_on(tracefs, hooks::PEEK, trials)? {
             return Ok(());
         }
         if let Some(files) = attempt(|| files::files(&self.object, settings), Option::is_some) {
@@ -178,6 +213,7 @@ impl Ebpf {
         &mut self,
         tracefs: &Tracefs,
         settings: &mut mote_settings,
+        trials: &mut Trials,
     ) -> Result<(), StartError> {
         let found = formats::uring(tracefs).map_err(StartError::Format)?;
         let Some((hook, _)) = found.filter(|_| !uring::is_disabled()) else {
@@ -187,7 +223,7 @@ impl Ebpf {
         let found = if settings.uring_request_offset == 0 {
             None
         } else {
-            let _attached = self.attach(tracefs, Hook { program: "probe_uring", ..hook })?;
+            self.try_on(tracefs, Hook { program: "probe_uring", ..hook }, trials)?;
             attempt(|| uring::requests(&self.object, settings), Option::is_some)
         };
         match found {

@@ -49,6 +49,7 @@ use crate::limits;
 pub use compat::Compat;
 pub use error::StartError;
 pub use known::Known;
+use known::Trials;
 pub use retire::{AttachedProgram, Retiring};
 pub use unsent::Unsent;
 
@@ -152,14 +153,17 @@ impl Ebpf {
         let online = cpus::online().map_err(StartError::CpuList)?;
         provider.sync_cpus(&online)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
+        let mut trials = Trials::default();
         provider.measure_calls(&tracefs, &mut settings)?;
-        provider.measure_memory(&tracefs, &mut settings)?;
-        provider.measure_exits(&tracefs, &mut settings)?;
-        provider.measure_files(&tracefs, &mut settings)?;
-        provider.measure_uring(&tracefs, &mut settings)?;
+        provider.measure_memory(&tracefs, &mut settings, &mut trials)?;
+        provider.measure_exits(&tracefs, &mut settings, &mut trials)?;
+        provider.measure_files(&tracefs, &mut settings, &mut trials)?;
+        provider.measure_uring(&tracefs, &mut settings, &mut trials)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         provider.settings = settings;
+        trials.make_way();
         provider.attach_all(&tracefs)?;
+        drop(trials);
         Ok(provider)
     }
 
