@@ -4,6 +4,7 @@ use super::actor;
 use super::dictionary::{Dictionary, Mark};
 use super::fields;
 use super::memory::Memory;
+use super::recent_actors::RecentActors;
 use super::wire::{Blob, BootTime, HEADER_BYTES, Head, Header, Values};
 use super::{CHECKSUM_AT, CLASS_OFFSET, Context, PREFIX, Provider, VERSION};
 use crate::event::{Bytes, Class, Event, extend};
@@ -39,6 +40,7 @@ pub struct Encoder {
     actors: Dictionary<BATCH_ACTORS>,
     events: Bytes<BATCH_BYTES>,
     memory: Box<Memory>,
+    recent_actors: Box<RecentActors>,
     /// One actor or event, until its length is known.
     scratch: Bytes<BATCH_BYTES>,
     boot_time_ns: Option<BootTime>,
@@ -77,6 +79,7 @@ impl Encoder {
             actors: Dictionary::new(),
             events: Bytes::new(),
             memory: Box::new(Memory::new()),
+            recent_actors: Box::new(RecentActors::new()),
             scratch: Bytes::new(),
             boot_time_ns: None,
         }
@@ -125,6 +128,7 @@ impl Encoder {
                 return Err(if self.is_empty() { PushError::TooLarge } else { PushError::Full });
             }
         };
+        self.recent_actors.remember(event, written.head.actor);
         self.memory.remember(&written.head, &written.values);
         let names = self.memory.names_mut(written.head.actor);
         written.names.into_iter().for_each(|name| names.remember(name));
@@ -149,6 +153,7 @@ impl Encoder {
         };
         self.strings.clear();
         self.actors.clear();
+        self.recent_actors.clear();
         self.events.clear();
         self.memory.clear();
         self.count = 0;
@@ -167,10 +172,9 @@ impl Encoder {
     }
 
     fn write<'e>(&mut self, event: &'e Event) -> Result<Written<'e>, NoRoom> {
-        self.scratch.clear();
-        let actor = match actor::write(event, &mut self.strings, &mut self.scratch)? {
-            true => self.actors.number(&self.scratch).ok_or(NoRoom)?,
-            false => 0,
+        let actor = match self.recent_actors.find(event) {
+            Some(number) => number,
+            None => self.actor(event)?,
         };
         let head = Head {
             action: event.action as u8,
@@ -185,6 +189,15 @@ impl Encoder {
         let names = fields::write(event, names, &mut self.strings, &mut self.scratch)?;
         append(&mut self.events, &Blob(&self.scratch))?;
         Ok(Written { head, values, names })
+    }
+
+    /// The number of the event's actor; 0: it has none.
+    fn actor(&mut self, event: &Event) -> Result<u32, NoRoom> {
+        self.scratch.clear();
+        match actor::write(event, &mut self.strings, &mut self.scratch)? {
+            true => self.actors.number(&self.scratch).ok_or(NoRoom),
+            false => Ok(0),
+        }
     }
 
     /// `None`: a part does not fit. The lengths below prove that every part does.

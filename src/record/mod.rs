@@ -20,6 +20,7 @@ mod memory;
 mod names;
 mod own;
 mod reader;
+mod recent_actors;
 mod wire;
 
 pub use decode::Batch;
