@@ -202,6 +202,14 @@ impl Providers {
     pub fn read_losses(&mut self, pipeline: &mut Pipeline) {
         if let Some(ebpf) = &mut self.ebpf {
             ebpf.read_skipped(|loss| pipeline.lose(loss));
+        }
+        self.look_for_losses(pipeline);
+    }
+
+    /// The same once a second: how often programs were skipped is read of a part of them each time.
+    pub fn look_for_losses(&mut self, pipeline: &mut Pipeline) {
+        if let Some(ebpf) = &mut self.ebpf {
+            ebpf.read_next_skipped(|loss| pipeline.lose(loss));
             ebpf.read_unsent(|unsent| pipeline.count_unsent(unsent));
         }
         // What is counted comes with the next drain.

@@ -6,6 +6,7 @@ fn losses(cpus: usize, programs: &[&str]) -> Losses {
     Losses {
         rings: vec![Default::default(); cpus],
         skipped: programs.iter().map(|name| (name.to_string(), 0)).collect(),
+        next_skipped: 0,
     }
 }
 
@@ -126,13 +127,28 @@ fn skipped_programs_are_counted_together() {
     let mut look = |a: u64, b: u64| {
         reported(|each| {
             let misses = |program: &str| Ok(if program == "a" { a } else { b });
-            losses.count_skipped(misses, each).unwrap();
+            losses.count_skipped(2, misses, each).unwrap();
         })
     };
     assert_eq!(look(0, 0), []);
     assert_eq!(look(2, 3), [skipped(5)]);
     assert_eq!(look(2, 3), []);
     assert_eq!(look(2, 4), [skipped(1)]);
+}
+
+#[test]
+fn programs_are_asked_in_turn() {
+    let mut losses = losses(1, &["a", "b", "c"]);
+    let mut asked = Vec::new();
+    for _ in 0..2 {
+        let names = core::cell::RefCell::new(&mut asked);
+        let misses = |program: &str| {
+            names.borrow_mut().push(program.to_owned());
+            Ok(0)
+        };
+        losses.count_skipped(2, misses, |_| {}).unwrap();
+    }
+    assert_eq!(asked, ["a", "b", "c", "a"]);
 }
 
 #[test]
@@ -143,9 +159,9 @@ fn a_program_that_cannot_be_asked_hides_no_other() {
         _ => Ok(2),
     };
     let mut result = Ok(());
-    let first = reported(|each| result = losses.count_skipped(misses, each));
+    let first = reported(|each| result = losses.count_skipped(3, misses, each));
     assert_eq!(first, [skipped(4)]);
     assert!(result.is_err());
     let all = |_: &str| Ok(3);
-    assert_eq!(reported(|each| losses.count_skipped(all, each).unwrap()), [skipped(5)]);
+    assert_eq!(reported(|each| losses.count_skipped(3, all, each).unwrap()), [skipped(5)]);
 }

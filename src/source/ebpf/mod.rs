@@ -289,6 +289,11 @@ impl Ebpf {
         // As in `refresh`.
         let _ = self.losses.read_skipped(&self.object, each);
     }
+
+    /// The same of a part of the programs: of all within some calls.
+    pub fn read_next_skipped(&mut self, each: impl FnMut(Loss)) {
+        let _ = self.losses.read_next_skipped(&self.object, each);
+    }
 }
 
 /// A number that nobody else knows: what std seeds its hash tables with.
