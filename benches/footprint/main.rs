@@ -1,5 +1,7 @@
 //! What a sensor takes of a host: disk, memory, and time when nothing and when much happens.
 
+#[path = "../common/kept.rs"]
+mod kept;
 #[path = "../common/live.rs"]
 mod live;
 #[path = "../../rootfs-tests/support/mod.rs"]
@@ -7,6 +9,7 @@ mod support;
 
 mod memory;
 
+use kept::assert_as_kept;
 use live::figures::Figures;
 use live::{count, cpus};
 use memory::{kernel_bytes, resident_bytes};
@@ -17,6 +20,7 @@ use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use support::runner::skip;
 use support::sensor::run_command;
 use support::{Sensor, mote, require_live, scratch};
 
@@ -30,8 +34,30 @@ const EVENTS_A_SECOND: u32 = 100_000;
 const STEP: Duration = Duration::from_millis(5);
 
 fn main() -> ExitCode {
-    // As a test, for its root check and its verdict line.
-    support::runner::run(&[("footprint", bench)])
+    // `cargo bench` says so; `cargo test` says nothing. Both as tests, for the root check and the
+    // verdict line.
+    match std::env::args().any(|arg| arg == "--bench") {
+        true => support::runner::run(&[("footprint", bench)]),
+        false => support::runner::run(&[("sizes_are_as_kept", sizes_are_as_kept)]),
+    }
+}
+
+/// On disk, and of a sensor that has nothing to do. What maps and programs take differs from kernel to kernel.
+fn sizes_are_as_kept() {
+    require_live();
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    if !cfg!(target_arch = "x86_64") || cpus != 2 || !mote().ends_with("dist/mote") {
+        skip("sizes are kept of dist/mote on x86-64 with two CPUs");
+    }
+    let (_guard, dir) = scratch();
+    let sensor = Sensor::start_with(&dir, &["--syslog", "stdout"]);
+    let sizes = [
+        ("binary_bytes", mote().metadata().unwrap().len()),
+        ("resident_bytes", resident_bytes(sensor.pid())),
+        ("rings_bytes", kernel_bytes(sensor.pid()).rings),
+    ];
+    sensor.stop();
+    assert_as_kept("footprint", &sizes.map(|(name, bytes)| (name, bytes as f64)));
 }
 
 fn bench() {

@@ -1,12 +1,12 @@
 //! A web server under load.
 
+use crate::loops::timed;
 use crate::support::{require_program, wait_for};
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// The real one, with a file to serve. Dropped, it ends.
 pub struct Nginx(Child);
@@ -15,8 +15,6 @@ thread_local! {
     /// Where it listens.
     static PORT: Cell<u16> = const { Cell::new(0) };
 }
-
-const REQUESTS: u32 = 500;
 
 impl Nginx {
     /// Starts it with all that it has in `dir`.
@@ -54,14 +52,11 @@ impl Drop for Nginx {
 
 /// A connection each, as without a proxy before it.
 pub fn request(_: &Path) -> f64 {
-    std::thread::sleep(Duration::from_millis(20));
-    let start = Instant::now();
-    for _ in 0..REQUESTS {
+    timed(20, 25, || {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, PORT.get())).unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200 "));
-    }
-    start.elapsed().as_nanos() as f64 / f64::from(REQUESTS)
+    })
 }

@@ -1,16 +1,13 @@
 //! Instructions of a stage, counted by callgrind.
 
+use crate::kept::assert_as_kept;
 use crate::stages::STAGES;
 use crate::support::skip;
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::Command;
 
 /// Turns of two runs: what they have in common is no event's.
 const TURNS: [u32; 2] = [2, 12];
 const EVENTS_A_TURN: f64 = 1_000.0;
-/// By how much a stage may need more, or less, than what is kept.
-const TOLERANCE: f64 = 0.1;
 
 /// Of an event, up to this stage. `None` where valgrind is not installed.
 pub fn of(stage: &str) -> Option<f64> {
@@ -34,27 +31,11 @@ fn collected(stage: &str, turns: u32) -> Option<i64> {
     Some(count.unwrap_or_else(|| panic!("callgrind collected nothing: {said}")))
 }
 
-/// Less is a reason to keep the new figures.
 pub fn are_as_kept() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/pipeline/kept.json");
-    let kept: BTreeMap<String, f64> =
-        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let Some(counts) =
         STAGES.map(|(_, name)| Some((name, of(name)?))).into_iter().collect::<Option<Vec<_>>>()
     else {
         skip("valgrind is not installed");
     };
-    for (name, count) in &counts {
-        println!("{name}: {count:.0} instructions an event, {:.0} kept", kept[*name]);
-    }
-    for (name, count) in counts {
-        let ratio = count / kept[name];
-        assert!(
-            (1.0 - TOLERANCE..=1.0 + TOLERANCE).contains(&ratio),
-            "{name}: {count:.0} instructions an event in the place of {:.0}; if that has to be, keep \
-             it in {}",
-            kept[name],
-            path.display()
-        );
-    }
+    assert_as_kept("pipeline", &counts);
 }

@@ -8,6 +8,8 @@
 mod common;
 #[path = "../common/figures.rs"]
 mod figures;
+#[path = "../common/kept.rs"]
+mod kept;
 #[path = "../../tests/no_allocation/records.rs"]
 #[allow(dead_code)]
 mod records;
