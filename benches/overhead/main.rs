@@ -1,4 +1,5 @@
-//! What the sensor costs the host: the same loops with it off and on, and under auditd, in one run.
+//! What the sensor costs the host: the same loops with it off and on, with programs that do nothing, and
+//! under auditd, in one run.
 //!
 //! Rounds alternate, so that a change of the machine's speed hits all sides. The loops have one CPU
 //! to themselves; the sensor and its receiver have another one, and what they use of it is a row of
@@ -12,10 +13,12 @@ mod live;
 #[path = "../../rootfs-tests/support/mod.rs"]
 mod support;
 
+mod bpftrace;
 mod loops;
 mod nginx;
 
 use auditd::Auditd;
+use bpftrace::Bpftrace;
 use live::figures::{Figure, Figures};
 use live::{count, cpus};
 use loops::{LOOPS, RENAMES};
@@ -44,13 +47,18 @@ fn bench() {
     loops::prepare(&dir);
     let _nginx = nginx::Nginx::start(&dir);
 
-    let (mut off, mut on) = (Rounds::default(), Rounds::default());
+    let (mut off, mut floor, mut on) = <(Rounds, Rounds, Rounds)>::default();
+    let mut no_floor = None;
     let (mut suppressed, mut excluded) = (Vec::new(), Vec::new());
     let (mut sensor_ns, mut seen, mut lost) = (Vec::new(), 0, 0);
     // Whatever the first one does for all.
     turns(&dir);
     for _ in 0..ROUNDS {
         add(&mut off, turns(&dir));
+        match Bpftrace::start() {
+            Ok(_bpftrace) => add(&mut floor, turns(&dir)),
+            Err(reason) => no_floor = Some(reason),
+        }
         let (sensor, receiver) = live::start(&dir, sensor_cpu, &[]);
         // What start-up left to do is not the loop's.
         sleep(Duration::from_millis(500));
@@ -82,14 +90,21 @@ fn bench() {
     let rename = LOOPS.iter().position(|each| each.name == "rename").unwrap();
     row(&mut figures, "rename beyond the budget", "rename_suppressed", &off[rename], &suppressed);
     row(&mut figures, "rename, excluded", "rename_excluded", &off[rename], &excluded);
-    match audited {
-        Ok((off, on)) => {
-            for (at, each) in LOOPS.iter().enumerate() {
-                let what = format!("{}, auditd", each.what);
-                row(&mut figures, &what, &format!("auditd_{}", each.name), &off[at], &on[at]);
+    let others = [
+        ("bpftrace", "empty programs of bpftrace", no_floor.map_or(Ok((off, floor)), Err)),
+        ("auditd", "auditd", audited),
+    ];
+    for (name, what, rounds) in others {
+        match rounds {
+            Ok((off, on)) => {
+                for (at, each) in LOOPS.iter().enumerate() {
+                    let (what, name) =
+                        (format!("{}, {what}", each.what), format!("{name}_{}", each.name));
+                    row(&mut figures, &what, &name, &off[at], &on[at]);
+                }
             }
+            Err(reason) => println!("\nskipped: {name} {reason}"),
         }
-        Err(reason) => println!("\nskipped: auditd {reason}"),
     }
     let own = figures.add("sensor_rename_ns", &sensor_ns);
     println!("\nThe sensor's own CPU, ns a rename event: {}", spread(own));

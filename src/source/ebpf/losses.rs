@@ -60,12 +60,9 @@ const CLASSES: [(Class, [u32; 3]); 2] = [
 impl Losses {
     /// Nothing lost yet.
     pub fn new(possible_cpus: usize, object: &Object) -> Losses {
-        let programs = object.programs().into_iter().map(|(name, _)| name);
-        // Not all are loaded.
-        let programs = programs.filter(|name| object.program(name).is_some());
         Losses {
             rings: vec![Default::default(); possible_cpus],
-            skipped: programs.map(|name| (name, 0)).collect(),
+            skipped: object.names().map(|name| (name.to_owned(), 0)).collect(),
             next_skipped: 0,
         }
     }

@@ -18,6 +18,7 @@ pub mod kallsyms;
 mod known;
 pub mod kprobe;
 mod libbpf_log;
+mod libbpf_object;
 pub mod load_error;
 pub mod losses;
 pub mod measure;
