@@ -1,4 +1,4 @@
-//! Figures that are the same on every machine, and are kept in the repository: `cargo test` tells when they
+//! Figures that are the same from run to run, and are kept in the repository: `cargo test` tells when they
 //! change.
 
 use std::collections::BTreeMap;

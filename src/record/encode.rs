@@ -268,3 +268,67 @@ pub(super) fn append<const N: usize>(
 ) -> postcard::Result<()> {
     postcard::serialize_with_flavor(value, Tail(buffer))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Action, ExecutableKind, Runtime};
+    use fastrand::Rng;
+
+    fn event(rng: &mut Rng, most_actors: u32) -> Event {
+        let mut event = Event::new();
+        event.action = if rng.bool() { Action::Unlink } else { Action::Rename };
+        let directory = rng.u32(..200);
+        event.path.extend_from_slice(format!("/d{directory}/x").as_bytes()).unwrap();
+        // Number 0 is nobody.
+        let most = if rng.bool() { 4 } else { most_actors };
+        let actor = rng.u32(..most);
+        (event.pid, event.tid) = (actor, actor + u32::from(actor % 2 == 1 && rng.bool()));
+        if !actor.is_multiple_of(3) {
+            let executable = format!("/usr/lib/{}/{actor}", "x".repeat(rng.usize(..2) * 900));
+            event.executable.extend_from_slice(executable.as_bytes()).unwrap();
+            event.lineage.parent_executable.extend_from_slice(b"/sbin/init").unwrap();
+        }
+        event.executable_kind = (actor % 5 == 1).then_some(ExecutableKind::Memfd);
+        event.lineage.runtime = (actor % 7 == 1).then_some(Runtime::Docker);
+        event.lineage.session = (actor % 2 == 1).then_some(actor);
+        event
+    }
+
+    /// To find an actor that wrote last is faster, and nothing else.
+    #[test]
+    fn recent_actors_change_no_byte() {
+        let context = Context {
+            boot_id: [7; 16],
+            start_ns: 1,
+            hostname: Bytes::from_slice(b"gate").unwrap(),
+            arch: crate::syscalls::Arch::HOST,
+            provider: Provider::Ebpf,
+        };
+        let [mut with, mut without] = [(); 2].map(|()| Encoder::new(Class::Bulk, context.clone()));
+        let [mut line, mut other] = [(); 2].map(|()| Bytes::<LINE_BYTES>::new());
+        let (mut found, mut full) = (0, 0);
+        for seed in 0..60 {
+            let mut rng = Rng::with_seed(seed);
+            let most_actors = rng.u32(2..300);
+            for _ in 0..400 {
+                let event = event(&mut rng, most_actors);
+                found += u32::from(with.recent_actors.find(&event).is_some());
+                without.recent_actors.clear();
+                let result = with.push(&event);
+                assert_eq!(result, without.push(&event));
+                full += u32::from(result.is_err());
+                // Some go on behind an event that did not fit.
+                if result.is_err() && rng.bool() {
+                    with.finish(0, &mut line);
+                    without.finish(0, &mut other);
+                    assert!(line == other, "{seed}");
+                }
+            }
+            with.finish(0, &mut line);
+            without.finish(0, &mut other);
+            assert!(line == other, "{seed}");
+        }
+        assert!(found > 2_000 && full > 1_000, "{found}, {full}");
+    }
+}

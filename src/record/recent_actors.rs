@@ -1,5 +1,5 @@
 //! The actors that wrote last: most events are of one of them, and one that is there need not be written
-//! to find that out, which would be a quarter of all that an event costs.
+//! to find that out, which would be a third of all that an event costs.
 
 use crate::event::{self, Bytes, Event, ExecutableKind, Lineage};
 use crate::limits::{COMM_BYTES, PATH_BYTES};

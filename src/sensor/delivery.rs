@@ -142,16 +142,17 @@ impl Sensor {
         self.drain_all(true)?;
         let until = Instant::now() + DRAIN_TIME;
         self.note_shed();
+        let mut lost = 0;
         self.beat();
         self.pipeline.flush(&mut self.sinks);
         self.sinks.drain(until);
         if self.sinks.any_is_empty() {
             // What was shed meanwhile can be told.
-            self.note_shed();
+            lost += self.note_shed();
             self.pipeline.flush(&mut self.sinks);
             self.sinks.drain(until);
         }
-        let lost = self.note_shed();
+        lost += self.note_shed();
         let Totals { received, excluded, lost: lost_events, .. } = self.pipeline.totals();
         let detaching =
             if self.providers.is_detached() { "" } else { "; detaching takes some seconds" };

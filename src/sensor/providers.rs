@@ -203,13 +203,19 @@ impl Providers {
         if let Some(ebpf) = &mut self.ebpf {
             ebpf.read_skipped(|loss| pipeline.lose(loss));
         }
-        self.look_for_losses(pipeline);
+        self.read_counts(pipeline);
     }
 
     /// The same once a second: how often programs were skipped is read of a part of them each time.
     pub fn look_for_losses(&mut self, pipeline: &mut Pipeline) {
         if let Some(ebpf) = &mut self.ebpf {
             ebpf.read_next_skipped(|loss| pipeline.lose(loss));
+        }
+        self.read_counts(pipeline);
+    }
+
+    fn read_counts(&mut self, pipeline: &mut Pipeline) {
+        if let Some(ebpf) = &mut self.ebpf {
             ebpf.read_unsent(|unsent| pipeline.count_unsent(unsent));
         }
         // What is counted comes with the next drain.

@@ -4,7 +4,7 @@ use super::account::Lost;
 use super::frame::Framer;
 use super::outgoing::Messages;
 use super::queue::Head;
-use crate::event::Event;
+use crate::event::{Event, IfLost};
 use crate::format::{self, Format};
 use crate::limits::{LINE_BYTES, PATH_BYTES, SHORTENED_BYTES, SYSLOG_HEADER_BYTES};
 use crate::record::{Batch, Origin, Scratch};
@@ -16,6 +16,8 @@ const PAYLOAD_BYTES: usize = LINE_BYTES - SYSLOG_HEADER_BYTES;
 
 pub(super) struct Expander {
     format: Format,
+    /// Of the receiver among all.
+    place: usize,
     scratch: Scratch,
     format_scratch: format::Scratch,
     event: Box<Event>,
@@ -28,12 +30,18 @@ impl Expander {
     pub(super) fn new(format: Format) -> Expander {
         Expander {
             format,
+            place: 0,
             scratch: Scratch::new(),
             format_scratch: format::Scratch::new(),
             event: Box::new(Event::new()),
             line: vec![0; PAYLOAD_BYTES].into(),
             told: 0,
         }
+    }
+
+    /// The receiver is at this place, from 0 on.
+    pub(super) fn set_place(&mut self, place: usize) {
+        self.place = place;
     }
 
     /// What follows is of another batch.
@@ -62,7 +70,9 @@ impl Expander {
                 continue;
             }
             self.told = at;
-            let if_lost = Lost::message(head.load.class, 1, self.event.if_lost());
+            let mut all = IfLost::default();
+            all.add(&self.event);
+            let if_lost = Lost::message(head.load.class, 1, all.of(self.place));
             let added = match result {
                 Err(_) => Err(if_lost),
                 Ok(()) => match write(

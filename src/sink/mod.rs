@@ -232,7 +232,8 @@ impl Sink {
     /// Connects, gives up a connect, or tries a write again, if it is time.
     pub fn tick(&mut self, registry: &Registry, now: Instant) {
         let is_opened = self.spool.as_mut().is_some_and(|spool| spool.tick(now));
-        if is_opened {
+        // What is not in it any more can give way to others.
+        if is_opened || self.spool.as_ref().is_some_and(Spool::is_closed) {
             self.queue.forget_places();
         }
         if is_opened || self.deadline().is_some_and(|at| now >= at) {

@@ -69,6 +69,7 @@ pub(super) struct Outgoing {
     /// The rest of the events does not come after these.
     is_whole: bool,
     any_sent: bool,
+    refused: Lost,
     /// What those that are sent add to the receiver's unread bytes, at least.
     weight_bytes: Option<u64>,
 }
@@ -93,7 +94,15 @@ impl Outgoing {
             progress_bytes: 0,
             is_whole: false,
             any_sent: false,
+            refused: Lost::default(),
             weight_bytes: None,
+        }
+    }
+
+    /// See [`Expander::set_place`].
+    pub(super) fn set_place(&mut self, place: usize) {
+        if let Some(expander) = &mut self.expander {
+            expander.set_place(place);
         }
     }
 
@@ -110,9 +119,8 @@ impl Outgoing {
         self.log_framer.is_some()
     }
 
-    /// Makes the next messages of `head`, unless there are some. Gives what no message could be made
-    /// of.
-    pub(super) fn take_up(&mut self, head: &Head) -> Lost {
+    /// Makes the next messages of `head`, unless there are some.
+    pub(super) fn take_up(&mut self, head: &Head) {
         if self.of != Some(head.id) {
             self.reset();
             self.of = Some(head.id);
@@ -120,14 +128,14 @@ impl Outgoing {
                 expander.begin();
             }
         } else if self.is_whole || self.at < self.messages.framed.len() {
-            return Lost::default();
+            return;
         }
         self.messages.clear();
         self.at = 0;
         let (messages, time_ns) = (&mut self.messages, head.load.offered_ns);
         let if_lost = head.load.if_lost;
         self.is_whole = true;
-        match (head.load.log, &mut self.expander) {
+        let added = match (head.load.log, &mut self.expander) {
             (Some(level), _) => match &self.log_framer {
                 Some(framer) => {
                     messages.add(framer, time_ns, severity(level), head.payload, if_lost)
@@ -140,11 +148,10 @@ impl Outgoing {
             (None, Some(expander)) => {
                 let (is_whole, lost) = expander.fill(messages, &self.framer, head);
                 self.is_whole = is_whole;
-                return lost;
+                Err(lost)
             }
-        }
-        .err()
-        .unwrap_or_default()
+        };
+        self.refused.add(added.err().unwrap_or_default());
     }
 
     /// The message that is to be sent next, and how much of it a stream has taken. `None`: all
@@ -178,13 +185,18 @@ impl Outgoing {
         }
     }
 
-    /// The current message cannot be sent: what is lost with it.
-    pub(super) fn refuse(&mut self) -> Lost {
-        let message = self.messages.framed.get(self.at);
-        let lost = message.map_or(Lost::default(), |message| message.if_lost);
+    /// The current message cannot be sent.
+    pub(super) fn refuse(&mut self) {
+        if let Some(message) = self.messages.framed.get(self.at) {
+            self.refused.add(message.if_lost);
+        }
         self.at += 1;
         self.progress_bytes = 0;
-        lost
+    }
+
+    /// What of the head cannot be sent, or no message could be made of.
+    pub(super) fn refused(&self) -> Lost {
+        self.refused
     }
 
     /// Whether no message of the head was sent.
@@ -210,6 +222,7 @@ impl Outgoing {
         self.progress_bytes = 0;
         self.is_whole = false;
         self.any_sent = false;
+        self.refused = Lost::default();
         self.weight_bytes = None;
     }
 }

@@ -19,10 +19,18 @@ struct Message {
     slot: u32,
     bytes: u32,
     load: Load,
-    /// Was sent before, on a connection that ended: count it once.
-    counted: bool,
+    /// By [`Count`]: counted before, on a connection that ended.
+    counted: [bool; 2],
     /// What it adds to the socket's unread bytes, at least. Of sent messages.
     weight_bytes: u64,
+}
+
+/// As what a message is counted, once.
+#[derive(Clone, Copy)]
+pub(super) enum Count {
+    Sent,
+    /// In part, or as a whole.
+    Refused,
 }
 
 /// The first unsent message.
@@ -30,8 +38,6 @@ pub(super) struct Head<'a> {
     pub(super) id: u64,
     pub(super) load: Load,
     pub(super) payload: &'a [u8],
-    /// It was sent or refused before, and is counted.
-    pub(super) is_counted: bool,
 }
 
 /// A queue in wire order that sheds its least wanted message when it is full.
@@ -54,8 +60,8 @@ pub(super) struct Queue {
     shed: Lost,
     /// By [`Class`]: messages from the spool that need not be sent again.
     delivered: [Option<Delivered>; 2],
-    /// By [`Class`]: where the last one ends that was sent and counted.
-    counted: [u64; 2],
+    /// By [`Count`] and [`Class`]: where the last one ends in the spool that is counted.
+    counted: [[u64; 2]; 2],
 }
 
 impl Queue {
@@ -73,7 +79,7 @@ impl Queue {
             messages: 0,
             shed: Lost::default(),
             delivered: [None; 2],
-            counted: [0; 2],
+            counted: [[0; 2]; 2],
         }
     }
 
@@ -99,9 +105,13 @@ impl Queue {
     /// The spool was opened anew: what is here is kept in memory only, and may come from there a
     /// second time.
     pub(super) fn forget_places(&mut self) {
-        self.order.iter_mut().for_each(|message| message.load.spooled = None);
+        for at in 0..self.order.len() {
+            let counted = [Count::Sent, Count::Refused].map(|count| self.is_counted(at, count));
+            let message = &mut self.order[at];
+            (message.counted, message.load.spooled) = (counted, None);
+        }
         self.delivered = [None; 2];
-        self.counted = [0; 2];
+        self.counted = [[0; 2]; 2];
     }
 
     /// Whether a message finds room at no other's price.
@@ -141,7 +151,7 @@ impl Queue {
         self.storage[slot as usize * self.slot_bytes..][..payload.len()].copy_from_slice(payload);
         self.messages += 1;
         let (id, bytes) = (self.messages, payload.len() as u32);
-        let message = Message { id, slot, bytes, load, counted: false, weight_bytes: 0 };
+        let message = Message { id, slot, bytes, load, counted: [false; 2], weight_bytes: 0 };
         self.order.insert(self.place_for(load.class), message);
         Ok(())
     }
@@ -198,8 +208,18 @@ impl Queue {
         if self.given_up == self.slots
             && let Some(oldest) = self.order.pop_front()
         {
-            // Receivers read in order: what proves the next one read proves both.
-            self.order[0].load.if_lost.add(oldest.load.if_lost);
+            let next = &mut self.order[0].load;
+            let is_same = match (oldest.load.spooled, next.spooled) {
+                (Some(_), Some(_)) => oldest.load.class == next.class,
+                (of_oldest, of_next) => of_oldest.is_none() && of_next.is_none(),
+            };
+            match oldest.load.spooled {
+                // Receivers read in order: what proves the next one read proves both.
+                _ if is_same => next.if_lost.add(oldest.load.if_lost),
+                // A later one of its class proves it.
+                Some(_) => {}
+                None => self.shed.add(oldest.load.if_lost),
+            }
             self.unconfirmed -= 1;
             self.given_up -= 1;
         }
@@ -210,10 +230,9 @@ impl Queue {
 
     /// The first unsent message.
     pub(super) fn head(&self) -> Option<Head<'_>> {
-        let message = self.order.get(self.unconfirmed)?;
-        let Message { id, slot, bytes, load, .. } = message;
+        let Message { id, slot, bytes, load, .. } = self.order.get(self.unconfirmed)?;
         let payload = &self.storage[*slot as usize * self.slot_bytes..][..*bytes as usize];
-        Some(Head { id: *id, load: *load, payload, is_counted: self.is_counted(message) })
+        Some(Head { id: *id, load: *load, payload })
     }
 
     /// The receiver has a part of the head: it is to get the rest next.
@@ -225,8 +244,9 @@ impl Queue {
     /// until [`Queue::confirm`], without one it is forgotten.
     pub(super) fn sent(&mut self, weight_bytes: Option<u64>) -> Option<u32> {
         self.begun = false;
-        let events = self.count_head()?;
+        let is_new = self.count(Count::Sent);
         let message = self.order.get_mut(self.unconfirmed)?;
+        let events = is_new.then_some(message.load.events);
         match weight_bytes {
             Some(weight_bytes) => {
                 message.weight_bytes = weight_bytes;
@@ -238,38 +258,37 @@ impl Queue {
     }
 
     /// What is taken out of the spool again was counted before.
-    fn is_counted(&self, message: &Message) -> bool {
-        let counted = self.counted[message.load.class as usize];
-        message.counted || message.load.spooled.is_some_and(|end| end <= counted)
+    fn is_counted(&self, at: usize, count: Count) -> bool {
+        let message = &self.order[at];
+        let end = self.counted[count as usize][message.load.class as usize];
+        message.counted[count as usize] || message.load.spooled.is_some_and(|to| to <= end)
     }
 
-    /// The events of the head, unless they are counted; from now on they are.
-    fn count_head(&mut self) -> Option<Option<u32>> {
-        let is_counted = self.is_counted(self.order.get(self.unconfirmed)?);
-        let message = self.order.get_mut(self.unconfirmed)?;
-        message.counted = true;
-        if let Some(end) = message.load.spooled {
-            let counted = &mut self.counted[message.load.class as usize];
-            *counted = end.max(*counted);
+    /// Whether the head is not counted as this yet. From now on it is.
+    pub(super) fn count(&mut self, count: Count) -> bool {
+        if self.backlog() == 0 || self.is_counted(self.unconfirmed, count) {
+            return false;
         }
-        Some((!is_counted).then_some(message.load.events))
+        let message = &mut self.order[self.unconfirmed];
+        message.counted[count as usize] = true;
+        if let Some(end) = message.load.spooled {
+            self.counted[count as usize][message.load.class as usize] = end;
+        }
+        true
     }
 
-    /// The head cannot be sent: says what it carried, which is counted now. One from the spool stays
+    /// The head cannot be sent, and nothing is to be counted for it any more. One from the spool stays
     /// until those before it are confirmed: until then nothing behind them is delivered.
-    pub(super) fn refuse(&mut self) -> Option<Lost> {
+    pub(super) fn refuse(&mut self) {
         self.begun = false;
-        self.count_head()?;
-        let message = self.order.get_mut(self.unconfirmed)?;
-        let lost = message.load.if_lost;
+        let Some(message) = self.order.get_mut(self.unconfirmed) else { return };
         if self.unconfirmed > 0 && message.load.spooled.is_some() {
-            message.load.if_lost = Lost { messages: lost.messages, ..Lost::default() };
+            message.load.if_lost = Lost { messages: 1, ..Lost::default() };
             message.weight_bytes = 0;
             self.unconfirmed += 1;
         } else {
             self.remove_head();
         }
-        Some(lost)
     }
 
     fn remove_head(&mut self) {

@@ -167,11 +167,13 @@ fn more_than_all_accounts_are_joined() {
 }
 
 #[test]
-fn a_refused_head_is_named() {
+fn a_refused_head_makes_way() {
     let mut queue = queue(&[(Priority, "a"), (Bulk, "b")]);
-    assert_eq!(queue.refuse(), Some(load(Priority, 10).if_lost));
+    assert!(queue.count(Count::Refused));
+    queue.refuse();
     assert_eq!(contents(&mut queue), ["b"]);
-    assert_eq!(queue.refuse(), None);
+    queue.refuse();
+    assert!(!queue.count(Count::Refused), "there is none");
 }
 
 /// A message that ends there in the spool.
@@ -239,13 +241,51 @@ fn what_is_refused_does_not_deliver_what_is_before_it() {
         queue.push(Load { spooled: Some(end), ..load(Bulk, 5) }, b"a").unwrap();
     }
     assert_eq!(queue.sent(Some(100)), Some(1));
-    assert_eq!(queue.refuse(), Some(lost(0, 5, 1)));
+    assert!(queue.count(Count::Refused));
+    queue.refuse();
     assert_eq!(queue.take_delivered(), [None; 2], "the first is perhaps not read");
     queue.confirm(100);
     assert_eq!(queue.take_delivered(), [None; 2]);
     queue.confirm(0);
     assert_eq!(queue.take_delivered(), [None, Some(Delivered { end: 20, messages: 2 })]);
-    assert_eq!(queue.refuse(), Some(lost(0, 5, 1)));
+    assert!(queue.count(Count::Refused));
+    queue.refuse();
     assert_eq!(queue.take_delivered(), [None, Some(Delivered { end: 30, messages: 1 })]);
     assert_eq!(queue.backlog(), 0);
+}
+
+/// The account of one that the spool keeps is not the place for one that it does not.
+#[test]
+fn an_account_is_joined_with_one_of_its_kind_alone() {
+    let mut queue = Queue::new(1, 4);
+    for (load, text) in [(load(Bulk, 10), b"a"), (spooled(Bulk, 10), b"b")] {
+        queue.push(load, text).unwrap();
+        queue.sent(Some(100));
+    }
+    queue.push(spooled(Bulk, 20), b"c").unwrap();
+    queue.rewind(|load| load.spooled.is_some());
+    assert_eq!(queue.take_shed(), lost(0, 10, 1));
+    assert_eq!(contents(&mut queue), Vec::<String>::new());
+    // Of another class: it would never be known as delivered.
+    for (class, end) in [(Priority, 10), (Bulk, 10), (Bulk, 20), (Priority, 20)] {
+        queue.push(spooled(class, end), b"x").unwrap();
+        queue.sent(Some(100));
+    }
+    queue.confirm(0);
+    let ends = queue.take_delivered().map(|delivered| delivered.map(|delivered| delivered.end));
+    assert_eq!(ends, [Some(20), Some(20)]);
+}
+
+#[test]
+fn what_is_counted_stays_so_when_the_spool_is_gone() {
+    let mut queue = Queue::new(3, 4);
+    queue.push(spooled(Bulk, 10), b"a").unwrap();
+    assert_eq!(queue.sent(Some(100)), Some(1));
+    queue.rewind(|_| true);
+    queue.push(spooled(Bulk, 10), b"a").unwrap();
+    queue.forget_places();
+    assert_eq!(queue.sent(Some(100)), None);
+    // It was sent, and is refused now.
+    queue.rewind(|_| false);
+    assert!(queue.count(Count::Refused) && !queue.count(Count::Refused));
 }

@@ -1,5 +1,7 @@
 //! From the queue to the receiver, and from the spool to the queue.
 
+use super::account::Lost;
+use super::queue::Count;
 use super::transport::{Outcome, Socket};
 use super::{Errno, Sink};
 use crate::event::Class;
@@ -55,11 +57,7 @@ impl Sink {
         let (Some(socket), Some(head)) = (self.link.socket(), self.queue.head()) else {
             return false;
         };
-        let is_counted = head.is_counted;
-        let untold = self.outgoing.take_up(&head);
-        if !is_counted {
-            self.refused.add(untold);
-        }
+        self.outgoing.take_up(&head);
         let Some((bytes, progress)) = self.outgoing.current() else {
             if self.outgoing.is_whole() {
                 self.finish();
@@ -102,10 +100,7 @@ impl Sink {
                 return false;
             }
             Outcome::TooLarge => {
-                let refused = self.outgoing.refuse();
-                if !is_counted {
-                    self.refused.add(refused);
-                }
+                self.outgoing.refuse();
             }
             Outcome::Lost(error) => {
                 self.lose(error, now);
@@ -121,6 +116,10 @@ impl Sink {
 
     /// All of the head is sent, or cannot be.
     fn finish(&mut self) {
+        let refused = self.outgoing.refused();
+        if refused != Lost::default() && self.queue.count(Count::Refused) {
+            self.refused.add(refused);
+        }
         if self.outgoing.is_refused() {
             self.queue.refuse();
         } else if let Some(events) = self.queue.sent(self.outgoing.weight_bytes()) {

@@ -25,8 +25,11 @@ impl Sinks {
         first: Token,
         spool: Option<&SpoolOptions>,
     ) -> Result<Sinks, SinkError> {
-        let open = |(number, receiver)| {
-            Sink::open(receiver, hostname, registry, Token(first.0 + number), spool)
+        let open = |(place, receiver)| {
+            let token = Token(first.0 + place);
+            let mut sink = Sink::open(receiver, hostname, registry, token, spool)?;
+            sink.outgoing.set_place(place);
+            Ok(sink)
         };
         let sinks: Result<Box<[Sink]>, SinkError> =
             receivers.iter().enumerate().take(RECEIVERS).map(open).collect();

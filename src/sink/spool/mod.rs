@@ -37,6 +37,9 @@ use std::time::Instant;
 /// When it is tried again to open a spool.
 const RETRY: Duration = Duration::from_secs(10);
 
+/// How long a spool is said to fail after it did.
+const CALM: Duration = Duration::from_secs(10);
+
 /// Where the spools of all receivers are, and how much each of them holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpoolOptions {
@@ -102,7 +105,7 @@ impl Spool {
                 // The room of what is delivered may be all that the disk lacks.
                 Class::ALL.into_iter().for_each(|class| open.remove_delivered(class, now, true));
             }
-            if self.has_written && now >= self.failed_at + RETRY {
+            if self.has_written && now >= self.failed_at + CALM {
                 self.error = None;
             }
             return false;
@@ -116,6 +119,11 @@ impl Spool {
             Err(error) => self.error = Some(error),
         }
         self.open.is_some()
+    }
+
+    /// Whether nothing can be read or written.
+    pub(super) fn is_closed(&self) -> bool {
+        self.open.is_none()
     }
 
     /// What keeps messages from being written.

@@ -127,6 +127,11 @@ impl Open {
         while log.read_place() < end
             && let Ok(Some(next)) = log.next(buffer)
         {
+            if next.end > end {
+                // The rest of the file is damaged; this is of the next one.
+                log.read_from(next.end - next.line.bytes() as u64);
+                break;
+            }
             let Line { events, if_lost, .. } = next.line;
             lost.add(Lost::message(class, events, if_lost));
         }
