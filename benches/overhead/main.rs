@@ -29,7 +29,7 @@ use std::time::Duration;
 use support::command::ask;
 use support::{Sensor, require_live, scratch, wait_for};
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 
 /// Nanoseconds a turn: of each loop one a round.
 type Rounds = [Vec<f64>; LOOPS.len()];
