@@ -24,6 +24,12 @@ pub fn append<const N: usize>(out: &mut Bytes<N>, bytes: &[u8]) -> bool {
     fits < bytes.len()
 }
 
+/// Has these bytes in the place of its own, as far as they fit.
+pub fn replace<const N: usize>(out: &mut Bytes<N>, bytes: &[u8]) {
+    out.clear();
+    append(out, bytes);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

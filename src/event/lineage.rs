@@ -1,6 +1,6 @@
 //! What a process has from those that it descends from.
 
-use super::{Bytes, Runtime};
+use super::{Bytes, Runtime, replace};
 use crate::limits::{CONTAINER_BYTES, PATH_BYTES};
 
 /// A process's lineage, the same in all of its events.
@@ -56,6 +56,25 @@ impl Lineage {
         (*login_uid, *audit_session, *session) = (None, None, None);
         parent_executable.clear();
         container.clear();
+    }
+
+    /// Takes over every field, in place.
+    pub fn copy_from(&mut self, other: &Lineage) {
+        let Lineage {
+            parent_start,
+            parent_executable,
+            container,
+            runtime,
+            login_uid,
+            audit_session,
+            session,
+            session_start,
+        } = other;
+        (self.parent_start, self.session_start) = (*parent_start, *session_start);
+        (self.runtime, self.session) = (*runtime, *session);
+        (self.login_uid, self.audit_session) = (*login_uid, *audit_session);
+        replace(&mut self.parent_executable, parent_executable);
+        replace(&mut self.container, container);
     }
 }
 

@@ -19,7 +19,7 @@ mod rule;
 mod shorten;
 
 pub use action::{Action, Class, Endpoint, Relocation, Transport};
-pub use bytes::{Bytes, append, extend};
+pub use bytes::{Bytes, append, extend, replace};
 pub use change::Change;
 pub use container::Runtime;
 pub use executable::ExecutableKind;

@@ -4,9 +4,9 @@ use super::life::Life;
 use super::lineage::Lineage;
 use super::place::{Look, Sharing};
 use super::{
-    CLONE_FS, CLONE_NEWNS, CLONE_NEWUSER, CLONE_PARENT, Process, Processes, proc, program, view_of,
+    CLONE_FS, CLONE_NEWNS, CLONE_NEWUSER, CLONE_PARENT, Process, Processes, program, view_of,
 };
-use crate::event::{Event, Flags, Given, Truncated};
+use crate::event::{Event, Flags, Given, Truncated, replace};
 
 /// For as long as the kernel may take to copy what a process has, before it tells of the child.
 const FORKING_NS: u64 = 10_000_000_000;
@@ -101,7 +101,7 @@ impl Processes {
             }
             return;
         }
-        proc::copy(&event.path, &mut event.executable);
+        replace(&mut event.executable, &event.path);
         if event.truncated.contains(Truncated::PATH) {
             event.truncated.insert(Truncated::EXECUTABLE);
         }

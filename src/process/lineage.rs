@@ -8,8 +8,8 @@ use super::clock::Start;
 use super::place::View;
 use super::session::Sessions;
 use super::strings::StringId;
-use super::{Process, Processes, cgroup, proc};
-use crate::event::{Event, Runtime, append};
+use super::{Process, Processes, cgroup};
+use crate::event::{Event, Runtime, append, replace};
 use crate::limits::CGROUP_BYTES;
 
 /// What the events of a process tell of its ancestors.
@@ -66,7 +66,7 @@ impl Processes {
         let Lineage { parent_start, parent_executable, container, runtime, .. } = *lineage;
         event.lineage.parent_start = parent_start;
         if let Some(id) = parent_executable {
-            proc::copy(self.strings.get(id), &mut event.lineage.parent_executable);
+            replace(&mut event.lineage.parent_executable, self.strings.get(id));
         }
         event.lineage.container.clear();
         event.lineage.runtime = runtime;

@@ -6,7 +6,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 use rustix::io;
 
-use crate::event::{Bytes, ExecutableKind, append};
+use crate::event::ExecutableKind;
 use crate::limits::PATH_BYTES;
 
 /// What the kernel appends to the path of what was deleted (`fs/d_path.c`).
@@ -160,12 +160,6 @@ pub fn executable(link: &[u8]) -> (&[u8], Option<ExecutableKind>) {
         Some(path) => (path, Some(ExecutableKind::Deleted)),
         None => (link, None),
     }
-}
-
-/// Copies a path, cut where it does not fit.
-pub fn copy(path: &[u8], to: &mut Bytes<PATH_BYTES>) {
-    to.clear();
-    append(to, path);
 }
 
 #[cfg(test)]

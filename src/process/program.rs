@@ -3,7 +3,7 @@
 use super::place::{Look, Sharing, Spelling, View};
 use super::strings::StringId;
 use super::{Process, Processes, proc};
-use crate::event::{Event, ExecutableKind, Flags};
+use crate::event::{Event, ExecutableKind, Flags, replace};
 
 /// Where a program is executed from a descriptor, and other links that lead anywhere.
 const MAGIC_LINKS: [&[u8]; 2] = [b"/dev/fd/", b"/proc/"];
@@ -74,10 +74,10 @@ impl Processes {
         let mut certain = event.time_ns >= process.executable_look.ended_ns;
         event.executable_kind = process.executable_kind;
         if let Some(id) = process.executable {
-            proc::copy(self.strings.get(id), &mut event.executable);
+            replace(&mut event.executable, self.strings.get(id));
         } else if let Some(link) = self.proc.link(pid, format_args!("exe"), &mut self.link) {
             let (path, kind) = proc::executable(link);
-            proc::copy(path, &mut event.executable);
+            replace(&mut event.executable, path);
             event.executable_kind = kind;
             certain = false;
         }
@@ -91,7 +91,7 @@ impl Processes {
     pub(super) fn resolve(&mut self, event: &mut Event) {
         if let Some(link) = self.proc.link(event.pid, format_args!("exe"), &mut self.link) {
             let (path, kind) = proc::executable(link);
-            proc::copy(path, &mut event.executable);
+            replace(&mut event.executable, path);
             event.executable_kind = kind;
             return;
         }
@@ -120,7 +120,7 @@ impl Processes {
             && *sharing == Sharing::Own
             && event.time_ns >= place.look.ended_ns;
         if let (true, Some(id)) = (certain, place.directory) {
-            proc::copy(self.strings.get(id), &mut event.working_directory);
+            replace(&mut event.working_directory, self.strings.get(id));
         }
     }
 }

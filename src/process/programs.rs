@@ -2,7 +2,7 @@
 
 use super::place::View;
 use super::{Process, Processes, proc};
-use crate::event::{Bytes, RuleId};
+use crate::event::{Bytes, RuleId, replace};
 use crate::limits::{GENERATIONS, PATH_BYTES};
 
 impl Processes {
@@ -15,7 +15,7 @@ impl Processes {
     /// nothing is changed.
     pub fn executable_now(&mut self, pid: u32, executable: &mut Bytes<PATH_BYTES>) {
         if let Some(path) = self.proc.link(pid, format_args!("exe"), &mut self.link) {
-            proc::copy(proc::without_deleted(path), executable);
+            replace(executable, proc::without_deleted(path));
         }
     }
 

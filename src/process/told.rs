@@ -8,7 +8,7 @@ use super::life::{End, Life};
 use super::lineage::Lineage;
 use super::place::{Look, Place, Sharing, View};
 use super::{Process, Processes, proc};
-use crate::event::{Action, Change, Event, Flags, Truncated};
+use crate::event::{Action, Change, Event, Flags, Truncated, replace};
 
 impl Processes {
     /// Adds every process there is, with its identity.
@@ -118,8 +118,8 @@ impl Processes {
         if let Some(path) = self.proc.link(event.pid, format_args!("exe"), &mut self.link) {
             let (path, kind) = proc::executable(path);
             event.executable_kind = kind;
-            proc::copy(path, &mut event.path);
-            proc::copy(&event.path, &mut event.executable);
+            replace(&mut event.path, path);
+            replace(&mut event.executable, &event.path);
         }
         match self.proc.arguments(event.pid, &mut event.args) {
             Arguments::Unread => event.flags.insert(Flags::ARGS_UNREAD),

@@ -1,7 +1,7 @@
 //! The actors that wrote last: most events are of one of them, and one that is there need not be written
 //! to find that out, which would be a third of all that an event costs.
 
-use crate::event::{self, Bytes, Event, ExecutableKind, Lineage};
+use crate::event::{Bytes, Event, ExecutableKind, Lineage, replace};
 use crate::limits::{COMM_BYTES, PATH_BYTES};
 
 /// By the low bits of the process id: as many as a machine has CPUs that are busy, mostly.
@@ -82,27 +82,8 @@ impl Place {
         replace(&mut self.comm, &event.comm);
         replace(&mut self.executable, &event.executable);
         self.executable_kind = event.executable_kind;
-        let Lineage {
-            parent_start,
-            parent_executable,
-            container,
-            runtime,
-            login_uid,
-            audit_session,
-            session,
-            session_start,
-        } = &event.lineage;
-        replace(&mut self.lineage.parent_executable, parent_executable);
-        replace(&mut self.lineage.container, container);
-        (self.lineage.parent_start, self.lineage.runtime) = (*parent_start, *runtime);
-        (self.lineage.login_uid, self.lineage.audit_session) = (*login_uid, *audit_session);
-        (self.lineage.session, self.lineage.session_start) = (*session, *session_start);
+        self.lineage.copy_from(&event.lineage);
     }
-}
-
-fn replace<const N: usize>(out: &mut Bytes<N>, bytes: &[u8]) {
-    out.clear();
-    event::append(out, bytes);
 }
 
 #[cfg(test)]

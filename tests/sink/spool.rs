@@ -207,6 +207,11 @@ impl Mount {
         command.output().is_ok_and(|output| output.status.success()).then_some(Mount(dir))
     }
 
+    /// With a spool of some files.
+    fn options(&self) -> SpoolOptions {
+        SpoolOptions { dir: self.0.path().join("spool"), bytes: 1 << 20 }
+    }
+
     fn again(&self, options: &str) {
         let mut command = Command::new("mount");
         command.args(["-o", options]).arg(self.0.path());
@@ -220,22 +225,26 @@ impl Drop for Mount {
     }
 }
 
+/// Offers until a message finds no room on disk: how many.
+fn until_full(rig: &mut Rig) -> u32 {
+    let full = (0..10_000).find(|number| {
+        offer(rig, Class::Bulk, *number..*number + 1);
+        rig.sink.spool_error().is_some()
+    });
+    full.expect("a disk that is full") + 1
+}
+
 #[test]
 fn a_full_disk_leaves_the_rest_in_memory_until_there_is_room() {
     let Some(mount) = Mount::new("size=64k") else {
         return skipped("a_full_disk", "nothing can be mounted (needs root)");
     };
     let place = Place::new();
-    let options = SpoolOptions { dir: mount.0.path().join("spool"), bytes: 1 << 20 };
+    let options = mount.options();
     let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
     let fill = mount.0.path().join("fill");
     std::fs::write(&fill, vec![0; 40 << 10]).unwrap();
-    let mut offered = 0;
-    while rig.sink.spool_error().is_none() {
-        offer(&mut rig, Class::Bulk, offered..offered + 1);
-        offered += 1;
-        assert!(offered < 10_000);
-    }
+    let offered = until_full(&mut rig);
     let error = rig.sink.spool_error().unwrap();
     assert!(error.remedy().contains("make room"), "{error}");
     assert_eq!(rig.sink.unkept(), 1);
@@ -268,14 +277,9 @@ fn a_disk_that_the_spool_itself_has_filled_has_room_again_when_all_is_delivered(
         );
     };
     let place = Place::new();
-    let options = SpoolOptions { dir: mount.0.path().join("spool"), bytes: 1 << 20 };
+    let options = mount.options();
     let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
-    let mut offered = 0;
-    while rig.sink.spool_error().is_none() {
-        offer(&mut rig, Class::Bulk, offered..offered + 1);
-        offered += 1;
-        assert!(offered < 10_000);
-    }
+    until_full(&mut rig);
     // What tells more takes the place of what tells less.
     offer(&mut rig, Class::Priority, 0..10);
     let spooled = rig.sink.spooled_bytes();
@@ -322,7 +326,7 @@ fn long_messages_end_on_a_full_disk() {
         return skipped("long_messages_end_on_a_full_disk", "nothing can be mounted (needs root)");
     };
     let place = Place::new();
-    let options = SpoolOptions { dir: mount.0.path().join("spool"), bytes: 1 << 20 };
+    let options = mount.options();
     let mut rig = Rig::spooling(&place.target(), large(8_000), Some(&options));
     let payload = format!("m1:{}", "x".repeat(7_000));
     let mut offered = 0;
@@ -342,7 +346,7 @@ fn a_read_only_disk_is_told_and_taken_when_it_can_be_written() {
         return skipped("a_read_only_disk", "nothing can be mounted (needs root)");
     };
     let place = Place::new();
-    let options = SpoolOptions { dir: mount.0.path().join("spool"), bytes: 1 << 20 };
+    let options = mount.options();
     let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
     offer(&mut rig, Class::Bulk, 0..2);
     drop(rig);
