@@ -300,7 +300,6 @@ impl Sensor {
 
     /// What fails here is tried again the next time: a CPU may go offline between two looks.
     fn keep_house(&mut self, now: Instant) -> Result<(), SensorError> {
-        self.providers.finish_start();
         self.providers.look_for_losses(&mut self.pipeline);
         self.look_at_delivery();
         let registry = self.poll.registry();

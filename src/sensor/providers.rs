@@ -224,13 +224,6 @@ impl Providers {
         }
     }
 
-    /// Ends what was needed for the start alone, a little at a time.
-    pub fn finish_start(&mut self) {
-        if let Some(ebpf) = &mut self.ebpf {
-            ebpf.end_trial();
-        }
-    }
-
     /// The same by system call: for a watch, at its beginning and at its end.
     pub fn read_unsent_calls(&mut self, pipeline: &mut Pipeline) {
         if let Some(ebpf) = &mut self.ebpf {

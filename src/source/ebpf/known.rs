@@ -55,17 +55,11 @@ fn attempt<T: Default>(
 const EXIT: Hook = Hook { category: "sched", event: "sched_process_exit", program: "probe_exit" };
 
 /// What measures. The kernel waits some 45 to 90 ms at the end of each, during which nothing would be
-/// seen: so they stay until the hooks have their programs, and longer. They do nothing unless they are
-/// asked to.
-#[derive(Debug, Default)]
+/// seen: so they stay until the hooks have their programs. They do nothing unless they are asked to.
+#[derive(Default)]
 pub(super) struct Trials(Vec<Attached>);
 
 impl Trials {
-    /// Ends one of them.
-    pub(super) fn end_one(&mut self) {
-        self.0.pop();
-    }
-
     /// Ends them where a tracepoint can have only one program (before linux commit e87c6bc3852b of
     /// 4.15).
     pub(super) fn make_way(&mut self) {

@@ -103,8 +103,6 @@ pub struct Ebpf {
     excluded: Excluded,
     unsent: Counts,
     settings: mote_settings,
-    /// What is left of them.
-    trials: Trials,
     object: Object,
 }
 
@@ -151,7 +149,6 @@ impl Ebpf {
             excluded: Excluded::new(&object).map_err(StartError::Maps)?,
             unsent: Counts::new(&object).map_err(StartError::Maps)?,
             settings,
-            trials: Trials::default(),
             object,
         };
         let online = cpus::online().map_err(StartError::CpuList)?;
@@ -167,7 +164,7 @@ impl Ebpf {
         provider.settings = settings;
         trials.make_way();
         provider.attach_all(&tracefs)?;
-        provider.trials = trials;
+        drop(trials);
         Ok(provider)
     }
 
@@ -178,11 +175,6 @@ impl Ebpf {
         self.settings.bulk_budget = options.bulk_budget_a_window();
         self.object.set_settings(&self.settings).map_err(StartError::Settings)?;
         if options.watch_compat_calls { self.watch_compat_calls() } else { Ok(()) }
-    }
-
-    /// Ends a program that measured, if one is left, which stops this thread for some 45 to 90 ms.
-    pub fn end_trial(&mut self) {
-        self.trials.end_one();
     }
 
     /// The hooks that are attached.
