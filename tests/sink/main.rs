@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod disk;
 mod events;
 mod inet;
 mod losses;

@@ -1,6 +1,6 @@
 //! Messages on disk: of a sensor that is killed, for a receiver that is away or ends.
 
-use crate::rig::{Rig, large, skipped, small};
+use crate::rig::{Rig, large, small};
 use crate::unix::Place;
 use mote::event::Class;
 use mote::sink::{Lost, SpoolError, SpoolOptions};
@@ -24,18 +24,18 @@ fn rig(place: &Place, disk: &Disk) -> Rig {
     Rig::spooling(&place.target(), small(8), Some(&disk.options()))
 }
 
-fn names(class: &str, numbers: core::ops::Range<u32>) -> Vec<String> {
+pub fn names(class: &str, numbers: core::ops::Range<u32>) -> Vec<String> {
     numbers.map(|number| format!("m1:{class}{number}")).collect()
 }
 
-fn offer(rig: &mut Rig, class: Class, numbers: core::ops::Range<u32>) {
+pub fn offer(rig: &mut Rig, class: Class, numbers: core::ops::Range<u32>) {
     for name in names(class.name(), numbers) {
         rig.sink.offer(class, 1, 1, name.as_bytes());
     }
 }
 
 /// Without those that came before.
-fn once(messages: Vec<String>) -> Vec<String> {
+pub fn once(messages: Vec<String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     messages.into_iter().filter(|message| seen.insert(message.clone())).collect()
 }
@@ -194,179 +194,6 @@ fn two_sensors_do_not_share_a_spool() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
-}
-
-/// A file system of its own, as long as it lives.
-struct Mount(tempfile::TempDir);
-
-impl Mount {
-    fn new(options: &str) -> Option<Mount> {
-        let dir = tempfile::tempdir().unwrap();
-        let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", options, "mote-test"]).arg(dir.path());
-        command.output().is_ok_and(|output| output.status.success()).then_some(Mount(dir))
-    }
-
-    /// With a spool of some files.
-    fn options(&self) -> SpoolOptions {
-        SpoolOptions { dir: self.0.path().join("spool"), bytes: 1 << 20 }
-    }
-
-    fn again(&self, options: &str) {
-        let mut command = Command::new("mount");
-        command.args(["-o", options]).arg(self.0.path());
-        assert!(command.status().unwrap().success());
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
-/// Offers until a message finds no room on disk: how many.
-fn until_full(rig: &mut Rig) -> u32 {
-    let full = (0..10_000).find(|number| {
-        offer(rig, Class::Bulk, *number..*number + 1);
-        rig.sink.spool_error().is_some()
-    });
-    full.expect("a disk that is full") + 1
-}
-
-#[test]
-fn a_full_disk_leaves_the_rest_in_memory_until_there_is_room() {
-    let Some(mount) = Mount::new("size=64k") else {
-        return skipped("a_full_disk", "nothing can be mounted (needs root)");
-    };
-    let place = Place::new();
-    let options = mount.options();
-    let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
-    let fill = mount.0.path().join("fill");
-    std::fs::write(&fill, vec![0; 40 << 10]).unwrap();
-    let offered = until_full(&mut rig);
-    let error = rig.sink.spool_error().unwrap();
-    assert!(error.remedy().contains("make room"), "{error}");
-    assert_eq!(rig.sink.unkept(), 1);
-    // What finds no room in memory either is counted.
-    offer(&mut rig, Class::Bulk, offered..offered + 20);
-    let shed = rig.sink.take_shed().queue;
-    assert!(shed.bulk_events > 10, "{shed:?}");
-    std::fs::remove_file(fill).unwrap();
-    offer(&mut rig, Class::Bulk, offered + 20..offered + 30);
-    assert!(rig.sink.spool_error().is_some(), "it may be short messages that find room");
-    let daemon = place.daemon();
-    let mut got = Vec::new();
-    rig.run("deliver", |sink| {
-        got.extend(daemon.read_all());
-        sink.spooled_bytes() == Some(0) && sink.backlog() == 0
-    });
-    got.extend(daemon.read_all());
-    assert_eq!(got.len() as u64 + shed.messages, u64::from(offered) + 30);
-    assert_eq!(once(got.clone()).len(), got.len());
-    rig.tick_at(Instant::now() + Duration::from_secs(11));
-    assert_eq!(rig.sink.spool_error(), None);
-}
-
-#[test]
-fn a_disk_that_the_spool_itself_has_filled_has_room_again_when_all_is_delivered() {
-    let Some(mount) = Mount::new("size=64k") else {
-        return skipped(
-            "a_disk_that_the_spool_itself_has_filled",
-            "nothing can be mounted (needs root)",
-        );
-    };
-    let place = Place::new();
-    let options = mount.options();
-    let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
-    until_full(&mut rig);
-    // What tells more takes the place of what tells less.
-    offer(&mut rig, Class::Priority, 0..10);
-    let spooled = rig.sink.spooled_bytes();
-    assert_eq!(spooled, rig.sink.kept_bytes(), "what lost its file is in memory only");
-    let shed = rig.sink.take_shed().spool;
-    assert!(shed.bulk_events > 100 && shed.priority_events == 0, "{shed:?}");
-    // Until it has all the room.
-    let mut offered = 10;
-    let mut kept = rig.sink.kept_bytes();
-    loop {
-        offer(&mut rig, Class::Priority, offered..offered + 1);
-        offered += 1;
-        assert!(offered < 10_000);
-        if core::mem::replace(&mut kept, rig.sink.kept_bytes()) == rig.sink.kept_bytes() {
-            break;
-        }
-    }
-    let daemon = place.daemon();
-    let mut got = Vec::new();
-    rig.run("deliver", |sink| {
-        got.extend(daemon.read_all());
-        sink.spooled_bytes() == Some(0) && sink.backlog() == 0
-    });
-    got.extend(daemon.read_all());
-    let got: BTreeSet<String> = got.into_iter().collect();
-    let missing = names("priority", 0..offered).into_iter().filter(|name| !got.contains(name));
-    assert_eq!(missing.collect::<Vec<_>>(), Vec::<String>::new());
-    rig.sink.take_shed();
-    // A datagram proves that those before it were read.
-    offer(&mut rig, Class::Bulk, 0..1);
-    assert!(rig.sink.spool_error().is_some());
-    rig.tick_at(Instant::now() + Duration::from_secs(11));
-    offer(&mut rig, Class::Bulk, 1..2);
-    assert_eq!(rig.sink.take_shed().messages(), 0);
-    assert!(rig.sink.spool_error().is_some(), "it may be a short message that found room");
-    rig.tick_at(Instant::now() + Duration::from_secs(22));
-    assert_eq!(rig.sink.spool_error(), None);
-}
-
-/// A disk may have room for the first line of a file, and not for a message.
-#[test]
-fn long_messages_end_on_a_full_disk() {
-    let Some(mount) = Mount::new("size=64k") else {
-        return skipped("long_messages_end_on_a_full_disk", "nothing can be mounted (needs root)");
-    };
-    let place = Place::new();
-    let options = mount.options();
-    let mut rig = Rig::spooling(&place.target(), large(8_000), Some(&options));
-    let payload = format!("m1:{}", "x".repeat(7_000));
-    let mut offered = 0;
-    while rig.sink.spool_error().is_none() {
-        rig.sink.offer(Class::Bulk, 1, 1, payload.as_bytes());
-        offered += 1;
-    }
-    rig.sink.offer(Class::Priority, 1, 1, payload.as_bytes());
-    assert_eq!(rig.sink.kept_bytes().map(|bytes| bytes / 7_000), Some(1));
-    let shed = rig.sink.take_shed();
-    assert_eq!(rig.sink.unkept() as u64 + shed.messages(), offered, "{shed:?}");
-}
-
-#[test]
-fn a_read_only_disk_is_told_and_taken_when_it_can_be_written() {
-    let Some(mount) = Mount::new("size=1m") else {
-        return skipped("a_read_only_disk", "nothing can be mounted (needs root)");
-    };
-    let place = Place::new();
-    let options = mount.options();
-    let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
-    offer(&mut rig, Class::Bulk, 0..2);
-    drop(rig);
-    mount.again("remount,ro");
-    let daemon = place.daemon();
-    let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
-    assert!(rig.sink.spool_error().unwrap().to_string().contains("Read-only"));
-    offer(&mut rig, Class::Bulk, 2..4);
-    assert_eq!(daemon.read_all(), names("bulk", 2..4), "it goes on without");
-    drop(rig);
-    mount.again("remount,rw");
-    let mut rig = Rig::spooling(&place.target(), small(8), Some(&options));
-    assert_eq!(rig.sink.spool_error(), None);
-    offer(&mut rig, Class::Bulk, 4..5);
-    let mut got = daemon.read_all();
-    rig.run("deliver", |_| {
-        got.extend(daemon.read_all());
-        got.len() == 3
-    });
-    assert_eq!(got, [names("bulk", 0..2), names("bulk", 4..5)].concat());
 }
 
 /// Places in a spool that is gone are nothing in the one that is made anew.
