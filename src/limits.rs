@@ -300,6 +300,10 @@ pub const DECODE_EVENTS: u64 = 4096;
 /// 270 MB.
 pub const ANSWER_BYTES: usize = 1_000_000;
 
+/// What is read of the end of a file of events, in bytes, to know what rsyslogd wrote before it was
+/// ended: twice what it makes of the longest answer ([`ANSWER_BYTES`]), with blanks and `\/`.
+pub const WRITTEN_BYTES: u64 = 4 << 20;
+
 /// Batches of one run of a sensor that `mote decode` remembers, to know one that was sent again:
 /// more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_MESSAGES`] of two logs), with
 /// what was between a message and its repetition. Behind two relays that were restarted under a flood

@@ -279,12 +279,14 @@ fn what_the_one_before_has_written_is_left_out() {
     assert_eq!(std::fs::metadata(&recent).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-/// rsyslogd has done with a message when it hands over the next.
+/// rsyslogd has done with a message when it hands over the next. Of the last one its file tells.
 #[test]
-fn of_messages_that_rsyslog_modifies_the_last_may_come_again() {
+fn of_messages_that_rsyslog_modifies_the_last_is_looked_for_where_it_is_written() {
     let dir = tempfile::tempdir().unwrap();
-    let recent = dir.path().join("recent").to_str().unwrap().to_owned();
-    let start = || Program::start(&["decode", "--rsyslog", "mmexternal", "--recent", &recent]);
+    let [recent, file] =
+        ["recent", "events.json"].map(|name| dir.path().join(name).to_str().unwrap().to_owned());
+    let mmexternal = ["decode", "--rsyslog", "mmexternal", "--recent", &recent];
+    let start = || Program::start(&mmexternal);
     let events = |answer: Value| answer["$!"]["mote"]["events"].as_array().unwrap().len();
     let mut program = start();
     for seed in 11..14 {
@@ -297,6 +299,21 @@ fn of_messages_that_rsyslog_modifies_the_last_may_come_again() {
     let again = (11..14).map(|seed| events(program.ask(&record(seed)))).collect::<Vec<_>>();
     assert_eq!(again, [0, 0, documents(&record(13)).len()]);
     assert_eq!(program.ends(), (0, String::new(), String::new()));
+
+    // It was killed in the middle of a line.
+    let all = documents(&record(13));
+    let lines: String = all.iter().map(|document| format!("{document}\n")).collect();
+    std::fs::write(&file, &lines[..lines.len() / 2]).unwrap();
+    let whole = lines[..lines.len() / 2].matches('\n').count();
+    let mut program = Program::start(&[&mmexternal[..], &["--written", &file]].concat());
+    let answer = program.ask(&record(13));
+    let numbers = |documents: &[Value]| -> Vec<u64> {
+        documents.iter().map(|of| of["event"]["sequence"].as_u64().unwrap()).collect()
+    };
+    let rest = numbers(answer["$!"]["mote"]["events"].as_array().unwrap());
+    assert_eq!(rest, numbers(&all[whole..]));
+    assert!(whole > 0 && read_to_string(&file).unwrap().ends_with('\n'));
+    program.ends();
 }
 
 /// Without a place to write to nothing is confirmed: the daemon keeps the message.
@@ -367,6 +384,7 @@ fn wrong_combinations_are_refused() {
         (&["--rsyslog", "mmexternal", "--follow", "x"], "has no file that --follow could read"),
         (&["--recent", "x"], "add --output-file"),
         (&["--recent", "x", "--output-file", "y", "--verify"], "leave --recent out"),
+        (&["--written", "x"], "--written is for --rsyslog mmexternal"),
     ] {
         let (status, rest, said) = Program::start(&[&["decode"], arguments].concat()).ends();
         assert_eq!((status, rest.as_str()), (64, ""), "{arguments:?}");

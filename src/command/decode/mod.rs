@@ -11,6 +11,7 @@ mod recent;
 mod recent_file;
 pub mod rsyslog;
 mod verify;
+mod written;
 
 use crate::exit;
 use crate::format::Format;
@@ -57,6 +58,10 @@ pub struct DecodeCommand {
     /// over again is left out; with --output-file or --rsyslog
     #[argh(option)]
     pub recent: Option<PathBuf>,
+    /// with --rsyslog mmexternal: the file to which rsyslogd writes the events. Those that are at its
+    /// end when mote starts, since rsyslogd was ended behind them, are left out
+    #[argh(option)]
+    pub written: Option<PathBuf>,
     /// files to read, the oldest first; standard input if there is none
     #[argh(positional)]
     pub files: Vec<String>,
@@ -86,6 +91,14 @@ impl DecodeCommand {
             return exit::fail(
                 exit::IOERR,
                 format_args!("{path:?} cannot be used to remember records ({error})"),
+            );
+        }
+        if let Some(path) = &self.written
+            && let Err(error) = decoder.leave_out_written(path)
+        {
+            return exit::fail(
+                exit::IOERR,
+                format_args!("what {path:?} has at its end cannot be known ({error})"),
             );
         }
         if self.rsyslog == Some(Module::Mmexternal) {
@@ -133,6 +146,9 @@ impl DecodeCommand {
         }
         if self.recent.is_some() && self.verify {
             return Err("--verify looks at every record; leave --recent out");
+        }
+        if self.written.is_some() && self.rsyslog != Some(Module::Mmexternal) {
+            return Err("--written is for --rsyslog mmexternal; what mote writes itself it knows");
         }
         match (self.rsyslog, self.follow) {
             (Some(_), true) => Err("a module of rsyslog has no file that --follow could read"),
