@@ -110,12 +110,14 @@ impl Open {
                 (Class::Bulk, _) if bulk.count() > 1 || bulk.bytes() > most_bytes => Class::Bulk,
                 _ => return false,
             };
-            self.remove_oldest(oldest, buffer, lost);
+            if !self.remove_oldest(oldest, buffer, lost) {
+                return false;
+            }
         }
     }
 
     /// Removes the oldest file of a class, and counts what nobody has taken out of it: the rest is in
-    /// memory still. Whether there was one.
+    /// memory still. Whether it did: there may be none, or one that can be read later only.
     pub(super) fn remove_oldest(
         &mut self,
         class: Class,
@@ -124,9 +126,12 @@ impl Open {
     ) -> bool {
         let log = &mut self.logs[class as usize];
         let end = log.first_end();
-        while log.read_place() < end
-            && let Ok(Some(next)) = log.next(buffer)
-        {
+        while log.read_place() < end {
+            let next = match log.next(buffer) {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(_) => return false,
+            };
             if next.end > end {
                 // The rest of the file is damaged; this is of the next one.
                 log.read_from(next.end - next.line.bytes() as u64);

@@ -6,6 +6,7 @@ use super::open::RESENT;
 use super::position::POSITION_BYTES;
 use super::*;
 use Class::{Bulk, Priority};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
@@ -108,6 +109,42 @@ fn what_was_not_delivered_is_there_at_the_next_start() {
     assert_eq!(take(&mut spool, Priority), (100..110).collect::<Vec<_>>());
     assert_eq!(spool.take_lost(), Lost::default());
     assert_eq!(spool.damage(), Damage::default());
+}
+
+/// What is in a file is not thrown away uncounted because it cannot be opened now.
+#[test]
+fn without_descriptors_nothing_is_removed() {
+    // Limits are of the whole process: it has one of its own.
+    const NAME: &str = "sink::spool::tests::without_descriptors_nothing_is_removed";
+    if std::env::var_os("MOTE_TEST_DESCRIPTORS").is_none() {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = command.args(["--exact", NAME]).env("MOTE_TEST_DESCRIPTORS", "few").output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let place = Place::new();
+    let mut spool = place.open();
+    // All room is taken, and a file begun: what follows needs no other for a while.
+    append_all(&mut spool, Bulk, 0..320);
+    let last = place.files(Bulk).pop();
+    let begins = (320..320 + PER_FILE).find(|number| {
+        append_all(&mut spool, Bulk, *number..*number + 1);
+        place.files(Bulk).pop() != last
+    });
+    let next = begins.unwrap() + 1;
+    let removed = spool.take_lost().messages;
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(0), ..limit }).unwrap();
+    let is_lost = |number: &u64| matches!(append(&mut spool, Bulk, *number), Kept::Lost);
+    let lost = (next..next + PER_FILE).find(is_lost).unwrap();
+    assert_eq!(spool.take_lost(), Lost::message(Bulk, 10, 11), "the new one, and no file");
+    setrlimit(Resource::Nofile, limit).unwrap();
+    append_all(&mut spool, Bulk, lost + 1..lost + 2);
+    assert_eq!(spool.take_lost().messages, PER_FILE);
+    let expected: Vec<u64> = (removed + PER_FILE..lost + 2).filter(|n| *n != lost).collect();
+    assert_eq!(take(&mut spool, Bulk), expected);
 }
 
 #[test]
