@@ -304,15 +304,15 @@ pub const ANSWER_BYTES: usize = 1_000_000;
 /// ended: twice what it makes of the longest answer ([`ANSWER_BYTES`]), with blanks and `\/`.
 pub const WRITTEN_BYTES: u64 = 4 << 20;
 
-/// Batches of one run of a sensor that `mote decode` remembers, to know one that was sent again:
-/// more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_MESSAGES`] of two logs), with
-/// what was between a message and its repetition. Behind two relays that were restarted under a flood
-/// that was up to 800 (`make chain`).
+/// Batches of a class of one run of a sensor that `mote decode` remembers, to know one that was sent
+/// again: more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_MESSAGES`]), with what was
+/// between a message and its repetition. Behind two relays that were restarted under a flood that was up
+/// to 800 (`make chain`).
 pub const DECODE_RECENT: usize = 2048;
 
-/// Runs of sensors whose batches it remembers, 16 KiB each: 64 MiB at most, and twice as much in a
-/// file (`mote decode --recent`). A host has one at a time.
-pub const DECODE_RUNS: usize = 4096;
+/// Classes of runs of sensors whose batches it remembers, 16 KiB each: 128 MiB at most, and twice as much
+/// in a file (`mote decode --recent`). A host has two at a time.
+pub const DECODE_STREAMS: usize = 8192;
 
 /// The longest answer of the kernel's audit that is read, in bytes: a rule, with texts of
 /// which each has up to `PATH_MAX` (4,096) bytes.

@@ -1,6 +1,6 @@
 //! A line of syslog to lines of events: the whole of what `mote decode` does to its input.
 
-use super::recent::Recent;
+use super::recent::{Recent, StreamId};
 use super::verify::Verifier;
 use super::written::Written;
 use crate::event::Event;
@@ -127,7 +127,8 @@ impl Decoder {
                 return Ok(());
             }
         };
-        let identity = self.recent.identity(batch.origin().run(), payload);
+        let stream = StreamId { run: batch.origin().run(), class: batch.class() };
+        let identity = self.recent.identity(stream, payload);
         if self.recent.has(identity) {
             self.counts.duplicates += 1;
             if let Some(verifier) = &mut self.verifier {

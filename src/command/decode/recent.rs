@@ -1,23 +1,25 @@
 //! Which batches were read before: a sensor sends again what its receiver may not have read.
 
 use super::recent_file::{Entry, RecentFile};
-use crate::limits::{DECODE_RECENT, DECODE_RUNS};
+use crate::event::Class;
+use crate::limits::{DECODE_RECENT, DECODE_STREAMS};
 use crate::record::RunId;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
 
-/// The last batches of each run of a sensor. Those of one host do not push out those of another.
+/// The last batches of each stream. Those of one host do not push out those of another, nor a flood of
+/// file events those of processes, of which few may come between a batch and its repetition.
 ///
 /// It keeps hashes of payloads, with keys of its own: nobody can make another payload with the hash
 /// of one that is to be hidden, as could be done with the numbers of its events. What is sent again
 /// is the same to the byte.
 pub struct Recent {
     keys: Keys,
-    runs: HashMap<RunId, Box<Run>>,
-    /// Runs by when they were last heard of, in batches.
-    by_use: BTreeMap<u64, RunId>,
+    streams: HashMap<StreamId, Box<Stream>>,
+    /// Streams by when they were last heard of, in batches.
+    by_use: BTreeMap<u64, StreamId>,
     clock: u64,
     /// Where they are also kept, and what is to be written there.
     file: Option<RecentFile>,
@@ -44,8 +46,15 @@ impl Keys {
     }
 }
 
+/// The batches of a class of a run of a sensor, which come in their order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct StreamId {
+    pub run: RunId,
+    pub class: Class,
+}
+
 #[derive(Default)]
-struct Run {
+struct Stream {
     hashes: heapless::HistoryBuf<u64, DECODE_RECENT>,
     /// Where it is in a file, and how many batches were written to there.
     place: usize,
@@ -57,7 +66,7 @@ struct Run {
 /// A batch that can be looked for.
 #[derive(Clone, Copy)]
 pub struct Identity {
-    run: RunId,
+    stream: StreamId,
     hash: u64,
 }
 
@@ -65,7 +74,7 @@ impl Default for Recent {
     fn default() -> Recent {
         Recent {
             keys: Keys::random(),
-            runs: HashMap::new(),
+            streams: HashMap::new(),
             by_use: BTreeMap::new(),
             clock: 0,
             file: None,
@@ -77,68 +86,68 @@ impl Default for Recent {
 impl Recent {
     /// What the file at `path` has, and from now on is kept there.
     pub fn kept(path: &Path) -> io::Result<Recent> {
-        let (file, runs) = RecentFile::open(path)?;
+        let (file, streams) = RecentFile::open(path)?;
         let mut recent = Recent { keys: file.keys(), ..Recent::default() };
-        for (place, id, entries) in runs {
-            let mut run = Run { place, ..Run::default() };
+        for (place, id, entries) in streams {
+            let mut stream = Stream { place, ..Stream::default() };
             for entry in &entries {
-                run.hashes.write(entry.hash);
-                run.used = entry.clock;
+                stream.hashes.write(entry.hash);
+                stream.used = entry.clock;
             }
-            run.batches = entries.last().map_or(0, |last| last.at + 1);
-            recent.clock = recent.clock.max(run.used);
-            // Only a damaged file has two runs of one moment.
-            if recent.by_use.insert(run.used, id).is_none() {
-                recent.runs.insert(id, Box::new(run));
+            stream.batches = entries.last().map_or(0, |last| last.at + 1);
+            recent.clock = recent.clock.max(stream.used);
+            // Only a damaged file has two streams of one moment.
+            if recent.by_use.insert(stream.used, id).is_none() {
+                recent.streams.insert(id, Box::new(stream));
             }
         }
         recent.file = Some(file);
         Ok(recent)
     }
 
-    /// Who this payload of `run` is.
-    pub fn identity(&self, run: RunId, payload: &[u8]) -> Identity {
-        Identity { run, hash: self.keys.hash(payload) }
+    /// Who this payload of `stream` is.
+    pub fn identity(&self, stream: StreamId, payload: &[u8]) -> Identity {
+        Identity { stream, hash: self.keys.hash(payload) }
     }
 
-    /// Whether it was read before, within the last [`DECODE_RECENT`] batches of its run.
+    /// Whether it was read before, within the last [`DECODE_RECENT`] batches of its stream.
     pub fn has(&self, batch: Identity) -> bool {
-        let run = self.runs.get(&batch.run);
-        run.is_some_and(|run| run.hashes.contains(&batch.hash))
+        let stream = self.streams.get(&batch.stream);
+        stream.is_some_and(|stream| stream.hashes.contains(&batch.hash))
     }
 
-    /// Remembers it; in a file with [`write`](Recent::write) only. Of too many runs the one that was
+    /// Remembers it; in a file with [`write`](Recent::write) only. Of too many streams the one that was
     /// heard of longest ago is forgotten.
     pub fn remember(&mut self, batch: Identity) {
         self.clock += 1;
-        if !self.runs.contains_key(&batch.run) {
-            let place = self.place_for_a_run();
-            self.runs.insert(batch.run, Box::new(Run { place, ..Run::default() }));
+        if !self.streams.contains_key(&batch.stream) {
+            let place = self.place_for_a_stream();
+            self.streams.insert(batch.stream, Box::new(Stream { place, ..Stream::default() }));
         }
-        let Some(run) = self.runs.get_mut(&batch.run) else { return };
-        self.by_use.remove(&run.used);
-        self.by_use.insert(self.clock, batch.run);
-        run.used = self.clock;
-        run.hashes.write(batch.hash);
+        let Some(stream) = self.streams.get_mut(&batch.stream) else { return };
+        self.by_use.remove(&stream.used);
+        self.by_use.insert(self.clock, batch.stream);
+        stream.used = self.clock;
+        stream.hashes.write(batch.hash);
         if self.file.is_some() {
-            let at = run.batches % DECODE_RECENT;
-            let is_first = run.batches == 0;
-            let (place, clock, hash) = (run.place, self.clock, batch.hash);
-            let begins = is_first.then_some(batch.run);
+            let at = stream.batches % DECODE_RECENT;
+            let is_first = stream.batches == 0;
+            let (place, clock, hash) = (stream.place, self.clock, batch.hash);
+            let begins = is_first.then_some(batch.stream);
             self.unwritten.push(Entry { place, at, clock, hash, begins });
         }
-        run.batches += 1;
+        stream.batches += 1;
     }
 
-    fn place_for_a_run(&mut self) -> usize {
-        if self.runs.len() >= DECODE_RUNS
+    fn place_for_a_stream(&mut self) -> usize {
+        if self.streams.len() >= DECODE_STREAMS
             && let Some((_, stalest)) = self.by_use.pop_first()
-            && let Some(run) = self.runs.remove(&stalest)
+            && let Some(stream) = self.streams.remove(&stalest)
         {
-            return run.place;
+            return stream.place;
         }
         // One may be free between others, whose first batch was not written.
-        let taken: BTreeSet<usize> = self.runs.values().map(|run| run.place).collect();
+        let taken: BTreeSet<usize> = self.streams.values().map(|stream| stream.place).collect();
         (0..).find(|place| !taken.contains(place)).unwrap_or_default()
     }
 
@@ -162,42 +171,45 @@ impl Recent {
 mod tests {
     use super::*;
 
-    fn run(start_ns: u64) -> RunId {
-        RunId { boot_id: [1; 16], start_ns }
+    fn run(start_ns: u64) -> StreamId {
+        StreamId { run: RunId { boot_id: [1; 16], start_ns }, class: Class::Bulk }
     }
 
     #[test]
-    fn another_host_does_not_push_a_batch_out() {
+    fn another_host_or_class_does_not_push_a_batch_out() {
         let mut recent = Recent::default();
         let first = recent.identity(run(1), b"a");
+        let priority = StreamId { class: Class::Priority, ..run(2) };
+        let of_priority = recent.identity(priority, b"a");
         recent.remember(first);
+        recent.remember(of_priority);
         for number in 0..2 * DECODE_RECENT {
             let other = recent.identity(run(2), &number.to_le_bytes());
             assert!(!recent.has(other));
             recent.remember(other);
         }
-        assert!(recent.has(first));
-        assert!(!recent.has(recent.identity(run(2), b"a")), "of another run");
+        assert!(recent.has(first) && recent.has(of_priority));
+        assert!(!recent.has(recent.identity(run(2), b"a")), "of another stream");
         assert!(!recent.has(recent.identity(run(2), &0usize.to_le_bytes())), "long ago");
     }
 
     #[test]
-    fn of_too_many_runs_the_stalest_is_forgotten() {
+    fn of_too_many_streams_the_stalest_is_forgotten() {
         let mut recent = Recent::default();
-        for start_ns in 0..DECODE_RUNS as u64 {
+        for start_ns in 0..DECODE_STREAMS as u64 {
             recent.remember(recent.identity(run(start_ns), b"a"));
         }
         // Heard of again.
         recent.remember(recent.identity(run(0), b"b"));
         recent.remember(recent.identity(run(u64::MAX), b"a"));
-        assert_eq!(recent.runs.len(), DECODE_RUNS);
+        assert_eq!(recent.streams.len(), DECODE_STREAMS);
         assert!(recent.has(recent.identity(run(0), b"a")));
         assert!(!recent.has(recent.identity(run(1), b"a")));
         assert!(recent.has(recent.identity(run(2), b"a")));
     }
 
     /// Read again, with `keep` batches of it.
-    fn read_again(path: &Path, batches: &[(RunId, &[u8])]) -> Vec<bool> {
+    fn read_again(path: &Path, batches: &[(StreamId, &[u8])]) -> Vec<bool> {
         let recent = Recent::kept(path).unwrap();
         batches.iter().map(|(run, payload)| recent.has(recent.identity(*run, payload))).collect()
     }
@@ -218,7 +230,7 @@ mod tests {
             // Not written: its events are nowhere yet.
             recent.remember(recent.identity(other, b"b"));
         }
-        let asked: Vec<(RunId, &[u8])> = batches.iter().map(|batch| (one, &batch[..])).collect();
+        let asked: Vec<(StreamId, &[u8])> = batches.iter().map(|batch| (one, &batch[..])).collect();
         let known = read_again(&path, &asked);
         let (old, new) = known.split_at(100);
         assert!(old.iter().all(|known| !known) && new.iter().all(|known| *known));
@@ -233,13 +245,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("recent");
         let mut recent = Recent::kept(&path).unwrap();
-        for start_ns in 0..DECODE_RUNS as u64 + 1 {
+        for start_ns in 0..DECODE_STREAMS as u64 + 1 {
             recent.remember(recent.identity(run(start_ns), b"a"));
             recent.remember(recent.identity(run(start_ns), b"b"));
         }
         recent.write();
         drop(recent);
-        let last = DECODE_RUNS as u64;
+        let last = DECODE_STREAMS as u64;
         assert_eq!(
             read_again(
                 &path,
@@ -248,6 +260,6 @@ mod tests {
             [false, true, true, true]
         );
         let recent = Recent::kept(&path).unwrap();
-        assert_eq!(recent.runs.len(), DECODE_RUNS);
+        assert_eq!(recent.streams.len(), DECODE_STREAMS);
     }
 }

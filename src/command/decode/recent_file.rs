@@ -1,13 +1,14 @@
 //! The file of `mote decode --recent`: what the next `mote decode` has to know of this one.
 //!
-//! A header, then a place of the same size for each run. What was written is the kernel's, so it
+//! A header, then a place of the same size for each stream. What was written is the kernel's, so it
 //! outlives the process, whatever ends that; an entry is written in one call. It is not synced: after
 //! a crash of the host it may know batches whose events were lost. So it is for one boot of the host,
 //! and begins anew after that.
 
-use super::recent::Keys;
+use super::recent::{Keys, StreamId};
+use crate::event::Class;
 use crate::host::boot::boot_id;
-use crate::limits::{DECODE_RECENT, DECODE_RUNS};
+use crate::limits::{DECODE_RECENT, DECODE_STREAMS};
 use crate::record::RunId;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -20,13 +21,13 @@ use std::time::{Duration, Instant};
 
 /// What it begins with; another layout gets another number.
 const MAGIC: [u8; 16] = *b"mote-recent 1\n\0\0";
-/// Of the header: the magic, the boot id, how many entries a run has, the keys.
+/// Of the header: the magic, the boot id, how many bytes a place has, the keys.
 const HEADER_BYTES: usize = 56;
-/// Of a run, before its entries.
-const RUN_BYTES: usize = 24;
+/// Of a stream, before its entries: the run's boot id and start, the class.
+const STREAM_BYTES: usize = 32;
 /// Its clock and its hash.
 const ENTRY_BYTES: usize = 16;
-const PLACE_BYTES: usize = RUN_BYTES + DECODE_RECENT * ENTRY_BYTES;
+const PLACE_BYTES: usize = STREAM_BYTES + DECODE_RECENT * ENTRY_BYTES;
 /// The keys are the owner's.
 const MODE: u32 = 0o600;
 /// How long the one before may take to end: its syslog daemon is gone, its input has ended.
@@ -35,15 +36,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A batch in the file.
 #[derive(Clone, Copy)]
 pub struct Entry {
-    /// Of its run.
+    /// Of its stream.
     pub place: usize,
-    /// Among the entries of its run, which are written in turn.
+    /// Among the entries of its stream, which are written in turn.
     pub at: usize,
     /// Later ones have larger numbers. 0: there is none.
     pub clock: u64,
     pub hash: u64,
-    /// Of the first of a run, which one that is.
-    pub begins: Option<RunId>,
+    /// Of the first of a stream, which one that is.
+    pub begins: Option<StreamId>,
 }
 
 /// The file, which is of one process at a time.
@@ -52,8 +53,8 @@ pub struct RecentFile {
     keys: Keys,
 }
 
-/// A run with its entries, the oldest first.
-pub type Kept = (usize, RunId, Vec<Entry>);
+/// A stream with its entries, the oldest first.
+pub type Kept = (usize, StreamId, Vec<Entry>);
 
 impl RecentFile {
     /// Opens or makes it, once the process that has it has ended, and reads what is there.
@@ -78,11 +79,11 @@ impl RecentFile {
             return Err(not_ours());
         }
         // Of another boot, or with places of another size.
-        if header[16..32] != boot_id || number(&header[32..]) != DECODE_RECENT as u64 {
+        if header[16..32] != boot_id || number(&header[32..]) != PLACE_BYTES as u64 {
             return Ok((RecentFile::begin(file, boot_id)?, Vec::new()));
         }
         let keys = Keys([number(&header[40..]), number(&header[48..])]);
-        let places = places.chunks(PLACE_BYTES).take(DECODE_RUNS).enumerate();
+        let places = places.chunks(PLACE_BYTES).take(DECODE_STREAMS).enumerate();
         let kept = places.filter_map(|(place, bytes)| kept(place, bytes)).collect();
         Ok((RecentFile { file, keys }, kept))
     }
@@ -90,7 +91,7 @@ impl RecentFile {
     fn begin(file: File, boot_id: [u8; 16]) -> io::Result<RecentFile> {
         let keys = Keys::random();
         file.set_len(0)?;
-        let numbers = [DECODE_RECENT as u64, keys.0[0], keys.0[1]].map(u64::to_ne_bytes);
+        let numbers = [PLACE_BYTES as u64, keys.0[0], keys.0[1]].map(u64::to_ne_bytes);
         file.write_all_at(&[&MAGIC[..], &boot_id, numbers.as_flattened()].concat(), 0)?;
         Ok(RecentFile { file, keys })
     }
@@ -104,16 +105,18 @@ impl RecentFile {
         let start = HEADER_BYTES + entry.place * PLACE_BYTES;
         let bytes = entry_bytes(entry);
         let _ = match entry.begins {
-            // Of a run that had this place nothing stays.
-            Some(run) => {
+            // Of a stream that had this place nothing stays.
+            Some(StreamId { run, class }) => {
                 let mut place = [0; PLACE_BYTES];
                 place[..16].copy_from_slice(&run.boot_id);
-                place[16..RUN_BYTES].copy_from_slice(&run.start_ns.to_ne_bytes());
-                place[RUN_BYTES + entry.at * ENTRY_BYTES..][..ENTRY_BYTES].copy_from_slice(&bytes);
+                place[16..24].copy_from_slice(&run.start_ns.to_ne_bytes());
+                place[24] = class as u8;
+                place[STREAM_BYTES + entry.at * ENTRY_BYTES..][..ENTRY_BYTES]
+                    .copy_from_slice(&bytes);
                 self.file.write_all_at(&place, start as u64)
             }
             None => {
-                let at = start + RUN_BYTES + entry.at * ENTRY_BYTES;
+                let at = start + STREAM_BYTES + entry.at * ENTRY_BYTES;
                 self.file.write_all_at(&bytes, at as u64)
             }
         };
@@ -144,7 +147,7 @@ fn lock(file: &File) -> io::Result<()> {
 fn read(file: &File) -> io::Result<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    file.take((HEADER_BYTES + DECODE_RUNS * PLACE_BYTES) as u64).read_to_end(&mut bytes)?;
+    file.take((HEADER_BYTES + DECODE_STREAMS * PLACE_BYTES) as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -162,8 +165,9 @@ fn number(bytes: &[u8]) -> u64 {
 
 /// `None` of a place that nothing was written to. The last place may be cut.
 fn kept(place: usize, bytes: &[u8]) -> Option<Kept> {
-    let (run, entries) = bytes.split_first_chunk::<RUN_BYTES>()?;
-    let id = RunId { boot_id: *run.first_chunk()?, start_ns: number(&run[16..]) };
+    let (stream, entries) = bytes.split_first_chunk::<STREAM_BYTES>()?;
+    let run = RunId { boot_id: *stream.first_chunk()?, start_ns: number(&stream[16..]) };
+    let id = StreamId { run, class: Class::from_number(stream[24])? };
     let entries = entries.chunks_exact(ENTRY_BYTES).enumerate();
     let entry = |(at, bytes): (usize, &[u8])| {
         let (clock, hash) = (number(bytes), number(&bytes[8..]));
@@ -185,7 +189,7 @@ mod tests {
         let path = dir.path().join("recent");
         let (mut file, kept) = RecentFile::open(&path).unwrap();
         assert!(kept.is_empty());
-        let run = RunId { boot_id: [1; 16], start_ns: 2 };
+        let run = StreamId { run: RunId { boot_id: [1; 16], start_ns: 2 }, class: Class::Bulk };
         file.write(&Entry { place: 1, at: 0, clock: 1, hash: 3, begins: Some(run) });
         let keys = file.keys();
         drop(file);
@@ -205,7 +209,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("recent");
         let (mut file, _) = RecentFile::open(&path).unwrap();
-        let run = RunId { boot_id: [1; 16], start_ns: 2 };
+        let run = StreamId { run: RunId { boot_id: [1; 16], start_ns: 2 }, class: Class::Bulk };
         for at in 0..2 {
             let begins = (at == 0).then_some(run);
             file.write(&Entry { place: 0, at, clock: 1 + at as u64, hash: 3, begins });
@@ -213,11 +217,11 @@ mod tests {
         drop(file);
         let bytes = read(&path).unwrap();
         // Every length of what is written, and some of the room behind it.
-        let written = HEADER_BYTES + RUN_BYTES + 3 * ENTRY_BYTES;
+        let written = HEADER_BYTES + STREAM_BYTES + 3 * ENTRY_BYTES;
         for length in (0..written).chain((written..bytes.len()).step_by(997)) {
             write(&path, &bytes[..length]).unwrap();
             let (_, kept) = RecentFile::open(&path).unwrap();
-            let whole = length.saturating_sub(HEADER_BYTES + RUN_BYTES) / ENTRY_BYTES;
+            let whole = length.saturating_sub(HEADER_BYTES + STREAM_BYTES) / ENTRY_BYTES;
             assert_eq!(kept.first().map_or(0, |run| run.2.len()), whole.min(2), "{length}");
         }
         for other in [&b"something else"[..], &[b'x'; 100]] {
