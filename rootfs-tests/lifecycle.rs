@@ -9,7 +9,9 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 use support::expect::{Row, assert_complete, assert_same, at};
+use support::sensor::run_command;
 use support::sys::sys;
 use support::{Sensor, child, decode, output_of, require_live, require_program, scratch, wait_for};
 
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         ("sensor_has_one_thread", sensor_has_one_thread),
         ("sensor_does_not_report_itself", sensor_does_not_report_itself),
         ("two_sensors_see_the_same", two_sensors_see_the_same),
+        ("service_manager_is_told", service_manager_is_told),
     ])
 }
 
@@ -230,4 +233,42 @@ fn two_sensors_see_the_same() {
         let events = decode(&Sensor::records(dir));
         assert_same(std::slice::from_ref(&row), &own_renames(&events), false);
     }
+}
+
+/// The protocol of sd_notify(3). `make service` has it with systemd.
+fn service_manager_is_told() {
+    require_live();
+    let (_guard, dir) = scratch();
+    let address = dir.join("notify");
+    let socket = receiver(&address);
+    let mut command = run_command(&dir, &["--syslog", "stdout"]);
+    // It wants to hear from it each second.
+    command.env("NOTIFY_SOCKET", &address).env("WATCHDOG_USEC", "1000000");
+    let sensor = Sensor::start_command(&dir, command);
+    let heard = || String::from_utf8(receive(&socket).unwrap_or_default()).unwrap();
+    // All lines up to the one that is waited for.
+    let wait_for_line = |begin: &str| {
+        let mut all = String::new();
+        wait_for(begin, || {
+            all += &heard();
+            all.lines().any(|line| line.starts_with(begin)).then(|| all.clone())
+        })
+    };
+    let said = wait_for_line("STATUS=");
+    assert!(said.starts_with("READY=1\n"), "{said}");
+    assert!(said.contains("=eBPF, ") && said.contains(" hooks, "), "{said}");
+    wait_for_line("WATCHDOG=1");
+    sensor.signal(Signal::HUP);
+    let said = wait_for_line("READY=1");
+    assert!(said.contains("RELOADING=1\nMONOTONIC_USEC="), "{said}");
+    // It cannot be told that a loop goes on which does not.
+    sensor.signal(Signal::STOP);
+    heard();
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(heard(), "");
+    sensor.signal(Signal::CONT);
+    wait_for_line("WATCHDOG=1");
+    sensor.signal(Signal::TERM);
+    wait_for_line("STOPPING=1");
+    sensor.stop();
 }

@@ -17,7 +17,8 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// Peak resident memory may grow by this much, in KiB: buffers, what an allocator keeps of them, and
 /// the batches that are remembered, of as many runs and classes as there can be.
-const GROWTH_KIB: u64 = 16 * 1024 + (DECODE_STREAMS * DECODE_RECENT * size_of::<u64>() / 1024) as u64;
+const GROWTH_KIB: u64 =
+    16 * 1024 + (DECODE_STREAMS * DECODE_RECENT * size_of::<u64>() / 1024) as u64;
 
 /// A few changes to a line or a batch: bits, cuts, insertions, pieces of another one, and
 /// bytes that are the ends of varints, lengths and options.

@@ -4,6 +4,7 @@ mod attempt;
 mod complaint;
 mod delivery;
 mod error;
+mod manager;
 mod overlap;
 mod pause;
 pub mod pipeline;
@@ -35,6 +36,7 @@ use crate::syscalls::Arch;
 use complaint::{Complaint, News};
 pub use delivery::Delivery;
 pub use error::SensorError;
+use manager::Manager;
 use pause::Pausing;
 use pipeline::{Pipeline, monotonic_ns};
 use providers::Turn;
@@ -65,6 +67,7 @@ pub struct Sensor {
     sinks: Sinks,
     /// When batches are next written to the spool that are not full.
     next_spooling: Instant,
+    manager: Manager,
     /// `None`: no command can reach this sensor, which it has said.
     server: Option<Server>,
     settings: Settings,
@@ -178,6 +181,7 @@ impl Sensor {
                 && say::goes_to_journal(),
             sinks,
             next_spooling: Instant::now(),
+            manager: Manager::new(),
             server,
             settings,
             pause: None,
@@ -210,6 +214,7 @@ impl Sensor {
         let mut tick = BUSY_TICK;
         let mut next_flush = Instant::now() + FLUSH_INTERVAL;
         let mut next_housekeeping = Instant::now();
+        self.manager.ready();
         loop {
             let sink_in = self.sinks.deadline().map(|at| at.duration_since(Instant::now()));
             let timeout = tick.min(sink_in.unwrap_or(tick));
@@ -245,7 +250,9 @@ impl Sensor {
                 tick = tick.min(BUSY_TICK);
             }
             if reloads {
+                self.manager.reloading();
                 self.reload()?;
+                self.manager.ready();
             }
             if now >= next_housekeeping {
                 self.keep_house(now)?;
@@ -257,7 +264,9 @@ impl Sensor {
             }
             self.note_shed();
             self.send_log();
+            self.manager.lives(now);
         }
+        self.manager.stopping();
         self.end()
     }
 

@@ -40,6 +40,7 @@ impl Sensor {
         if self.capability.replace(capability) != Some(capability) {
             let missing = self.providers.ebpf().map_or(&[][..], |ebpf| ebpf.missing());
             self.pipeline.write_capability(capability, missing, &mut self.sinks);
+            self.manager.status(&in_short(&capability));
         }
     }
 
@@ -212,6 +213,15 @@ impl Sensor {
             });
         }
         issues
+    }
+}
+
+/// What is seen, as `systemctl status` shows it.
+fn in_short(capability: &Capability) -> String {
+    let Capability { hooks, exclusions, .. } = capability;
+    match capability.ebpf {
+        true => format!("eBPF, {hooks} hooks, {exclusions} exclusions"),
+        false => "only processes are seen (process connector); mote health says why".to_owned(),
     }
 }
 
