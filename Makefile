@@ -1,6 +1,7 @@
 # mote: `make` lists what can be made.
 .DEFAULT_GOAL := help
-.PHONY: help build run test soak chain software bench fuzz kernels qemu initramfs harness clean
+.PHONY: help build run dist test soak chain software service bench fuzz kernels qemu initramfs \
+	harness clean
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,amd64)
 # amd64 or arm64; not from the environment, where it may stand for a kernel build.
@@ -9,6 +10,7 @@ $(if $(filter amd64 arm64,$(ARCH)),,$(error ARCH is amd64 or arm64, not $(ARCH))
 TARGET := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)-unknown-linux-gnu
 CROSS := $(filter-out $(HOST_ARCH),$(ARCH))
 BINARY := dist/mote$(addprefix -,$(CROSS))
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 FUZZ_SECONDS ?= 60
 # Not from the environment, where it may stand for something else.
 BENCH := overhead pipeline footprint filter decode wire formats
@@ -22,6 +24,8 @@ CROSS_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
 # scripts/syslog-ng.
 TEST_PACKAGES := rsyslog rsyslog-relp bpftool util-linux auditd stress-ng strace python3 logrotate \
 	valgrind
+# Packages of it.
+DIST_PACKAGES := dpkg tar xz-utils gzip
 # What people run.
 SOFTWARE_PACKAGES := strace apt git make gcc nginx-light curl postgresql busybox-static util-linux
 # What the sensor is compared with, what makes a load, and what counts instructions.
@@ -41,6 +45,10 @@ build: ## dist/mote, the static release binary; ARCH=arm64: dist/mote-arm64, for
 		$(if $(CROSS),--config target/cross/$(ARCH)/cargo.toml)
 	@mkdir -p dist
 	@cp -f target/$(TARGET)/release/mote $(BINARY)
+
+dist: build ## dist/mote_VERSION_ARCH.deb and a tarball; ARCH=arm64: of dist/mote-arm64
+	@scripts/packages $(DIST_PACKAGES)
+	@packaging/dist $(ARCH) $(VERSION) $(BINARY)
 
 run: build ## start the sensor and show live events (root)
 	@scripts/run
@@ -64,6 +72,13 @@ chain: build ## a million events to a collector, every part of the way ended mea
 software: build ## what people run, call by call as strace sees it: apt, git, make, nginx ... (root)
 	@scripts/packages $(SOFTWARE_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test software
+
+# SUITE: suites of Debian.
+SUITE ?= bullseye bookworm trixie
+service: dist ## the package in guests with systemd: start, limits, reload, watchdog, removal (root)
+	@scripts/packages $(DIST_PACKAGES) debootstrap $(QEMU_PACKAGES)
+	@qemu/fetch debian-12
+	@rootfs-tests/service/run dist/mote_$(VERSION)_amd64.deb target/kernels/debian-12/*.deb $(SUITE)
 
 bench: build ## what the sensor costs, against its goals (root); BENCH=wire for one
 	@scripts/packages $(BENCH_PACKAGES)
