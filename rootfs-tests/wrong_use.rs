@@ -80,6 +80,7 @@ fn wrong_arguments() {
         (&["exclusion", "folder", "add", "/x"], "see mote exclusion folder add --help"),
         (&["config", "bogus"], "see mote config --help"),
         (&["decode", "--bogus"], "see mote decode --help"),
+        (&["run", "--profile", "huge"], "\"huge\" is no profile; write tiny, default or large"),
         (&["run", "--syslog"], "--syslog"),
         (&["run", "--syslog", "pigeon:home"], "pigeon:home"),
         (&["run", "--syslog", "udp:nowhere"], "udp:nowhere"),

@@ -25,6 +25,8 @@ pub struct Health {
     pub app_version: String,
     /// What it says of itself: `error`, `warning`, `info`, `debug`.
     pub log_level: String,
+    /// The size of machine that its capacities are for: `tiny`, `default`, `large`.
+    pub profile: String,
     /// `ebpf` or `netlink`.
     pub supplementary_events_subsystem: String,
     /// Whether eBPF runs.
@@ -92,6 +94,7 @@ impl Health {
             ),
             ("app_version", self.app_version.clone().into()),
             ("log_level", self.log_level.clone().into()),
+            ("profile", self.profile.clone().into()),
             ("supplementary_events_subsystem", self.supplementary_events_subsystem.clone().into()),
             ("ebpf_status", self.ebpf_status.into()),
             ("ebpf_reason", self.ebpf_reason.clone().into()),

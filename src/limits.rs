@@ -1,7 +1,8 @@
 //! Every capacity of the sensor: its unit and its reason.
 //!
 //! A full buffer is an outcome that is counted and reported, never a panic. A
-//! capacity that is not here does not exist.
+//! capacity that is not here does not exist. Of those that a machine-size profile sets
+//! (`sensor/profile.rs`), this is what `default` has, and of processes the most.
 
 /// Longest absolute path an [`Event`](crate::event::Event) holds, in bytes: a working
 /// directory and a name as long as the kernel part passes on. Longer ones are cut and
@@ -179,6 +180,12 @@ pub const PRIORITY_RING_BYTES: usize = 128 << 10;
 
 /// A CPU's ring of file and network events, in bytes: some 1,500 of them.
 pub const BULK_RING_BYTES: usize = 256 << 10;
+
+/// The least that a ring is shrunk to, in bytes: four of the longest records.
+pub const RING_BYTES_LEAST: usize = 16 << 10;
+
+/// The rings of all CPUs take one part in this many of the host's memory, at most: 1 MiB of 64.
+pub const RING_MEMORY_DIVISOR: u64 = 64;
 
 /// A ring wakes the sensor when it is filled to one part in this many.
 pub const RING_WATERMARK_DIVISOR: usize = 4;

@@ -8,7 +8,7 @@ use crate::support::{release, require_live, skip};
 use crate::watch::{Seen, Watch};
 use mote::event::Action;
 use mote::source::ebpf::object::Kernel;
-use mote::source::ebpf::{Ebpf, StartError};
+use mote::source::ebpf::{Ebpf, RingSizes, StartError};
 use std::time::Duration;
 
 pub const TESTS: &[Test] = &[
@@ -34,7 +34,9 @@ fn calls_that_run_twice_are_counted_once() {
         Kernel { calls_run_twice: true, ..kernel }
     }
     // Where a tracepoint takes one program, there is nothing to play.
-    if release() < (4, 15) && matches!(Ebpf::start_on(taken_for), Err(StartError::Attach(..))) {
+    if release() < (4, 15)
+        && matches!(Ebpf::start_on(RingSizes::default(), taken_for), Err(StartError::Attach(..)))
+    {
         skip("a tracepoint of this kernel takes one program");
     }
     drops_and_counts(taken_for);

@@ -9,7 +9,7 @@ use crate::watch::Watch;
 use libc::AT_FDCWD;
 use mote::event::Action;
 use mote::source::ebpf::object::Kernel;
-use mote::source::ebpf::{Ebpf, Options, StartError};
+use mote::source::ebpf::{Ebpf, Options, RingSizes, StartError};
 use std::time::Duration;
 
 pub const TESTS: &[Test] = &[
@@ -34,7 +34,9 @@ fn floods_of_calls_that_run_twice() {
         Kernel { calls_run_twice: true, ..kernel }
     }
     // Where a tracepoint takes one program, there is nothing to play.
-    if release() < (4, 15) && matches!(Ebpf::start_on(taken_for), Err(StartError::Attach(..))) {
+    if release() < (4, 15)
+        && matches!(Ebpf::start_on(RingSizes::default(), taken_for), Err(StartError::Attach(..)))
+    {
         skip("a tracepoint of this kernel takes one program");
     }
     each_kind_is_counted_once(taken_for);
@@ -45,8 +47,12 @@ const BUDGET: u64 = 107;
 
 fn start(taken_for: fn(Kernel) -> Kernel, bulk_budget: u32) -> Watch {
     let mut watch = Watch::start_on(taken_for);
-    let options =
-        Options { send_window: Duration::from_secs(60), bulk_budget, watch_compat_calls: false };
+    let options = Options {
+        rings: RingSizes::default(),
+        send_window: Duration::from_secs(60),
+        bulk_budget,
+        watch_compat_calls: false,
+    };
     watch.ebpf.set_options(options).unwrap();
     watch
 }

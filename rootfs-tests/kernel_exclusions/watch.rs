@@ -6,7 +6,7 @@ use mote::event::{Action, Event, LossPlace};
 use mote::sensor::pipeline::monotonic_ns;
 use mote::source::ebpf::decode::{Decoded, decode};
 use mote::source::ebpf::object::Kernel;
-use mote::source::ebpf::{Ebpf, Taken};
+use mote::source::ebpf::{Ebpf, RingSizes, Taken};
 use std::collections::BTreeMap;
 
 /// An event of some process.
@@ -72,7 +72,7 @@ impl Watch {
 
     pub fn start_on(taken_for: fn(Kernel) -> Kernel) -> Watch {
         Watch {
-            ebpf: Ebpf::start_on(taken_for).unwrap(),
+            ebpf: Ebpf::start_on(RingSizes::default(), taken_for).unwrap(),
             seen: Vec::new(),
             ring_full: 0,
             unsent: BTreeMap::new(),

@@ -13,10 +13,9 @@ use super::number::{Number, UpTo};
 use crate::control::{RUNTIME_DIR, STATE_DIR};
 use crate::exit;
 use crate::explain::explain;
-use crate::limits::{
-    BULK_BUDGET, BULK_BUDGET_MOST, RECEIVERS, SPOOL_MIB, SPOOL_MIB_LEAST, SPOOL_MIB_MOST,
-};
+use crate::limits::{BULK_BUDGET_MOST, RECEIVERS, SPOOL_MIB_LEAST, SPOOL_MIB_MOST};
 use crate::say::{Level, keep_log};
+use crate::sensor::profile::Profile;
 use crate::sensor::{Delivery, Sensor};
 use crate::sink::{Form, GivenReceiver, Receiver, SpoolOptions};
 use crate::source::ebpf::Options;
@@ -41,9 +40,14 @@ pub struct RunCommand {
     #[argh(option)]
     spool: Option<PathBuf>,
 
-    /// mebibytes of it for each receiver (default 64)
-    #[argh(option, default = "Number(SPOOL_MIB)")]
-    spool_size: Number<SPOOL_MIB_LEAST, SPOOL_MIB_MOST>,
+    /// mebibytes of it for each receiver (default 64; 8 if tiny, 256 if large)
+    #[argh(option)]
+    spool_size: Option<Number<SPOOL_MIB_LEAST, SPOOL_MIB_MOST>>,
+
+    /// the size of machine that capacities are for: tiny (64 MiB of memory, one slow CPU), default or
+    /// large (many CPUs, and bursts)
+    #[argh(option, default = "Profile::default()")]
+    profile: Profile,
 
     /// managed configuration (default /etc/mote/mote_managed.json, if it is there)
     #[argh(option)]
@@ -63,9 +67,9 @@ pub struct RunCommand {
     send_window: UpTo<86_400>,
 
     /// file and network events that are told of a process, a second; those beyond are counted
-    /// (default 100000; 0: all are told)
-    #[argh(option, default = "Number(BULK_BUDGET)")]
-    bulk_budget: Number<0, BULK_BUDGET_MOST>,
+    /// (default 100000; 10000 if tiny, 200000 if large; 0: all are told)
+    #[argh(option)]
+    bulk_budget: Option<Number<0, BULK_BUDGET_MOST>>,
 
     /// see 32-bit system calls (int 0x80) also where that takes a program at every system call,
     /// which costs each of them some 90 ns
@@ -90,17 +94,14 @@ impl RunCommand {
             Ok(settings) => settings,
             Err(code) => return code,
         };
-        let options = Options {
-            send_window: Duration::from_secs(self.send_window.0.into()),
-            bulk_budget: self.bulk_budget.0,
-            watch_compat_calls: self.watch_compat_calls,
-        };
+        let options = self.options();
         let delivery = match self.delivery() {
             Ok(delivery) => delivery,
             Err(sentence) => return exit::fail(exit::USAGE, format_args!("{sentence}")),
         };
         let heartbeat = Duration::from_secs(self.heartbeat.0.into());
-        let started = Sensor::start(settings, &delivery, &self.runtime_dir, options, heartbeat);
+        let (runtime_dir, profile) = (&self.runtime_dir, self.profile);
+        let started = Sensor::start(settings, &delivery, runtime_dir, profile, options, heartbeat);
         let sensor = match started {
             Ok(sensor) => sensor,
             Err(error) => return explain(&error),
@@ -109,6 +110,17 @@ impl RunCommand {
         match sensor.run() {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => explain(&error),
+        }
+    }
+
+    /// What eBPF does.
+    fn options(&self) -> Options {
+        let capacities = self.profile.capacities();
+        Options {
+            rings: capacities.rings,
+            send_window: Duration::from_secs(self.send_window.0.into()),
+            bulk_budget: self.bulk_budget.map_or(capacities.bulk_budget, |given| given.0),
+            watch_compat_calls: self.watch_compat_calls,
         }
     }
 
@@ -130,8 +142,48 @@ impl RunCommand {
                 return Err(format!("--syslog was given {target} twice; give each receiver once"));
             }
         }
-        let bytes = u64::from(self.spool_size.0) << 20;
+        let mib = self.spool_size.map_or(self.profile.capacities().spool_mib, |given| given.0);
+        let bytes = u64::from(mib) << 20;
         let spool = self.spool.clone().map(|dir| SpoolOptions { dir, bytes });
         Ok(Delivery { receivers, spool })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process;
+    use crate::source::ebpf::RingSizes;
+
+    fn run(args: &[&str]) -> RunCommand {
+        RunCommand::from_args(&["run"], args).unwrap()
+    }
+
+    fn spool_mib(command: &RunCommand) -> u64 {
+        command.delivery().unwrap().spool.unwrap().bytes >> 20
+    }
+
+    #[test]
+    fn default_is_what_there_is_without_a_profile() {
+        for args in [&["--spool", "/s"][..], &["--spool", "/s", "--profile", "default"]] {
+            let command = run(args);
+            assert_eq!(command.profile, Profile::Default);
+            let rings = RingSizes { priority_bytes: 128 << 10, bulk_bytes: 256 << 10 };
+            assert_eq!(command.options().rings, rings);
+            assert_eq!((command.options().bulk_budget, spool_mib(&command)), (100_000, 64));
+            let capacities = command.profile.capacities();
+            let processes = process::Capacity { processes: 4096, strings: 1024 };
+            assert_eq!((capacities.processes, capacities.queue_messages), (processes, 128));
+        }
+    }
+
+    #[test]
+    fn what_is_given_is_not_the_profiles() {
+        let tiny = run(&["--spool", "/s", "--profile", "tiny"]);
+        assert_eq!((tiny.options().bulk_budget, spool_mib(&tiny)), (10_000, 8));
+        let given = ["--spool-size", "3", "--bulk-budget", "0"];
+        let given = run(&[&["--spool", "/s", "--profile", "tiny"], &given[..]].concat());
+        assert_eq!((given.options().bulk_budget, spool_mib(&given)), (0, 3));
+        assert_eq!(given.options().rings, tiny.options().rings);
     }
 }

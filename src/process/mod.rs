@@ -27,7 +27,7 @@ mod told;
 use heapless::index_map::FnvIndexMap;
 
 use crate::event::{Action, Bytes, Event, ExecutableKind, Flags, Relocation, RuleId};
-use crate::limits::{MOVES_UNSEEN_NS, PATH_BYTES, PROCESSES};
+use crate::limits::{MOVES_UNSEEN_NS, PATH_BYTES, PROCESS_STRINGS, PROCESSES};
 use clock::BootClock;
 use ended::Ended;
 use identity::Identity;
@@ -72,9 +72,26 @@ struct Process {
     life: Life,
 }
 
+/// How much is remembered; [`Capacity::default`] is that of `limits`, which is the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Processes at the same time.
+    pub processes: usize,
+    /// Their executables, working directories and containers.
+    pub strings: usize,
+}
+
+impl Default for Capacity {
+    fn default() -> Capacity {
+        Capacity { processes: PROCESSES, strings: PROCESS_STRINGS }
+    }
+}
+
 /// The process table.
 pub struct Processes {
     table: Box<FnvIndexMap<u32, Process, PROCESSES>>,
+    /// Places of the table that are used.
+    capacity: usize,
     strings: Strings,
     proc: Proc,
     host: HostNamespaces,
@@ -98,12 +115,18 @@ pub struct Processes {
 impl Processes {
     /// An empty table. `now_ns`: the clock of the events, `CLOCK_MONOTONIC`.
     pub fn new(now_ns: fn() -> u64) -> rustix::io::Result<Processes> {
+        Processes::with_capacity(now_ns, Capacity::default())
+    }
+
+    /// [`Processes::new`] with a table of another size.
+    pub fn with_capacity(now_ns: fn() -> u64, capacity: Capacity) -> rustix::io::Result<Processes> {
         let proc = Proc::open()?;
         let mut link = Box::new([0; PATH_BYTES]);
         let host = HostNamespaces::read(&proc, &mut link);
         Ok(Processes {
             table: Box::new(FnvIndexMap::new()),
-            strings: Strings::new(),
+            capacity: capacity.processes.clamp(1, PROCESSES),
+            strings: Strings::new(capacity.strings),
             proc,
             host,
             ended: Ended::default(),
@@ -299,8 +322,8 @@ impl Processes {
     /// In a full table the newcomer takes the place of one that came before, in turn: a
     /// process that lives can be looked up again, one that lives for a moment cannot.
     fn insert(&mut self, pid: u32, process: Process) {
-        if self.table.len() == PROCESSES {
-            self.hand = (self.hand + 1) % PROCESSES;
+        if self.table.len() == self.capacity {
+            self.hand = (self.hand + 1) % self.capacity;
             if let Some((&old, _)) = self.table.get_index(self.hand) {
                 self.lose_sight(old);
                 self.unplaced += 1;

@@ -28,13 +28,14 @@ pub struct Strings {
 }
 
 impl Strings {
-    /// No strings.
-    pub fn new() -> Strings {
+    /// No strings, and room for so many, of [`PROCESS_STRINGS`] at most.
+    pub fn new(capacity: usize) -> Strings {
+        let capacity = capacity.min(PROCESS_STRINGS);
         Strings {
-            entries: vec![Entry::default(); PROCESS_STRINGS].into_boxed_slice(),
-            bytes: vec![0; PROCESS_STRINGS * PROCESS_STRING_BYTES].into_boxed_slice(),
+            entries: vec![Entry::default(); capacity].into_boxed_slice(),
+            bytes: vec![0; capacity * PROCESS_STRING_BYTES].into_boxed_slice(),
             by_hash: Box::new(FnvIndexMap::new()),
-            free: (0..PROCESS_STRINGS as u16).rev().collect(),
+            free: (0..capacity as u16).rev().collect(),
         }
     }
 
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_string_is_kept_once_and_freed_by_its_last_holder() {
-        let mut strings = Strings::new();
+        let mut strings = Strings::new(PROCESS_STRINGS);
         let a = strings.hold(b"/bin/sh").unwrap();
         let b = strings.hold(b"/bin/sh").unwrap();
         assert_eq!(a, b);
@@ -123,12 +124,14 @@ mod tests {
 
     #[test]
     fn a_full_table_and_a_long_string_are_refused() {
-        let mut strings = Strings::new();
-        for n in 0..PROCESS_STRINGS {
-            strings.hold(format!("/{n}").as_bytes()).unwrap();
+        for capacity in [8, PROCESS_STRINGS] {
+            let mut strings = Strings::new(capacity);
+            for n in 0..capacity {
+                strings.hold(format!("/{n}").as_bytes()).unwrap();
+            }
+            assert_eq!(strings.hold(b"/one/more"), None);
+            assert!(strings.hold(b"/7").is_some());
         }
-        assert_eq!(strings.hold(b"/one/more"), None);
-        assert!(strings.hold(b"/7").is_some());
-        assert_eq!(Strings::new().hold(&[b'x'; PROCESS_STRING_BYTES + 1]), None);
+        assert_eq!(Strings::new(1).hold(&[b'x'; PROCESS_STRING_BYTES + 1]), None);
     }
 }

@@ -190,17 +190,20 @@ fn only_a_unix_sockets_name_is_a_path() {
 /// A user who keeps as many processes as there are places must not hide others.
 #[test]
 fn in_a_full_table_the_newcomer_has_a_place() {
-    let mut processes = processes();
-    let mut entry = shell(&mut processes, "/");
-    (entry.executable, entry.place.directory) = (None, None);
-    for n in 0..PROCESSES as u32 {
-        processes.insert(SHELL + n, entry);
+    for places in [16, PROCESSES] {
+        let capacity = Capacity { processes: places, ..Capacity::default() };
+        let mut processes = Processes::with_capacity(|| 0, capacity).unwrap();
+        let mut entry = shell(&mut processes, "/");
+        (entry.executable, entry.place.directory) = (None, None);
+        for n in 0..places as u32 {
+            processes.insert(SHELL + n, entry);
+        }
+        assert_eq!((processes.table.len(), processes.take_unplaced()), (places, 0));
+        let own = std::process::id();
+        assert!(processes.known(own).is_some());
+        assert!(processes.table.get(&own).is_some());
+        assert_eq!((processes.table.len(), processes.take_unplaced()), (places, 1));
     }
-    assert_eq!((processes.table.len(), processes.take_unplaced()), (PROCESSES, 0));
-    let own = std::process::id();
-    assert!(processes.known(own).is_some());
-    assert!(processes.table.get(&own).is_some());
-    assert_eq!((processes.table.len(), processes.take_unplaced()), (PROCESSES, 1));
 }
 
 /// Two threads that end at once may both find that none is left.

@@ -32,7 +32,7 @@ pub fn start_ebpf(wanted: Wanted, options: Options) -> Result<Started, SensorErr
 }
 
 fn started(options: Options) -> Result<Ebpf, ebpf::StartError> {
-    let mut ebpf = Ebpf::start()?;
+    let mut ebpf = Ebpf::start(options.rings)?;
     ebpf.set_options(options)?;
     Ok(ebpf)
 }

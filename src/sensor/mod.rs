@@ -8,6 +8,7 @@ mod manager;
 mod overlap;
 mod pause;
 pub mod pipeline;
+pub mod profile;
 mod providers;
 mod report;
 mod serve;
@@ -29,7 +30,7 @@ use crate::host::distribution::Distribution;
 use crate::limits::{HOSTNAME_BYTES, RECEIVERS};
 use crate::record::{Context, Provider};
 use crate::say::{self, warn};
-use crate::sink::{Damage, Sinks, State, Target, spooled_for_others};
+use crate::sink::{Capacity, Damage, Sinks, State, Target, spooled_for_others};
 use crate::source::ebpf::Options;
 use crate::stats::Totals;
 use crate::syscalls::Arch;
@@ -39,6 +40,7 @@ pub use error::SensorError;
 use manager::Manager;
 use pause::Pausing;
 use pipeline::{Pipeline, monotonic_ns};
+use profile::Profile;
 use providers::Turn;
 pub use providers::{Fallback, Providers};
 use report::hostname;
@@ -60,6 +62,7 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Sensor {
     poll: Poll,
     signals: Signals,
+    profile: Profile,
     providers: Providers,
     /// On the heap, as all that is large: on the stack its pages stay resident for every copy that the
     /// start makes.
@@ -111,6 +114,7 @@ impl Sensor {
         mut settings: Settings,
         delivery: &Delivery,
         runtime_dir: &Path,
+        profile: Profile,
         options: Options,
         heartbeat_interval: Duration,
     ) -> Result<Sensor, SensorError> {
@@ -134,7 +138,9 @@ impl Sensor {
         let hostname = hostname();
         let Delivery { receivers, spool } = delivery;
         let name = String::from_utf8_lossy(&hostname);
-        let sinks = Sinks::open(receivers, &name, poll.registry(), SINKS, spool.as_ref())
+        let capacities = profile.capacities();
+        let queue = Capacity::of_messages(capacities.queue_messages);
+        let sinks = Sinks::open(receivers, &name, poll.registry(), SINKS, spool.as_ref(), queue)
             .map_err(SensorError::Sink)?;
         for path in spool.iter().flat_map(|spool| spooled_for_others(spool, receivers)) {
             warn(format_args!(
@@ -159,9 +165,10 @@ impl Sensor {
             arch: Arch::HOST,
             provider: providers.active(),
         };
-        let mut pipeline = Pipeline::new(context, settings.filter())
-            .map(Box::new)
-            .map_err(|error| SensorError::Proc("/proc", error.into()))?;
+        let mut pipeline =
+            Pipeline::with_capacity(context, settings.filter(), capacities.processes)
+                .map(Box::new)
+                .map_err(|error| SensorError::Proc("/proc", error.into()))?;
         // After attaching: a process that starts in between is seen by one or the other.
         providers.scan(&mut pipeline);
         providers.register(poll.registry())?;
@@ -175,6 +182,7 @@ impl Sensor {
         let mut sensor = Sensor {
             poll,
             signals,
+            profile,
             providers,
             pipeline,
             log_is_journal: sinks.iter().any(|sink| sink.receiver().target == Target::default())

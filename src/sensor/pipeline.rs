@@ -12,7 +12,7 @@ use super::watch::Watch;
 use crate::event::{Action, Bytes, Class, Event, IfLost, Loss, LossPlace, Relocation};
 use crate::filter::{Filter, RuleKind};
 use crate::limits::{LINE_BYTES, NEWLY_EXCLUDED};
-use crate::process::Processes;
+use crate::process::{self, Processes};
 use crate::record::{Context, Encoder, Provider, PushError};
 use crate::source::ebpf::decode::{Decoded, decode};
 use crate::source::netlink::decode::{Message, Told};
@@ -55,10 +55,19 @@ pub struct Pipeline {
 impl Pipeline {
     /// Everything that the stages need, allocated.
     pub fn new(context: Context, filter: Filter) -> rustix::io::Result<Pipeline> {
+        Pipeline::with_capacity(context, filter, process::Capacity::default())
+    }
+
+    /// [`Pipeline::new`] with a table of processes of another size.
+    pub fn with_capacity(
+        context: Context,
+        filter: Filter,
+        processes: process::Capacity,
+    ) -> rustix::io::Result<Pipeline> {
         Ok(Pipeline {
             event: Box::new(Event::new()),
             own: Box::new(Event::new()),
-            processes: Processes::new(monotonic_ns)?,
+            processes: Processes::with_capacity(monotonic_ns, processes)?,
             filter,
             provider: context.provider,
             overlap: None,

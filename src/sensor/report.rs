@@ -110,6 +110,7 @@ impl Sensor {
             health_issues,
             app_version: env!("CARGO_PKG_VERSION").to_owned(),
             log_level: say::level().name().to_owned(),
+            profile: self.profile.name().to_owned(),
             supplementary_events_subsystem: self.providers.active().name().to_owned(),
             ebpf_status: ebpf.is_some(),
             ebpf_reason: reason

@@ -66,9 +66,16 @@ pub struct Capacity {
     pub line_bytes: usize,
 }
 
+impl Capacity {
+    /// Of so many messages of a sensor.
+    pub fn of_messages(messages: usize) -> Capacity {
+        Capacity { messages, line_bytes: LINE_BYTES }
+    }
+}
+
 impl Default for Capacity {
     fn default() -> Capacity {
-        Capacity { messages: QUEUE_MESSAGES, line_bytes: LINE_BYTES }
+        Capacity::of_messages(QUEUE_MESSAGES)
     }
 }
 

@@ -1,6 +1,6 @@
 //! All receivers of one sensor. What one of them does not take keeps nothing from the others.
 
-use super::{Receiver, Shed, Sink, SinkError, SpoolOptions, State};
+use super::{Capacity, Receiver, Shed, Sink, SinkError, SpoolOptions, State};
 use crate::event::{Class, IfLost};
 use crate::limits::RECEIVERS;
 use crate::say::Level;
@@ -24,10 +24,12 @@ impl Sinks {
         registry: &Registry,
         first: Token,
         spool: Option<&SpoolOptions>,
+        capacity: Capacity,
     ) -> Result<Sinks, SinkError> {
         let open = |(place, receiver)| {
             let token = Token(first.0 + place);
-            let mut sink = Sink::open(receiver, hostname, registry, token, spool)?;
+            let mut sink =
+                Sink::with_capacity(receiver, hostname, registry, token, spool, capacity)?;
             sink.outgoing.set_place(place);
             Ok(sink)
         };

@@ -11,7 +11,7 @@ use crate::host::support::refusal_here;
 use crate::say::say;
 use crate::sensor::Fallback;
 use crate::sensor::pipeline::monotonic_ns;
-use crate::source::ebpf::Ebpf;
+use crate::source::ebpf::{Ebpf, RingSizes};
 use crate::source::netlink::{Netlink, StartError};
 
 /// What became of it.
@@ -53,7 +53,7 @@ impl Trial {
                 if stderr().is_terminal() {
                     say(format_args!("eBPF is tried; this takes some seconds"));
                 }
-                Ebpf::start().map(drop).map_err(Fallback::Failed)
+                Ebpf::start(RingSizes::default()).map(drop).map_err(Fallback::Failed)
             }
         };
         if let Err(Fallback::Failed(error)) = &ebpf {

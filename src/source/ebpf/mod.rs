@@ -32,6 +32,7 @@ mod retire;
 pub mod ring;
 #[cfg(test)]
 mod ring_file;
+pub mod ring_sizes;
 pub mod rings;
 pub mod shared;
 pub mod sockets;
@@ -52,6 +53,7 @@ pub use error::StartError;
 pub use known::Known;
 use known::Trials;
 pub use retire::{AttachedProgram, Retiring};
+pub use ring_sizes::RingSizes;
 pub use unsent::Unsent;
 
 use abi::record::{MOTE_BULK_WINDOW_LOG2_NS, mote_settings};
@@ -67,6 +69,8 @@ use unsent::Counts;
 /// What is chosen when the sensor is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// The rings of each CPU, where there is memory for them.
+    pub rings: RingSizes,
     /// What a process sends to the same peer is told once in this time.
     pub send_window: Duration,
     /// File and network events that are told of a process, a second; 0: all.
@@ -95,6 +99,7 @@ pub struct Ebpf {
     known: Known,
     compat: Compat,
     rings: Rings,
+    ring_sizes: RingSizes,
     /// CPUs whose rings take nothing: the kernel closes them when their CPU goes offline,
     /// and does not open them when it comes back.
     dead_cpus: Vec<u16>,
@@ -108,13 +113,16 @@ pub struct Ebpf {
 
 impl Ebpf {
     /// Loads, attaches, opens the rings.
-    pub fn start() -> Result<Ebpf, StartError> {
-        Ebpf::start_on(|kernel| kernel)
+    pub fn start(rings: RingSizes) -> Result<Ebpf, StartError> {
+        Ebpf::start_on(rings, |kernel| kernel)
     }
 
     /// The same on a kernel that is taken for another one: for tests of what this one does not
     /// need.
-    pub fn start_on(taken_for: impl FnOnce(Kernel) -> Kernel) -> Result<Ebpf, StartError> {
+    pub fn start_on(
+        rings: RingSizes,
+        taken_for: impl FnOnce(Kernel) -> Kernel,
+    ) -> Result<Ebpf, StartError> {
         if !namespace::is_first("pid") {
             return Err(StartError::PidNamespace);
         }
@@ -132,6 +140,7 @@ impl Ebpf {
         if possible_cpus > limits::CPUS {
             return Err(StartError::Cpus(possible_cpus));
         }
+        let online = cpus::online().map_err(StartError::CpuList)?;
         let kernel = taken_for(Kernel::from_tracefs(&tracefs).map_err(StartError::Format)?);
         let object = Object::load(kernel, possible_cpus as u32).map_err(StartError::Load)?;
         settings.calls_run_twice = kernel.calls_run_twice.into();
@@ -143,6 +152,9 @@ impl Ebpf {
             known: Known { no_x32: !compat::has_x32(), ..Known::default() },
             compat: Compat::default(),
             rings: Rings::new(),
+            // Those of CPUs that come later are as large. Of possible ones virtual machines have many
+            // that never come.
+            ring_sizes: rings.on_this_host(online.len()),
             dead_cpus: Vec::with_capacity(limits::CPUS),
             losses: Losses::new(possible_cpus, &object),
             counters: object.array(c"losses", false).map_err(StartError::Maps)?,
@@ -151,7 +163,6 @@ impl Ebpf {
             settings,
             object,
         };
-        let online = cpus::online().map_err(StartError::CpuList)?;
         provider.sync_cpus(&online)?;
         provider.object.set_settings(&settings).map_err(StartError::Settings)?;
         let mut trials = Trials::default();
@@ -197,6 +208,11 @@ impl Ebpf {
         self.compat
     }
 
+    /// The rings of each CPU.
+    pub fn ring_sizes(&self) -> RingSizes {
+        self.ring_sizes
+    }
+
     /// The descriptors to poll.
     pub fn fds(&self) -> impl Iterator<Item = RawFd> {
         self.rings.fds()
@@ -228,8 +244,8 @@ impl Ebpf {
     fn open_rings(&mut self, cpu: i32) -> Result<(), StartError> {
         let index = cpu as u32;
         for (class, map, bytes) in [
-            (Class::Priority, c"priority", limits::PRIORITY_RING_BYTES),
-            (Class::Bulk, c"bulk", limits::BULK_RING_BYTES),
+            (Class::Priority, c"priority", self.ring_sizes.priority_bytes),
+            (Class::Bulk, c"bulk", self.ring_sizes.bulk_bytes),
         ] {
             if self.rings.has(index, class) {
                 continue;
@@ -324,8 +340,13 @@ mod tests {
     #[test]
     fn a_budget_is_of_a_window_that_is_longer_than_a_second() {
         let of = |bulk_budget| {
-            let send_window = Duration::ZERO;
-            Options { send_window, bulk_budget, watch_compat_calls: false }.bulk_budget_a_window()
+            let options = Options {
+                rings: RingSizes::default(),
+                send_window: Duration::ZERO,
+                bulk_budget,
+                watch_compat_calls: false,
+            };
+            options.bulk_budget_a_window()
         };
         // A window has 2^30 ns.
         assert_eq!([0, 1, 100, 100_000].map(of), [0, 1, 107, 107_374]);
