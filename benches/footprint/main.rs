@@ -7,12 +7,11 @@ mod live;
 #[path = "../../rootfs-tests/support/mod.rs"]
 mod support;
 
-mod memory;
+mod profiles;
 
 use kept::assert_as_kept;
 use live::figures::Figures;
 use live::{count, cpus};
-use memory::{kernel_bytes, resident_bytes};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{File, read_to_string};
 use std::io::{BufRead, BufReader};
@@ -20,6 +19,7 @@ use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use support::memory::{kernel_bytes, resident_bytes};
 use support::runner::skip;
 use support::sensor::run_command;
 use support::{Sensor, mote, require_live, scratch};
@@ -37,7 +37,8 @@ fn main() -> ExitCode {
     // `cargo bench` says so; `cargo test` says nothing. Both as tests, for the root check and the
     // verdict line.
     match std::env::args().any(|arg| arg == "--bench") {
-        true => support::runner::run(&[("footprint", bench)]),
+        // The first one forks, while this process is small.
+        true => support::runner::run(&[("profiles", profiles::bench), ("footprint", bench)]),
         false => support::runner::run(&[("sizes_are_as_kept", sizes_are_as_kept)]),
     }
 }

@@ -14,14 +14,24 @@ use std::time::Duration;
 
 pub const TESTS: &[Test] = &[
     ("a_full_ring_is_counted", a_full_ring_is_counted),
+    ("a_full_ring_of_a_tiny_sensor_is_counted", a_full_ring_of_a_tiny_sensor_is_counted),
     ("a_cpu_that_comes_back_is_seen", a_cpu_that_comes_back_is_seen),
 ];
 
-/// A sensor that cannot read for a while: what the ring of a CPU had no room for is counted
-/// as that CPU's, and files push out no process.
 fn a_full_ring_is_counted() {
+    fill_a_ring(&[], 20_000);
+}
+
+/// A quarter of the others' room.
+fn a_full_ring_of_a_tiny_sensor_is_counted() {
+    let seen = fill_a_ring(&["--profile", "tiny"], 5_000);
+    assert!(seen < 1_000, "{seen} renames in 64 KiB");
+}
+
+/// A sensor that cannot read for a while: what the ring of a CPU had no room for is counted
+/// as that CPU's, and files push out no process. How many renames were told.
+fn fill_a_ring(args: &[&str], renames: usize) -> usize {
     require_live();
-    const RENAMES: usize = 20_000;
     let allowed = sched_getaffinity(None).unwrap();
     let cpu = (0..CpuSet::MAX_CPU).rfind(|cpu| allowed.is_set(*cpu)).unwrap();
     let mut alone = CpuSet::new();
@@ -29,10 +39,10 @@ fn a_full_ring_is_counted() {
     let (_guard, dir) = scratch();
     let (prog, a, b) = (program(&dir), dir.join("a"), dir.join("b"));
     write(&a, "").unwrap();
-    let sensor = Sensor::start_to_file(&dir);
+    let sensor = Sensor::start_with(&dir, &[&["--syslog", "stdout"], args].concat());
     sensor.signal(Signal::STOP);
     sched_setaffinity(None, &alone).unwrap();
-    for _ in 0..RENAMES / 2 {
+    for _ in 0..renames / 2 {
         fs::rename(&a, &b).unwrap();
         fs::rename(&b, &a).unwrap();
     }
@@ -50,13 +60,15 @@ fn a_full_ring_is_counted() {
     let of_cpu = |event: &&Value| at(event, "mote.lost.cpu") == cpu;
     let of_cpu: Vec<Value> = events.iter().filter(of_cpu).cloned().collect();
     let lost_bulk = lost(&of_cpu, "bulk");
-    assert!(seen < RENAMES, "the ring was full");
-    assert!(seen as u64 + lost_bulk > RENAMES as u64, "{seen} seen, {lost_bulk} lost");
+    println!("{seen} renames had room");
+    assert!(seen < renames, "the ring was full");
+    assert!(seen as u64 + lost_bulk > renames as u64, "{seen} seen, {lost_bulk} lost");
     assert!(of_cpu.iter().all(|loss| at(loss, "mote.lost.where") == "ring_full"), "{of_cpu:?}");
     assert_executed(&events, &pids);
     assert_eq!(lost(&events, "priority"), 0);
     // A loss takes no number: what was not seen has none.
     assert_numbered(&events);
+    seen
 }
 
 /// A CPU that goes offline and comes back between two looks has rings that the kernel has

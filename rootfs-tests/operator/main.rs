@@ -11,6 +11,7 @@ mod health;
 mod log;
 mod managed;
 mod pause;
+mod profiles;
 mod provider;
 mod statistics;
 mod storm;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         &[
             provider::TESTS,
             pause::TESTS,
+            profiles::TESTS,
             health::TESTS,
             statistics::TESTS,
             log::TESTS,

@@ -9,6 +9,7 @@ pub mod child;
 pub mod command;
 pub mod confine;
 pub mod expect;
+pub mod memory;
 pub mod rsyslog;
 pub mod runner;
 pub mod sensor;
