@@ -1,44 +1,31 @@
-//! What exclusions cost an event: the same events through filters of 0 to 1,000 rules, and
+//! What exclusions cost an event: the same events through filters of 0 to 1,000 rules of each kind, and
 //! through the encoder for comparison, in one run.
 //!
 //! Rounds alternate, so that a change of the machine's speed hits all of them.
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "common/figures.rs"]
+mod figures;
+#[path = "common/rules.rs"]
+mod rules;
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use common::{context, median};
+use common::context;
+use figures::Figures;
 use mote::event::{Action, Bytes, Class, Event};
-use mote::filter::{Filter, Origin, Rule, RuleKind};
+use mote::filter::{Filter, RuleKind};
 use mote::limits::LINE_BYTES;
 use mote::record::{Encoder, PushError};
+use rules::{FOLDERS, filter, rules};
 
 const ROUNDS: usize = 15;
 /// Times that every event is looked at in a round.
 const TURNS: usize = 500;
-const RULES: [usize; 4] = [0, 1, 10, 1000];
 const EVENTS: usize = 200;
-/// The sensor's whole cost of an event on its CPU, as `--bench rename` has it on an idle
-/// machine: on a busy one only the part of encoding means something.
-const WHOLE_EVENT_NS: f64 = 700.0;
 
-/// Where events are.
-const FOLDERS: [&str; 12] = [
-    "/usr/lib/x86_64-linux-gnu",
-    "/var/lib/docker/overlay2/4f3c1d9ab7",
-    "/home/user/project/target/debug",
-    "/var/log/journal/0123456789abcdef",
-    "/opt/app/releases/current/static",
-    "/tmp/build-8Hq2/src/module",
-    "/proc/self/task/1/net",
-    "/etc/systemd/system/multi-user.target.wants",
-    "/run/user/1000/systemd/transient",
-    "/usr/share/locale/de/LC_MESSAGES",
-    "/var/cache/apt/archives/partial",
-    "/srv/www/htdocs/images/2024",
-];
 const PROGRAMS: [&str; 6] = [
     "/usr/bin/bash",
     "/usr/sbin/nginx",
@@ -48,41 +35,75 @@ const PROGRAMS: [&str; 6] = [
     "/usr/sbin/cron",
 ];
 
+/// A filter, and what an event took there in each round.
+struct Case {
+    what: String,
+    filter: Filter,
+    missed_ns: Vec<f64>,
+    mixed_ns: Vec<f64>,
+}
+
 fn main() {
     let misses = events(|_| false);
     let some_hits = events(|n| n % 10 == 0);
-    let mut filters = RULES.map(filter);
+    let mut cases = cases();
     let mut encoder = Encoder::new(Class::Bulk, context());
-    let (mut missed, mut mixed) = ([const { Vec::new() }; 4], [const { Vec::new() }; 4]);
-    let mut encoded = Vec::new();
+    let mut encoded_ns = Vec::new();
     for _ in 0..ROUNDS {
-        for (at, filter) in filters.iter_mut().enumerate() {
-            missed[at].push(looks(filter, &misses));
-            mixed[at].push(looks(filter, &some_hits));
+        for case in &mut cases {
+            case.missed_ns.push(looks(&mut case.filter, &misses));
+            case.mixed_ns.push(looks(&mut case.filter, &some_hits));
         }
-        encoded.push(pushes(&mut encoder, &misses));
+        encoded_ns.push(pushes(&mut encoder, &misses));
     }
 
-    let encode_ns = median(&mut encoded);
+    let mut figures = Figures::new();
+    let encode = figures.add("encode_ns", &encoded_ns);
+    println!("{}", figures.machine);
     println!("{EVENTS} events, {ROUNDS} rounds; medians in ns an event");
-    println!("Encoding takes {encode_ns:.0}; {WHOLE_EVENT_NS} is the whole on an idle machine\n");
-    println!("| rules | none matches | of encoding | of the whole | 1 in 10 matches |");
-    println!("| --- | --- | --- | --- | --- |");
-    for (at, rules) in RULES.iter().enumerate() {
-        let (miss, mix) = (median(&mut missed[at]), median(&mut mixed[at]));
-        let percent = |of: f64| 100.0 * miss / of;
-        println!(
-            "| {rules} | {miss:.0} | {:.0}% | {:.1}% | {mix:.0} |",
-            percent(encode_ns),
-            percent(WHOLE_EVENT_NS),
-        );
+    println!("Encoding takes {:.0}\n", encode.median);
+    println!("| rules | none matches | of encoding | 1 in 10 matches |");
+    println!("| --- | --- | --- | --- |");
+    for Case { what, missed_ns, mixed_ns, .. } in &cases {
+        let name = what.replace(' ', "_");
+        let miss = figures.add(format!("{name}_ns"), missed_ns).median;
+        let mix = figures.add(format!("{name}_hits_ns"), mixed_ns).median;
+        println!("| {what} | {miss:.0} | {:.0}% | {mix:.0} |", 100.0 * miss / encode.median);
     }
+    figures.keep("filter");
     // What is measured is what is meant: no rule matches where none should.
-    for (filter, rules) in filters.iter().zip(RULES) {
+    for Case { what, filter, .. } in &cases {
         let hits: u64 = filter.rules().map(|(_, hits)| hits).sum();
-        let made = if rules == 0 { 0 } else { ROUNDS * TURNS * EVENTS / 10 };
-        assert_eq!(hits, made as u64, "{rules} rules");
+        let made = if filter.rules().any(|(rule, _)| *rule.path == *HIT.as_bytes()) {
+            ROUNDS * TURNS * EVENTS / 10
+        } else {
+            0
+        };
+        assert_eq!(hits, made as u64, "{what}");
     }
+}
+
+/// The rule that matches where any does: the first one of those of every kind.
+const HIT: &str = "/var/lib/builds/workspace";
+
+fn cases() -> Vec<Case> {
+    let case = |what: String, filter: Filter| Case {
+        what,
+        filter,
+        missed_ns: Vec::new(),
+        mixed_ns: Vec::new(),
+    };
+    let mut cases = vec![case("none".into(), Filter::new())];
+    for count in [1, 10, 1000] {
+        let all = [(RuleKind::Folder, HIT.to_owned())].into_iter().chain(rules(None, count - 1));
+        cases.push(case(format!("of all kinds {count}"), filter(all)));
+    }
+    for kind in RuleKind::ALL {
+        for count in [10, 1000] {
+            cases.push(case(format!("{kind} {count}"), filter(rules(Some(kind), count))));
+        }
+    }
+    cases
 }
 
 /// Half of them renames and the rest opens, 4 to 8 components deep.
@@ -105,26 +126,6 @@ fn events(is_hit: impl Fn(usize) -> bool) -> Vec<Event> {
         event
     };
     (0..EVENTS).map(&mut event).collect()
-}
-
-/// The first rule: the one that matches where any does.
-const HIT: &str = "/var/lib/builds/workspace";
-
-/// Rules of every kind in turn, below the folders of the events and some as long as their
-/// paths: others would be told apart with less work.
-fn filter(rules: usize) -> Filter {
-    let mut filter = Filter::new();
-    for n in 0..rules {
-        let folder = FOLDERS[n % FOLDERS.len()];
-        let (kind, path) = match n {
-            0 => (RuleKind::Folder, HIT.to_owned()),
-            _ if n.is_multiple_of(3) => (RuleKind::Folder, format!("{folder}/{n}")),
-            _ if n % 3 == 1 => (RuleKind::File, format!("{folder}/part/{n:x}.dat")),
-            _ => (RuleKind::Process, format!("/usr/{}program{n}", "lib/".repeat(n % 4))),
-        };
-        filter.add(Rule::new(kind, &path, Origin::Local, false).unwrap()).unwrap();
-    }
-    filter
 }
 
 fn looks(filter: &mut Filter, events: &[Event]) -> f64 {

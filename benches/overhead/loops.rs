@@ -1,14 +1,11 @@
 //! What a host does, turn by turn.
 
-use crate::live::figures::Figure;
+use crate::live::bursts::{BURST, BURSTS, c_name, rename, timed};
 use rustix::fs::{Mode, OFlags, open};
-use std::ffi::CString;
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A loop, which says how many nanoseconds one of its turns takes.
 pub struct Loop {
@@ -20,15 +17,6 @@ pub struct Loop {
     pub is_told: bool,
     pub turns: fn(&Path) -> f64,
 }
-
-/// Turns without a rest between them: what they make fits a ring even if the sensor gets no CPU
-/// meanwhile. This measures cost, not overload.
-const BURST: u32 = 500;
-const REST: Duration = Duration::from_millis(20);
-/// Of most loops. Machines that others use too are slow for moments: the median of many bursts is not.
-const BURSTS: u32 = 40;
-/// Of [`rename`].
-pub const RENAMES: u32 = BURSTS * BURST;
 
 pub const LOOPS: [Loop; 10] = [
     Loop { name: "rename", what: "rename", is_told: true, turns: rename },
@@ -70,27 +58,6 @@ pub fn prepare(dir: &Path) {
     }
     let makefile = "all: $(patsubst %.c,%.o,$(wildcard *.c))\n%.o: %.c\n\t@$(CC) -c -o $@ $<\n";
     std::fs::write(sources.join("Makefile"), makefile).unwrap();
-}
-
-/// Nanoseconds that a turn takes: the median of bursts of so many turns.
-pub fn timed(bursts: u32, turns: u32, mut turn: impl FnMut()) -> f64 {
-    let mut burst = || {
-        sleep(REST);
-        let start = Instant::now();
-        (0..turns).for_each(|_| turn());
-        start.elapsed().as_nanos() as f64 / f64::from(turns)
-    };
-    let all: Vec<f64> = (0..bursts).map(|_| burst()).collect();
-    Figure::of(&all).median
-}
-
-/// There and back in turn.
-pub fn rename(dir: &Path) -> f64 {
-    let mut names = (c_name(dir, "a"), c_name(dir, "b"));
-    timed(BURSTS, BURST, || {
-        rustix::fs::rename(&names.0, &names.1).unwrap();
-        std::mem::swap(&mut names.0, &mut names.1);
-    })
 }
 
 fn open_write(dir: &Path) -> f64 {
@@ -157,8 +124,4 @@ fn compile(dir: &Path) -> f64 {
     let mut make = Command::new("make");
     make.args(["-s", "-B", "-C"]).arg(dir.join("sources")).stdout(Stdio::null());
     timed(3, 1, || assert!(make.status().unwrap().success())) / f64::from(SOURCES)
-}
-
-fn c_name(dir: &Path, name: &str) -> CString {
-    CString::new(dir.join(name).as_os_str().as_bytes()).unwrap()
 }

@@ -19,9 +19,10 @@ mod nginx;
 
 use auditd::Auditd;
 use bpftrace::Bpftrace;
+use live::bursts::{self, RENAMES};
 use live::figures::{Figure, Figures};
 use live::{count, cpus};
-use loops::{LOOPS, RENAMES};
+use loops::LOOPS;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -63,7 +64,7 @@ fn bench() {
         // What start-up left to do is not the loop's.
         sleep(Duration::from_millis(500));
         let before = sensor.cpu_time();
-        loops::rename(&dir);
+        bursts::rename(&dir);
         // Two ticks and a flush, so that all of the loop's events have left the sensor.
         sleep(Duration::from_millis(1500));
         let took = sensor.cpu_time() - before;
@@ -150,10 +151,10 @@ fn spread(Figure { median, lowest, highest }: Figure) -> String {
 /// A rename that the kernel part drops: of a process that has had its budget, and of an excluded one.
 fn dropped(dir: &Path) -> [f64; 2] {
     let sensor = Sensor::start_with(dir, &["--syslog", "stdout", "--bulk-budget", "1"]);
-    loops::rename(dir);
-    let beyond = loops::rename(dir);
+    bursts::rename(dir);
+    let beyond = bursts::rename(dir);
     exclude_self(dir);
-    let excluded = loops::rename(dir);
+    let excluded = bursts::rename(dir);
     let program = own_program();
     ask(dir, &["exclusion", "process", "remove", "--path", &program]).expect(0);
     sensor.stop();

@@ -1,6 +1,6 @@
 //! A web server under load.
 
-use crate::loops::timed;
+use crate::live::bursts::timed;
 use crate::support::{require_program, wait_for};
 use std::cell::Cell;
 use std::io::{Read, Write};

@@ -4,6 +4,8 @@
 //! Instructions are the same on every machine but for a few, so that `cargo test` compares them with
 //! those that are kept (`kept.json`).
 
+#[path = "../common/callgrind.rs"]
+mod callgrind;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/figures.rs"]

@@ -1,5 +1,6 @@
 //! From a record of a ring to a queued message, as far as a stage goes.
 
+use crate::callgrind::EVENTS_A_TURN;
 use crate::common::context;
 use crate::records::{Lines, exec, fork, open_to_write, pair};
 use mio::{Poll, Token};
@@ -54,7 +55,7 @@ fn records() -> Vec<Vec<u8>> {
             _ => pair(PID, &format!("{name}.tmp"), &name),
         }
     };
-    (0..1_000).map(record).collect()
+    (0..EVENTS_A_TURN as u32).map(record).collect()
 }
 
 /// Does a stage, so many times with each of a thousand records; how many events that were.

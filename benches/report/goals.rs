@@ -1,9 +1,10 @@
-//! The goals.
+//! The goals, and figures without one.
 
 /// At most so much of a figure.
 pub struct Goal {
     pub what: &'static str,
-    pub most: f64,
+    /// `None`: it is only told.
+    pub most: Option<f64>,
     /// With the blank that it needs.
     pub unit: &'static str,
     /// Behind the point.
@@ -19,7 +20,16 @@ const fn goal(
     digits: usize,
     figure: (&'static str, &'static str),
 ) -> Goal {
-    Goal { what, most, unit, digits, figure }
+    Goal { what, most: Some(most), unit, digits, figure }
+}
+
+const fn told(
+    what: &'static str,
+    unit: &'static str,
+    digits: usize,
+    figure: (&'static str, &'static str),
+) -> Goal {
+    Goal { what, most: None, unit, digits, figure }
 }
 
 pub const GOALS: &[Goal] = &[
@@ -62,4 +72,19 @@ pub const GOALS: &[Goal] = &[
         3,
         ("wire", "package_ratio"),
     ),
+    told(
+        "an event with 1,000 exclusions, of its instructions with none",
+        " times",
+        3,
+        ("scale", "exclusions_all_1000_ratio"),
+    ),
+    told(
+        "a rename with 1,000 exclusions, of its time with none",
+        " times",
+        2,
+        ("scale", "rename_exclusions_1000_ratio"),
+    ),
+    told("of 100,000 processes, not told", " events", 0, ("scale", "processes_missing")),
+    told("resident more after them", " KiB", 0, ("scale", "processes_rss_more_kib")),
+    told("the heap that a day of a week keeps", " bytes", 0, ("scale", "week_heap_kept_bytes")),
 ];

@@ -21,10 +21,11 @@ struct Row {
 
 impl Row {
     fn verdict(&self) -> &'static str {
-        match self.measured {
-            None => "not measured",
-            Some(figure) if figure.median <= self.goal.most => "reached",
-            Some(_) => "missed",
+        match (self.measured, self.goal.most) {
+            (None, _) => "not measured",
+            (_, None) => "no goal",
+            (Some(figure), Some(most)) if figure.median <= most => "reached",
+            _ => "missed",
         }
     }
 }
@@ -70,8 +71,9 @@ fn table(machine: &str, rows: &[Row]) -> String {
                 false => format!("{median}{unit} ({lowest} to {highest})"),
             }
         });
+        let most = most.map_or("–".into(), |most| format!("≤ {most}{unit}"));
         let verdict = row.verdict();
-        table.push_str(&format!("| {what} | ≤ {most}{unit} | {measured} | {verdict} |\n"));
+        table.push_str(&format!("| {what} | {most} | {measured} | {verdict} |\n"));
     }
     table
 }

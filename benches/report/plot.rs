@@ -9,8 +9,9 @@ const WIDTH: f64 = 420.0;
 /// From a hundredth of a goal to ten times as much.
 const DECADES: [f64; 2] = [-2.0, 1.0];
 
-/// A bar for each, on a logarithmic axis with the goals at 1.
+/// A bar for each goal, on a logarithmic axis with the goals at 1.
 pub fn svg(machine: &str, rows: &[Row]) -> String {
+    let rows: Vec<&Row> = rows.iter().filter(|row| row.goal.most.is_some()).collect();
     let height = ROW * (rows.len() as f64 + 3.0);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{height}\" \
@@ -31,9 +32,9 @@ pub fn svg(machine: &str, rows: &[Row]) -> String {
     }
     for (at, row) in rows.iter().enumerate() {
         let top = ROW * (at as f64 + 2.5);
-        let Some(figure) = row.measured else { continue };
+        let (Some(figure), Some(most)) = (row.measured, row.goal.most) else { continue };
         // Of a goal of nothing: nothing, or far beyond.
-        let ratio = match (figure.median, row.goal.most) {
+        let ratio = match (figure.median, most) {
             (0.0, _) => 0.0,
             (_, 0.0) => f64::MAX,
             (median, most) => median / most,

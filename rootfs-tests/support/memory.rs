@@ -1,5 +1,8 @@
 //! The memory of a process, and of the kernel for it.
 
+// Each benchmark uses another part of this.
+#![allow(dead_code)]
+
 use std::collections::BTreeSet;
 use std::fs::{read_dir, read_to_string};
 
