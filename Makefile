@@ -13,7 +13,7 @@ BINARY := dist/mote$(addprefix -,$(CROSS))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 FUZZ_SECONDS ?= 60
 # Not from the environment, where it may stand for something else.
-BENCH := overhead pipeline footprint filter decode wire formats
+BENCH := overhead pipeline footprint scale filter decode wire formats
 
 # clang compiles bpf/, libclang reads bpf/record.h, libelf and zlib are libbpf's.
 BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pkg-config git

@@ -27,6 +27,8 @@ pub trait Output {
 
 /// The stages between the rings and the sink.
 pub struct Pipeline {
+    /// The clock of the events.
+    now_ns: fn() -> u64,
     event: Box<Event>,
     /// For a record of the sensor's own while there is an event.
     own: Box<Event>,
@@ -64,10 +66,21 @@ impl Pipeline {
         filter: Filter,
         processes: process::Capacity,
     ) -> rustix::io::Result<Pipeline> {
+        Pipeline::with_clock(context, filter, processes, monotonic_ns)
+    }
+
+    /// The same by another clock than `CLOCK_MONOTONIC`, for events that are not of now.
+    pub fn with_clock(
+        context: Context,
+        filter: Filter,
+        processes: process::Capacity,
+        now_ns: fn() -> u64,
+    ) -> rustix::io::Result<Pipeline> {
         Ok(Pipeline {
+            now_ns,
             event: Box::new(Event::new()),
             own: Box::new(Event::new()),
-            processes: Processes::with_capacity(monotonic_ns, processes)?,
+            processes: Processes::with_capacity(now_ns, processes)?,
             filter,
             provider: context.provider,
             overlap: None,
@@ -249,7 +262,7 @@ impl Pipeline {
         while let Some(loss) = self.stats.unreported() {
             self.event.clear();
             self.event.action = Action::Loss;
-            self.event.time_ns = monotonic_ns();
+            self.event.time_ns = (self.now_ns)();
             self.event.loss = Some(loss);
             self.stats.reported(loss);
             self.write(output);

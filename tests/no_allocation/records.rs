@@ -7,7 +7,7 @@ use mote::source::ebpf::abi::record::*;
 use std::mem::offset_of;
 
 /// After any look into /proc, which else would be of more weight than an event.
-const LATER_NS: u64 = 1 << 62;
+pub const LATER_NS: u64 = 1 << 62;
 
 /// `AT_FDCWD`.
 const WORKING_DIRECTORY: i32 = -100;

@@ -1,7 +1,7 @@
 //! What is asked of the pipeline beside events: a change of provider or of exclusions, a
 //! watch, records of the sensor's own.
 
-use super::{Class, Output, Pipeline, monotonic_ns};
+use super::{Class, Output, Pipeline};
 use crate::event::{
     Action, Bytes, Capability, Heartbeat, Pause, Resumption, RuleId, Truncated, append,
 };
@@ -124,7 +124,7 @@ impl Pipeline {
             let is_noted = renewed.iter().any(|(noted, _)| *noted == pid);
             if each(pid, Some(since_ns)) && !is_noted {
                 // One that finds no room is noted by its next event.
-                let _ = renewed.push((pid, monotonic_ns()));
+                let _ = renewed.push((pid, (self.now_ns)()));
             }
         }
         self.renewed = renewed;
@@ -232,6 +232,6 @@ impl Pipeline {
     pub(super) fn begin_own(&mut self, action: Action) {
         self.event.clear();
         self.event.action = action;
-        self.event.time_ns = monotonic_ns();
+        self.event.time_ns = (self.now_ns)();
     }
 }
