@@ -29,7 +29,7 @@ DIST_PACKAGES := dpkg tar xz-utils gzip
 # What people run.
 SOFTWARE_PACKAGES := strace apt git make gcc nginx-light curl postgresql busybox-static util-linux
 # What the sensor is compared with, what makes a load, and what counts instructions.
-BENCH_PACKAGES := auditd bpftrace rsyslog nginx-light make gcc valgrind
+BENCH_PACKAGES := auditd laurel bpftrace libbpf-tools rsyslog nginx-light make gcc valgrind
 # Guests. An .rpm is unpacked by rpm2cpio and cpio.
 QEMU_PACKAGES := python3 rpm2cpio cpio
 QEMU_PACKAGES += $(if $(filter arm64,$(ARCH)),qemu-system-arm,qemu-system-x86)

@@ -41,18 +41,22 @@ impl Auditd {
     /// The kernel audits no process that is older than the first start of auditd (linux
     /// `kernel/auditsc.c`, `audit_alloc`): what it is to audit has to be forked from now on.
     ///
-    /// `log_mb` is how large a log gets. Debian's is 8, and of five the oldest goes.
+    /// `log_mb` is how large a log gets. Debian's is 8, and of five the oldest goes. Its plugins are those of
+    /// [`plugins`], whatever else is installed.
     pub fn start(dir: &Path, log_mb: u32) -> Result<Auditd, String> {
         // Another daemon's log is not a place for a million lines.
         if status("pid")? != "0" {
             return Err("is running already".into());
         }
+        let plugins = plugins(dir);
+        fs::create_dir_all(&plugins).unwrap();
         // Debian's settings, but for where the log is, and how large.
         let config = format!(
-            "local_events = yes\nwrite_logs = yes\nlog_file = {}\nlog_format = ENRICHED\n\
+            "plugin_dir = {}\nlocal_events = yes\nwrite_logs = yes\nlog_file = {}\nlog_format = ENRICHED\n\
              flush = INCREMENTAL_ASYNC\nfreq = 50\nmax_log_file = {log_mb}\nnum_logs = 5\n\
              max_log_file_action = ROTATE\nspace_left = 75\nspace_left_action = SYSLOG\n\
              admin_space_left = 50\nadmin_space_left_action = SUSPEND\n",
+            plugins.display(),
             log(dir).display()
         );
         fs::write(dir.join("auditd.conf"), config).unwrap();
@@ -106,6 +110,11 @@ impl Auditd {
 /// What an auditd writes that was started in `dir`.
 pub fn log(dir: &Path) -> PathBuf {
     dir.join("audit.log")
+}
+
+/// Configurations of the plugins of an auditd that is started in `dir`.
+pub fn plugins(dir: &Path) -> PathBuf {
+    dir.join("plugins.d")
 }
 
 fn change(how: &str, rule: &[String]) -> Result<(), String> {

@@ -1,5 +1,5 @@
-//! What the sensor costs the host: the same loops with it off and on, with programs that do nothing, and
-//! under auditd, in one run.
+//! What the sensor costs the host: the same loops with it off and on, with programs that do nothing, beside
+//! execsnoop, and under auditd alone and with LAUREL, in one run.
 //!
 //! Rounds alternate, so that a change of the machine's speed hits all sides. The loops have one CPU
 //! to themselves; the sensor and its receiver have another one, and what they use of it is a row of
@@ -13,12 +13,12 @@ mod live;
 #[path = "../../rootfs-tests/support/mod.rs"]
 mod support;
 
-mod bpftrace;
+mod laurel;
 mod loops;
 mod nginx;
+mod tracer;
 
 use auditd::Auditd;
-use bpftrace::Bpftrace;
 use live::bursts::{self, RENAMES};
 use live::figures::{Figure, Figures};
 use live::{count, cpus};
@@ -29,6 +29,7 @@ use std::thread::sleep;
 use std::time::Duration;
 use support::command::ask;
 use support::{Sensor, require_live, scratch, wait_for};
+use tracer::Tracer;
 
 const ROUNDS: usize = 5;
 
@@ -48,17 +49,23 @@ fn bench() {
     loops::prepare(&dir);
     let _nginx = nginx::Nginx::start(&dir);
 
-    let (mut off, mut floor, mut on) = <(Rounds, Rounds, Rounds)>::default();
-    let mut no_floor = None;
+    let (mut off, mut on) = <(Rounds, Rounds)>::default();
+    let mut tracers: [(_, _, fn(usize) -> _, _); 2] = [
+        ("bpftrace", "empty programs of bpftrace", Tracer::bpftrace, Ok(Rounds::default())),
+        ("execsnoop", "execsnoop", Tracer::execsnoop, Ok(Rounds::default())),
+    ];
     let (mut suppressed, mut excluded) = (Vec::new(), Vec::new());
     let (mut sensor_ns, mut seen, mut lost) = (Vec::new(), 0, 0);
     // Whatever the first one does for all.
     turns(&dir);
     for _ in 0..ROUNDS {
         add(&mut off, turns(&dir));
-        match Bpftrace::start() {
-            Ok(_bpftrace) => add(&mut floor, turns(&dir)),
-            Err(reason) => no_floor = Some(reason),
+        for (_, _, start, rounds) in &mut tracers {
+            match (start(sensor_cpu), rounds) {
+                (Ok(_tracer), Ok(rounds)) => add(rounds, turns(&dir)),
+                (Err(reason), rounds) => *rounds = Err(reason),
+                (Ok(_), Err(_)) => {}
+            }
         }
         let (sensor, receiver) = live::start(&dir, sensor_cpu, &[]);
         // What start-up left to do is not the loop's.
@@ -78,7 +85,12 @@ fn bench() {
         suppressed.push(beyond);
         excluded.push(left_out);
     }
-    let audited = audited(&dir);
+    let mut others: Vec<_> = tracers
+        .into_iter()
+        .map(|(name, what, _, rounds)| (name, what, rounds.map(|on| (off.clone(), on))))
+        .collect();
+    others.push(("auditd", "auditd", audited(&dir, false)));
+    others.push(("laurel", "auditd and LAUREL", audited(&dir, true)));
 
     let mut figures = Figures::new();
     println!("\n{}", figures.machine);
@@ -91,10 +103,6 @@ fn bench() {
     let rename = LOOPS.iter().position(|each| each.name == "rename").unwrap();
     row(&mut figures, "rename beyond the budget", "rename_suppressed", &off[rename], &suppressed);
     row(&mut figures, "rename, excluded", "rename_excluded", &off[rename], &excluded);
-    let others = [
-        ("bpftrace", "empty programs of bpftrace", no_floor.map_or(Ok((off, floor)), Err)),
-        ("auditd", "auditd", audited),
-    ];
     for (name, what, rounds) in others {
         match rounds {
             Ok((off, on)) => {
@@ -177,9 +185,9 @@ fn exclude_self(dir: &Path) {
     });
 }
 
-/// The same loops without and under auditd, with rules on the calls that the sensor tells. Or why
-/// not.
-fn audited(dir: &Path) -> Result<(Rounds, Rounds), String> {
+/// The same loops without and under auditd, with rules on the calls that the sensor tells, and LAUREL
+/// behind it. Or why not.
+fn audited(dir: &Path, with_laurel: bool) -> Result<(Rounds, Rounds), String> {
     const CALLS: &str =
         "rename,renameat,renameat2,connect,accept,accept4,execve,execveat,unlink,unlinkat";
     const RULES: [&[&str]; 2] = [
@@ -188,6 +196,9 @@ fn audited(dir: &Path) -> Result<(Rounds, Rounds), String> {
         &["-F", "arch=b64", "-S", "open,openat,creat", "-F", "perm=wa", "-k", "mote-bench"],
     ];
     let logs = tempfile::tempdir().unwrap();
+    if with_laurel {
+        laurel::prepare(logs.path())?;
+    }
     let mut auditd = Auditd::start(logs.path(), 8)?;
     auditd.set_backlog(8192, 60_000)?;
     let (mut off, mut on) = (Rounds::default(), Rounds::default());
@@ -200,6 +211,9 @@ fn audited(dir: &Path) -> Result<(Rounds, Rounds), String> {
         let each = |at: usize| auditd::in_new_process(|| (LOOPS[at].turns)(dir));
         add(&mut on, std::array::from_fn(each));
         auditd.take_back_rules();
+    }
+    if with_laurel && !laurel::has_run(logs.path()) {
+        return Err("was not run by auditd".into());
     }
     Ok((off, on))
 }
