@@ -1,7 +1,7 @@
 # mote: `make` lists what can be made.
 .DEFAULT_GOAL := help
 .PHONY: help build run dist test soak chain software service bench fuzz kernels qemu initramfs \
-	harness clean
+	small disk harness clean
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,amd64)
 # amd64 or arm64; not from the environment, where it may stand for a kernel build.
@@ -109,6 +109,19 @@ qemu: ## boot every kernel at hand with the live tests; KERNEL=image ROW=name fo
 initramfs: build
 	@scripts/packages $(QEMU_PACKAGES)
 	@qemu/initramfs --arch $(ARCH)
+
+# CASE: names of cases (qemu/small has them); LOAD_SECONDS: of the load of each.
+LOAD_SECONDS ?= 600
+small: ## ten minutes on emulated machines of 64 MiB, or one arm64 CPU; a look at 64 CPUs
+	@scripts/packages python3
+	@architectures=$$(qemu/small --architectures $(CASE)) || exit; for arch in $$architectures; do \
+		$(MAKE) --no-print-directory disk ARCH=$$arch || exit; \
+	done
+	@qemu/small --seconds $(LOAD_SECONDS) $(CASE)
+
+disk: build
+	@scripts/packages $(QEMU_PACKAGES) e2fsprogs
+	@qemu/initramfs --arch $(ARCH) --disk
 
 harness: ## tests of the QEMU harness itself; is docs/kernels.md up to date
 	@scripts/packages python3
