@@ -15,8 +15,8 @@ pub(super) struct Manager {
 impl Manager {
     pub(super) fn new() -> Manager {
         Manager {
-            // It ends a sensor of which it has not heard for the whole.
-            interval: sd_notify::watchdog_enabled().map(|whole| whole / 2),
+            // It ends a sensor of which it has not heard for the whole: a turn may take three quarters.
+            interval: sd_notify::watchdog_enabled().map(|whole| whole / 4),
             next: Instant::now(),
             has_failed: false,
         }
@@ -40,7 +40,8 @@ impl Manager {
     }
 
     /// A turn of the loop has come to its end.
-    pub(super) fn lives(&mut self, now: Instant) {
+    pub(super) fn lives(&mut self) {
+        let now = Instant::now();
         if let Some(interval) = self.interval.filter(|_| now >= self.next) {
             self.next = now + interval;
             self.tell(&[NotifyState::Watchdog]);

@@ -272,7 +272,7 @@ impl Sensor {
             }
             self.note_shed();
             self.send_log();
-            self.manager.lives(now);
+            self.manager.lives();
         }
         self.manager.stopping();
         self.end()

@@ -2,7 +2,6 @@
 
 use super::recent::{Recent, StreamId};
 use super::verify::Verifier;
-use super::written::Written;
 use crate::event::Event;
 use crate::format::{self, Format};
 use crate::record::{Batch, DecodeError, Reason, Scratch, find, origin_of_refused};
@@ -37,7 +36,6 @@ pub struct Decoder {
     format_scratch: format::Scratch,
     event: Box<Event>,
     recent: Recent,
-    written: Written,
     counts: Counts,
     /// In place of writing the events.
     verifier: Option<Verifier>,
@@ -57,7 +55,6 @@ impl Decoder {
             format_scratch: format::Scratch::new(),
             event: Box::new(Event::new()),
             recent: Recent::default(),
-            written: Written::default(),
             counts: Counts::default(),
             verifier: None,
         }
@@ -66,12 +63,6 @@ impl Decoder {
     /// Remembers in this file too what was read, and knows what is there.
     pub fn keep_recent(&mut self, path: &Path) -> io::Result<()> {
         self.recent = Recent::kept(path)?;
-        Ok(())
-    }
-
-    /// Leaves events out that are at the end of this file, whatever [`Recent`] knows.
-    pub fn leave_out_written(&mut self, path: &Path) -> io::Result<()> {
-        self.written = Written::at_end_of(path)?;
         Ok(())
     }
 
@@ -138,11 +129,9 @@ impl Decoder {
         }
         let (origin, time_ns, numbers) = (*batch.origin(), batch.base_time_ns(), batch.sequences());
         let events_before = self.verifier.as_mut().map_or(0, |verifier| verifier.events(&origin));
-        let written = self.written.of(origin.run());
         let mut whole = true;
         while let Some(result) = batch.next(&mut self.event) {
             match result {
-                Ok(()) if written.is_some_and(|known| known.contains(&self.event.sequence)) => {}
                 Ok(()) => {
                     let has_form = match &mut self.verifier {
                         Some(verifier) => {

@@ -26,6 +26,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use verify::Report;
+use written::Written;
 
 /// Turn syslog lines that carry mote records into events, one a line. Exits with 65 if a record
 /// could not be read.
@@ -93,17 +94,19 @@ impl DecodeCommand {
                 format_args!("{path:?} cannot be used to remember records ({error})"),
             );
         }
-        if let Some(path) = &self.written
-            && let Err(error) = decoder.leave_out_written(path)
-        {
-            return exit::fail(
-                exit::IOERR,
-                format_args!("what {path:?} has at its end cannot be known ({error})"),
-            );
-        }
         if self.rsyslog == Some(Module::Mmexternal) {
+            let written = match self.written.as_deref().map(Written::at_end_of).transpose() {
+                Ok(written) => written.unwrap_or_default(),
+                Err(error) => {
+                    let path = self.written.unwrap_or_default();
+                    return exit::fail(
+                        exit::IOERR,
+                        format_args!("what {path:?} has at its end cannot be known ({error})"),
+                    );
+                }
+            };
             let (input, mut out) = (io::stdin().lock(), io::stdout().lock());
-            return match rsyslog::answer_each(input, &mut out, decoder) {
+            return match rsyslog::answer_each(input, &mut out, decoder, written) {
                 // rsyslogd has ended.
                 Err(error) if error.kind() != ErrorKind::BrokenPipe => exit::IOERR.into(),
                 _ => ExitCode::SUCCESS,

@@ -19,7 +19,8 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// What it begins with; another layout gets another number.
+/// What it begins with. Where places have another size it begins anew; what else may change gets another
+/// number.
 const MAGIC: [u8; 16] = *b"mote-recent 1\n\0\0";
 /// Of the header: the magic, the boot id, how many bytes a place has, the keys.
 const HEADER_BYTES: usize = 56;

@@ -6,6 +6,7 @@
 
 use super::decoder::{Counts, Decoder};
 use super::lines::{Line, Lines, Next};
+use super::written::Written;
 use crate::limits::{ANSWER_BYTES, DECODE_LINE_BYTES};
 use argh::FromArgValue;
 use serde_json::json;
@@ -37,10 +38,16 @@ pub const CONFIRMATION: &[u8] = b"OK\n";
 /// `mmexternal`: answers every line of `input`, to its end.
 ///
 /// What `decoder` remembers in a file it remembers a message late: rsyslogd hands over the next one
-/// when it has done with the events of the one before.
-pub fn answer_each(input: impl Read, out: &mut impl Write, mut decoder: Decoder) -> io::Result<()> {
+/// when it has done with the events of the one before. Of the last one `written` has those that it had
+/// written when it was ended.
+pub fn answer_each(
+    input: impl Read,
+    out: &mut impl Write,
+    mut decoder: Decoder,
+    written: Written,
+) -> io::Result<()> {
     let mut lines = Lines::new(input);
-    let mut answer = Answer::new(ANSWER_BYTES);
+    let mut answer = Answer::new(ANSWER_BYTES, written);
     loop {
         match lines.next(|| Ok(())) {
             Next::Line(line) => {
@@ -69,12 +76,14 @@ struct Answer {
     full: bool,
     /// How many did not.
     left_out: u64,
+    /// Events that are not given again.
+    written: Written,
 }
 
 impl Answer {
     /// With events in so many bytes.
-    fn new(room: usize) -> Answer {
-        Answer { bytes: Vec::new(), whole: 0, room, full: false, left_out: 0 }
+    fn new(room: usize, written: Written) -> Answer {
+        Answer { bytes: Vec::new(), whole: 0, room, full: false, left_out: 0, written }
     }
 
     /// The answer to a line.
@@ -82,6 +91,7 @@ impl Answer {
         self.bytes.clear();
         self.bytes.extend_from_slice(BEGINNING);
         (self.whole, self.full, self.left_out) = (BEGINNING.len(), false, 0);
+        self.written.next_message();
         let before = *decoder.counts();
         let mut error = None;
         // Writing to memory does not fail.
@@ -135,6 +145,9 @@ impl Write for Answer {
                 Some(end) if !self.full => {
                     *end = b',';
                     show_nuls(&mut self.bytes[self.whole..]);
+                    if self.written.has(&self.bytes[self.whole..self.bytes.len() - 1]) {
+                        self.bytes.truncate(self.whole);
+                    }
                     self.whole = self.bytes.len();
                 }
                 _ => self.left_out += 1,

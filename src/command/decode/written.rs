@@ -1,34 +1,21 @@
 //! What the file of events has at its end. Of a syslog daemon that was ended while it wrote, nobody else
 //! knows how far it came.
 
-use crate::format::value::RunName;
-use crate::limits::WRITTEN_BYTES;
-use crate::record::RunId;
-use serde::Deserialize;
-use std::collections::{HashMap, HashSet};
+use crate::limits::{WRITTEN_BYTES, WRITTEN_MESSAGES};
+use serde_json::Value;
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Events by their run, as documents name it, and their number in it.
+/// Documents by a hash of what is in them, with keys that nobody knows: by their numbers somebody could
+/// have a document left out that he does not want to be seen.
 #[derive(Default)]
-pub struct Written(HashMap<String, HashSet<u64>>);
-
-/// Of a document of the Elastic Common Schema, what tells an event from all others.
-#[derive(Deserialize)]
-struct Document {
-    agent: Agent,
-    event: Numbered,
-}
-
-#[derive(Deserialize)]
-struct Agent {
-    ephemeral_id: String,
-}
-
-#[derive(Deserialize)]
-struct Numbered {
-    sequence: u64,
+pub struct Written {
+    keys: RandomState,
+    hashes: HashSet<u64>,
+    messages: usize,
 }
 
 impl Written {
@@ -45,20 +32,33 @@ impl Written {
                 OpenOptions::new().append(true).open(file)?.write_all(b"\n")?;
             }
             room -= end.len() as u64;
-            for line in end.split(|byte| *byte == b'\n') {
-                // Others may be there: cut ones, and those of other programs.
-                if let Ok(Document { agent, event }) = serde_json::from_slice(line) {
-                    written.0.entry(agent.ephemeral_id).or_default().insert(event.sequence);
-                }
-            }
+            // Others may be there: cut ones, and those of other programs.
+            let lines = end.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            let hashes: Vec<u64> = lines.filter_map(|line| written.hash(line)).collect();
+            written.hashes.extend(hashes);
         }
         Ok(written)
     }
 
-    /// The numbers of the events of a run. `None`: none of them was found.
-    pub fn of(&self, run: RunId) -> Option<&HashSet<u64>> {
-        // As a rule there was no restart, or none of runs that go on.
-        (!self.0.is_empty()).then(|| self.0.get(&RunName(run).to_string())).flatten()
+    /// Another message begins. What rsyslogd had in hand comes first: after some messages none is
+    /// looked for any more.
+    pub fn next_message(&mut self) {
+        self.messages += 1;
+        if self.messages > WRITTEN_MESSAGES {
+            self.hashes = HashSet::new();
+        }
+    }
+
+    /// Whether this document is there.
+    pub fn has(&self, document: &[u8]) -> bool {
+        !self.hashes.is_empty()
+            && self.hash(document).is_some_and(|hash| self.hashes.contains(&hash))
+    }
+
+    /// However it is written: rsyslogd adds blanks, and writes `\/`. `None`: it is no document.
+    fn hash(&self, document: &[u8]) -> Option<u64> {
+        let value: Value = serde_json::from_slice(document).ok()?;
+        value.is_object().then(|| self.keys.hash_one(value.to_string()))
     }
 }
 
@@ -84,30 +84,32 @@ mod tests {
     use super::*;
     use std::fs::{read_to_string, write};
 
-    const RUN: RunId = RunId { boot_id: [0xab; 16], start_ns: 5 };
+    fn document(number: u64) -> String {
+        format!("{{\"a\":{{\"b\":\"/x\"}},\"n\":{number}}}")
+    }
 
-    fn line(run: RunId, sequence: u64) -> String {
-        let run = RunName(run);
-        format!(
-            "{{\"event\": {{ \"sequence\": {sequence} }}, \"agent\":{{\"ephemeral_id\":\"{run}\"}}}}\n"
-        )
+    fn has(written: &Written, number: u64) -> bool {
+        written.has(document(number).as_bytes())
     }
 
     #[test]
-    fn events_of_a_run_are_found_and_a_cut_line_is_ended() {
+    fn documents_are_found_and_a_cut_line_is_ended() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.json");
-        assert!(Written::at_end_of(&path).unwrap().of(RUN).is_none(), "no file");
-        let other = RunId { start_ns: 6, ..RUN };
-        let text =
-            [line(RUN, 1), line(other, 2), "no document\n{}\n".into(), line(RUN, 4)].concat();
-        let cut = text.trim_end_matches("}\n");
+        assert!(!has(&Written::at_end_of(&path).unwrap(), 1), "no file");
+        let as_rsyslogd_does = r#"{ "a": { "b": "\/x" }, "n": 2 }"#;
+        let text = [&document(1), as_rsyslogd_does, "no document", "[]", &document(3)].join("\n");
+        let cut = &text[..text.len() - 1];
         write(&path, cut).unwrap();
         for _ in 0..2 {
-            let written = Written::at_end_of(&path).unwrap();
-            assert_eq!(written.of(RUN), Some(&HashSet::from([1])));
-            assert_eq!(written.of(other), Some(&HashSet::from([2])));
+            let mut written = Written::at_end_of(&path).unwrap();
+            assert_eq!([1, 2, 3].map(|number| has(&written, number)), [true, true, false]);
+            assert!(!written.has(br#"{"a":{"b":"/y"},"n":1}"#), "another one of that number");
             assert_eq!(read_to_string(&path).unwrap(), format!("{cut}\n"));
+            (0..WRITTEN_MESSAGES).for_each(|_| written.next_message());
+            assert!(has(&written, 1));
+            written.next_message();
+            assert!(!has(&written, 1), "it is too late for that");
         }
     }
 
@@ -115,15 +117,15 @@ mod tests {
     fn of_a_short_file_the_one_before_is_read_too() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.json");
+        let line = |number| document(number) + "\n";
         // Longer than what is read.
-        let lines = WRITTEN_BYTES / line(RUN, 1_000_000).len() as u64 + 1_000;
-        let old: String = (1_000_000..1_000_000 + lines).map(|n| line(RUN, n)).collect();
+        let (first, lines) = (1_000_000, WRITTEN_BYTES / line(1_000_000).len() as u64 + 1_000);
+        let old: String = (first..first + lines).map(line).collect();
         write(dir.path().join("events.json.1"), &old).unwrap();
-        write(&path, line(RUN, 3_000_000)).unwrap();
+        write(&path, line(1)).unwrap();
         let written = Written::at_end_of(&path).unwrap();
-        let found = written.of(RUN).unwrap();
-        assert!(found.contains(&3_000_000) && found.contains(&(1_000_000 + lines - 1)));
-        assert!(!found.contains(&1_000_000), "only its end is read");
+        assert!(has(&written, 1) && has(&written, first + lines - 1));
+        assert!(!has(&written, first), "only its end is read");
         assert!(Written::at_end_of(dir.path()).is_err(), "a directory");
     }
 }
