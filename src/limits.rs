@@ -311,10 +311,6 @@ pub const ANSWER_BYTES: usize = 1_000_000;
 /// ended: twice what it makes of the longest answer ([`ANSWER_BYTES`]), with blanks and `\/`.
 pub const WRITTEN_BYTES: u64 = 4 << 20;
 
-/// Messages after its start in which it looks for these events: as many as rsyslogd takes out of a queue
-/// at once, unless it is told (`queue.dequeueBatchSize`).
-pub const WRITTEN_MESSAGES: usize = 128;
-
 /// Batches of a class of one run of a sensor that `mote decode` remembers, to know one that was sent
 /// again: more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_MESSAGES`]), with what was
 /// between a message and its repetition. Behind two relays that were restarted under a flood that was up

@@ -91,7 +91,6 @@ impl Answer {
         self.bytes.clear();
         self.bytes.extend_from_slice(BEGINNING);
         (self.whole, self.full, self.left_out) = (BEGINNING.len(), false, 0);
-        self.written.next_message();
         let before = *decoder.counts();
         let mut error = None;
         // Writing to memory does not fail.

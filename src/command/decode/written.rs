@@ -1,7 +1,7 @@
 //! What the file of events has at its end. Of a syslog daemon that was ended while it wrote, nobody else
 //! knows how far it came.
 
-use crate::limits::{WRITTEN_BYTES, WRITTEN_MESSAGES};
+use crate::limits::WRITTEN_BYTES;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -15,7 +15,8 @@ use std::path::Path;
 pub struct Written {
     keys: RandomState,
     hashes: HashSet<u64>,
-    messages: usize,
+    /// Of these documents, as a look that costs little.
+    sequences: HashSet<u64>,
 }
 
 impl Written {
@@ -34,32 +35,41 @@ impl Written {
             room -= end.len() as u64;
             // Others may be there: cut ones, and those of other programs.
             let lines = end.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-            let hashes: Vec<u64> = lines.filter_map(|line| written.hash(line)).collect();
-            written.hashes.extend(hashes);
+            for line in lines {
+                if let Some(value) = object(line) {
+                    written.sequences.extend(value["event"]["sequence"].as_u64());
+                    written.hashes.insert(written.hash(&value));
+                }
+            }
         }
         Ok(written)
     }
 
-    /// Another message begins. What rsyslogd had in hand comes first: after some messages none is
-    /// looked for any more.
-    pub fn next_message(&mut self) {
-        self.messages += 1;
-        if self.messages > WRITTEN_MESSAGES {
-            self.hashes = HashSet::new();
-        }
-    }
-
-    /// Whether this document is there.
+    /// Whether this document, as mote writes it, is there. It may come late: what rsyslogd had in hand
+    /// when it was ended it puts behind all that waits.
     pub fn has(&self, document: &[u8]) -> bool {
-        !self.hashes.is_empty()
-            && self.hash(document).is_some_and(|hash| self.hashes.contains(&hash))
+        !self.sequences.is_empty()
+            && sequence(document).is_some_and(|sequence| self.sequences.contains(&sequence))
+            && object(document).is_some_and(|value| self.hashes.contains(&self.hash(&value)))
     }
 
-    /// However it is written: rsyslogd adds blanks, and writes `\/`. `None`: it is no document.
-    fn hash(&self, document: &[u8]) -> Option<u64> {
-        let value: Value = serde_json::from_slice(document).ok()?;
-        value.is_object().then(|| self.keys.hash_one(value.to_string()))
+    /// However it was written: rsyslogd adds blanks, and writes `\/`.
+    fn hash(&self, document: &Value) -> u64 {
+        self.keys.hash_one(document.to_string())
     }
+}
+
+/// `None`: it is no document.
+fn object(line: &[u8]) -> Option<Value> {
+    serde_json::from_slice(line).ok().filter(Value::is_object)
+}
+
+/// `event.sequence` of a document that mote wrote, of which no text can have a quote without a backslash.
+fn sequence(document: &[u8]) -> Option<u64> {
+    const KEY: &[u8] = b"\"sequence\":";
+    let at = document.windows(KEY.len()).position(|bytes| bytes == KEY)? + KEY.len();
+    let digits = document[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    core::str::from_utf8(&document[at..at + digits]).ok()?.parse().ok()
 }
 
 /// The last `most` bytes of a file, or all; `None` if there is no file.
@@ -85,7 +95,7 @@ mod tests {
     use std::fs::{read_to_string, write};
 
     fn document(number: u64) -> String {
-        format!("{{\"a\":{{\"b\":\"/x\"}},\"n\":{number}}}")
+        format!("{{\"event\":{{\"sequence\":{number}}},\"path\":\"/x\"}}")
     }
 
     fn has(written: &Written, number: u64) -> bool {
@@ -97,19 +107,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.json");
         assert!(!has(&Written::at_end_of(&path).unwrap(), 1), "no file");
-        let as_rsyslogd_does = r#"{ "a": { "b": "\/x" }, "n": 2 }"#;
+        let as_rsyslogd_does = r#"{ "path": "\/x", "event": { "sequence": 2 } }"#;
         let text = [&document(1), as_rsyslogd_does, "no document", "[]", &document(3)].join("\n");
         let cut = &text[..text.len() - 1];
         write(&path, cut).unwrap();
         for _ in 0..2 {
-            let mut written = Written::at_end_of(&path).unwrap();
+            let written = Written::at_end_of(&path).unwrap();
             assert_eq!([1, 2, 3].map(|number| has(&written, number)), [true, true, false]);
-            assert!(!written.has(br#"{"a":{"b":"/y"},"n":1}"#), "another one of that number");
+            assert!(
+                !written.has(br#"{"event":{"sequence":1},"path":"/y"}"#),
+                "another one of that number"
+            );
             assert_eq!(read_to_string(&path).unwrap(), format!("{cut}\n"));
-            (0..WRITTEN_MESSAGES).for_each(|_| written.next_message());
-            assert!(has(&written, 1));
-            written.next_message();
-            assert!(!has(&written, 1), "it is too late for that");
         }
     }
 
