@@ -80,10 +80,10 @@ service: dist ## the package in guests with systemd: start, limits, reload, watc
 	@qemu/fetch debian-12
 	@rootfs-tests/service/run dist/mote_$(VERSION)_amd64.deb target/kernels/debian-12/*.deb $(SUITE)
 
-bench: build ## what the sensor costs, against its goals (root); BENCH=wire for one
+bench: build ## what the sensor costs, against its goals (root); BENCH=wire for one, README=yes
 	@scripts/packages $(BENCH_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked $(addprefix --bench ,$(BENCH))
-	@cargo bench --quiet --locked --bench report
+	@$(if $(README),MOTE_README=yes) cargo bench --quiet --locked --bench report
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
 	@scripts/packages $(BUILD_PACKAGES)

@@ -4,6 +4,7 @@
 #[path = "../common/figures.rs"]
 mod figures;
 
+mod cost;
 mod goals;
 mod plot;
 
@@ -54,6 +55,17 @@ fn main() {
         .unwrap();
     fs::write(at("report.svg"), plot::svg(machine, &rows)).unwrap();
     println!("The same as JSON and as a plot: target/bench/report.json, report.svg");
+    if std::env::var_os("MOTE_README").is_some() {
+        let overhead = kept.remove("overhead").flatten().expect("make bench BENCH=overhead first");
+        let ratios = cost::ratios(&overhead);
+        let tables = format!(
+            "How many times as long a turn takes as without, medians of five rounds:\n\n{ratios}\n{table}"
+        );
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        let text = fs::read_to_string(readme).unwrap();
+        fs::write(readme, cost::put(&text, &tables)).unwrap();
+        println!("The README has it.");
+    }
 }
 
 fn table(machine: &str, rows: &[Row]) -> String {
