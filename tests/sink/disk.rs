@@ -2,7 +2,7 @@
 
 use crate::rig::{Rig, large, skipped, small};
 use crate::spool::{names, offer, once};
-use crate::unix::Place;
+use crate::unix::{Daemon, Place};
 use mote::event::Class;
 use mote::sink::{Capacity, SpoolOptions};
 use std::collections::BTreeSet;
@@ -47,6 +47,17 @@ impl Drop for Mount {
     }
 }
 
+/// Runs until nothing waits any more: what the daemon got.
+fn delivered(rig: &mut Rig, daemon: &Daemon) -> Vec<String> {
+    let mut got = Vec::new();
+    rig.run("deliver", |sink| {
+        got.extend(daemon.read_all());
+        sink.spooled_bytes() == Some(0) && sink.backlog() == 0
+    });
+    got.extend(daemon.read_all());
+    got
+}
+
 /// Offers until a message finds no room on disk: how many.
 fn until_full(rig: &mut Rig) -> u32 {
     let full = (0..10_000).find(|number| {
@@ -75,12 +86,7 @@ fn a_full_disk_leaves_the_rest_in_memory_until_there_is_room() {
     offer(&mut rig, Class::Bulk, offered + 20..offered + 30);
     assert!(rig.sink.spool_error().is_some(), "it may be short messages that find room");
     let daemon = place.daemon();
-    let mut got = Vec::new();
-    rig.run("deliver", |sink| {
-        got.extend(daemon.read_all());
-        sink.spooled_bytes() == Some(0) && sink.backlog() == 0
-    });
-    got.extend(daemon.read_all());
+    let got = delivered(&mut rig, &daemon);
     assert_eq!(got.len() as u64 + shed.messages, u64::from(offered) + 30);
     assert_eq!(once(got.clone()).len(), got.len());
     rig.tick_at(Instant::now() + Duration::from_secs(11));
@@ -113,12 +119,7 @@ fn a_disk_that_the_spool_itself_has_filled_has_room_again_when_all_is_delivered(
         }
     }
     let daemon = place.daemon();
-    let mut got = Vec::new();
-    rig.run("deliver", |sink| {
-        got.extend(daemon.read_all());
-        sink.spooled_bytes() == Some(0) && sink.backlog() == 0
-    });
-    got.extend(daemon.read_all());
+    let got = delivered(&mut rig, &daemon);
     let got: BTreeSet<String> = got.into_iter().collect();
     let missing = names("priority", 0..offered).into_iter().filter(|name| !got.contains(name));
     assert_eq!(missing.collect::<Vec<_>>(), Vec::<String>::new());
