@@ -1,6 +1,6 @@
 # mote: `make` lists what can be made.
 .DEFAULT_GOAL := help
-.PHONY: help build run dist test soak chain software service bench fuzz kernels qemu initramfs \
+.PHONY: help build run dist test soak chain software faults service bench fuzz kernels qemu initramfs \
 	small disk harness clean
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,amd64)
@@ -72,6 +72,10 @@ chain: build ## a million events to a collector, every part of the way ended mea
 software: build ## what people run, call by call as strace sees it: apt, git, make, nginx ... (root)
 	@scripts/packages $(SOFTWARE_PACKAGES)
 	MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test software
+
+faults: build ## system calls of the sensor fail one by one, at its start and in its loop (root)
+	@scripts/packages $(TEST_PACKAGES)
+	MOTE_FAULTS=1 MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test faults
 
 # SUITE: suites of Debian.
 SUITE ?= bullseye bookworm trixie

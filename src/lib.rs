@@ -49,6 +49,7 @@ pub mod format;
 pub mod claim;
 pub mod command;
 pub mod config;
+pub mod confine;
 pub mod exit;
 pub mod explain;
 pub mod lines;

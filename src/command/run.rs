@@ -10,6 +10,7 @@ use argh::FromArgs;
 
 use super::configuration;
 use super::number::{Number, UpTo};
+use crate::confine::confine;
 use crate::control::{RUNTIME_DIR, STATE_DIR};
 use crate::exit;
 use crate::explain::explain;
@@ -100,6 +101,7 @@ impl RunCommand {
             Err(sentence) => return exit::fail(exit::USAGE, format_args!("{sentence}")),
         };
         let heartbeat = Duration::from_secs(self.heartbeat.0.into());
+        confine();
         let (runtime_dir, profile) = (&self.runtime_dir, self.profile);
         let started = Sensor::start(settings, &delivery, runtime_dir, profile, options, heartbeat);
         let sensor = match started {

@@ -15,6 +15,7 @@ use argh::FromArgs;
 
 use super::configuration;
 use super::output::Output;
+use crate::confine::confine;
 use crate::control::client::Connection;
 use crate::control::{RUNTIME_DIR, Reply, Request, STATE_DIR};
 use crate::exit;
@@ -63,10 +64,11 @@ impl CheckCommand {
                 ),
             );
         }
-        // Before the trial, which raises limits and may mount.
+        // Before limits are raised and capabilities given up, as a sensor does.
         let facts = facts::read();
-        let trial = Trial::make(settings.config().provider);
         let audit = Audit::of(audit::read(), &RuleFiles::read());
+        confine();
+        let trial = Trial::make(settings.config().provider);
         let report = Report::of(&trial, facts, audit, &Ksplice::read(), &Distribution::read());
         let text = match self.output {
             Output::Text => report.to_string(),

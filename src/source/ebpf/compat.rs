@@ -81,7 +81,7 @@ pub fn has_x32() -> bool {
 /// What a child that could make such a call dies from.
 const X32_IS_HERE: i32 = libc::SIGUSR1;
 /// `__X32_SYSCALL_BIT` (linux `arch/x86/include/uapi/asm/unistd.h`).
-const X32_SYSCALL_BIT: libc::c_long = 0x4000_0000;
+pub const X32_SYSCALL_BIT: libc::c_long = 0x4000_0000;
 
 fn call_x32() {
     // SAFETY: takes no arguments; the signal is this child's own.

@@ -52,6 +52,7 @@ pub use compat::Compat;
 pub use error::StartError;
 pub use known::Known;
 use known::Trials;
+pub use perf::IOCTLS;
 pub use retire::{AttachedProgram, Retiring};
 pub use ring_sizes::RingSizes;
 pub use unsent::Unsent;
@@ -126,11 +127,7 @@ impl Ebpf {
         if !namespace::is_first("pid") {
             return Err(StartError::PidNamespace);
         }
-        // Not raisable without CAP_SYS_RESOURCE, and not needed from 5.11 on.
-        let _ = rustix::process::setrlimit(
-            rustix::process::Resource::Memlock,
-            rustix::process::Rlimit { current: None, maximum: None },
-        );
+        raise_locked_memory();
         let tracefs = Tracefs::find_or_mount().map_err(StartError::Tracefs)?;
         let mut settings = formats::settings(&tracefs).map_err(StartError::Format)?;
         settings.own_pid = std::process::id();
@@ -311,6 +308,23 @@ impl Ebpf {
     pub fn read_next_skipped(&mut self, each: impl FnMut(Loss)) {
         let _ = self.losses.read_next_skipped(&self.object, each);
     }
+}
+
+/// Does what takes more than [`Ebpf::start`] needs afterwards, for all that it is called.
+pub fn prepare() {
+    Tracefs::keep();
+    raise_locked_memory();
+}
+
+/// Whether this process may open perf buffers.
+pub fn can_open_rings() -> bool {
+    cpus::some().and_then(|cpu| perf::open_ring(cpu, 0)).is_ok()
+}
+
+/// Not possible without CAP_SYS_RESOURCE. Programs and maps do not need it from 5.11 on, rings do.
+fn raise_locked_memory() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None });
 }
 
 /// A number that nobody else knows: what std seeds its hash tables with.

@@ -11,6 +11,9 @@ use super::abi::perf::*;
 const PERF_EVENT_IOC_ENABLE: libc::Ioctl = 0x2400;
 const PERF_EVENT_IOC_SET_BPF: libc::Ioctl = 0x4004_2408;
 
+/// What is asked of events.
+pub const IOCTLS: [libc::Ioctl; 2] = [PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_SET_BPF];
+
 fn open(attr: &mut perf_event_attr, cpu: i32) -> io::Result<OwnedFd> {
     attr.size = size_of::<perf_event_attr>() as u32;
     const EVERY_PROCESS: libc::pid_t = -1;

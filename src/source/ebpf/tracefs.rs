@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags};
 use rustix::thread::UnshareFlags;
@@ -59,34 +60,46 @@ fn parse_field(line: &str) -> Option<(String, Field)> {
     Some((name.to_owned(), Field { offset_bytes, size_bytes }))
 }
 
+/// A tracefs that has no place in any directory, made once: who needs it again may not be allowed to
+/// make one by then.
+static NOWHERE: OnceLock<OwnedFd> = OnceLock::new();
+
 /// The tracepoints of the running kernel.
 #[derive(Debug)]
 pub struct Tracefs {
     events: PathBuf,
-    /// What `events` leads through, if it is mounted nowhere.
-    _mount: Option<OwnedFd>,
 }
 
 impl Tracefs {
     /// Finds tracefs, or mounts it where only this process sees it: a host that hides it
     /// from its users goes on hiding it.
     pub fn find_or_mount() -> io::Result<Tracefs> {
-        if let Some(tracefs) = Tracefs::find() {
+        if let Some(tracefs) = Tracefs::find().or_else(Tracefs::nowhere) {
             return Ok(tracefs);
-        }
-        if let Ok(mount) = mount_nowhere() {
-            let events = PathBuf::from(format!("/proc/self/fd/{}/events", mount.as_raw_fd()));
-            if events.join("sched").is_dir() {
-                return Ok(Tracefs { events, _mount: Some(mount) });
-            }
         }
         mount_privately()?;
         Tracefs::find().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    /// Makes sure that it is there for the rest of this process's life, whoever unmounts it, as far as
+    /// this kernel can do that. What is wrong is told by whoever needs it.
+    pub fn keep() {
+        if Tracefs::nowhere().is_none() {
+            let _ = Tracefs::find_or_mount();
+        }
+    }
+
+    fn nowhere() -> Option<Tracefs> {
+        if NOWHERE.get().is_none() {
+            let _ = NOWHERE.set(mount_nowhere().ok()?);
+        }
+        let events = PathBuf::from(format!("/proc/self/fd/{}/events", NOWHERE.get()?.as_raw_fd()));
+        events.join("sched").is_dir().then(|| Tracefs::at(events))
+    }
+
     /// The tracepoints below a directory that looks like tracefs's `events`.
     pub fn at(events: PathBuf) -> Tracefs {
-        Tracefs { events, _mount: None }
+        Tracefs { events }
     }
 
     fn find() -> Option<Tracefs> {
