@@ -43,7 +43,7 @@ pub const AT_THE_START: &[Fault] = &[
     fault("prlimit64", &["EPERM"]),
     fault("uname", &["EFAULT"]),
     fault("sysinfo", &["EFAULT"]),
-    fault("getrandom", &["ENOSYS", "EAGAIN"]),
+    fault("getrandom", &["ENOSYS"]),
     fault("io_uring_setup", &["ENOMEM", "EPERM", "ENOSYS"]),
     fault("io_uring_enter", &["EBUSY", "EAGAIN"]),
     fault("fsopen", &["EPERM", "ENOSYS"]),

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod arguments;
 mod blind;
 mod flood;
 mod mislead;
@@ -21,7 +22,15 @@ fn main() -> ExitCode {
         return worker::main(&args[2..]);
     }
     support::runner::run(
-        &[blind::TESTS, flood::TESTS, mislead::TESTS, places::TESTS, rings::TESTS].concat(),
+        &[
+            arguments::TESTS,
+            blind::TESTS,
+            flood::TESTS,
+            mislead::TESTS,
+            places::TESTS,
+            rings::TESTS,
+        ]
+        .concat(),
     )
 }
 
