@@ -4,17 +4,22 @@ mod support;
 
 use mote::confine::confine;
 use rustix::thread::CapabilitySet;
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::parent_id;
 use std::path::Path;
 use std::process::ExitCode;
 use support::child::{ends_with, exec, fork};
-use support::sys::sys;
-use support::{Sensor, decode, require_live, scratch};
+use support::command::{ask, health};
+use support::confine::{require_mounts, tracefs_place, with_tracefs};
+use support::sensor::run_command;
+use support::sys::{c, sys};
+use support::{Sensor, decode, require_connector, require_live, scratch};
 
 fn main() -> ExitCode {
     support::runner::run(&[
         ("sensor_keeps_what_it_needs", sensor_keeps_what_it_needs),
+        ("ebpf_starts_again_after_tracefs_is_gone", ebpf_starts_again_after_tracefs_is_gone),
         ("what_is_forbidden_fails", what_is_forbidden_fails),
         ("what_is_needed_works", what_is_needed_works),
         ("memory_does_not_become_code", memory_does_not_become_code),
@@ -65,6 +70,34 @@ fn sensor_keeps_what_it_needs() {
     sensor.stop();
     let events = decode(&Sensor::records(&dir));
     assert!(events.iter().all(|event| event["event"]["provider"] == "ebpf"));
+}
+
+/// Somebody unmounts it, and mounting is what a confined sensor may not do.
+fn ebpf_starts_again_after_tracefs_is_gone() {
+    require_live();
+    require_connector();
+    require_mounts();
+    let (place, kind) = tracefs_place();
+    if kind == "debugfs" {
+        support::skip("this kernel has tracefs in a directory only");
+    }
+    let (_guard, dir) = scratch();
+    let mut command = run_command(&dir, &["--syslog", "stdout"]);
+    with_tracefs(&mut command);
+    let sensor = Sensor::start_command(&dir, command);
+    let mounts = File::open(format!("/proc/{}/ns/mnt", sensor.pid())).unwrap();
+    let unmounting = fork(|| {
+        sys!(SYS_setns, mounts.as_raw_fd(), libc::CLONE_NEWNS).check(0);
+        sys!(SYS_umount2, c(place).as_ptr(), libc::MNT_DETACH).check(0);
+        0
+    });
+    ends_with(unmounting, 0);
+    for (value, subsystem) in [("disabled", "netlink"), ("enabled", "ebpf")] {
+        let args = ["config", "ebpf-supplementary-event-provider", "--value", value];
+        ask(&dir, &args).expect(0);
+        assert_eq!(health(&dir, "supplementary_events_subsystem"), subsystem, "{}", sensor.log());
+    }
+    sensor.leave();
 }
 
 /// Done by a child that is confined as a sensor is; 0 is right.

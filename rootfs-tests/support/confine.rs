@@ -54,26 +54,32 @@ pub fn private_mounts() -> io::Result<()> {
     Ok(())
 }
 
+/// Where tracefs is mounted, and as what: 3.10 has it in debugfs only.
+pub fn tracefs_place() -> (&'static str, &'static str) {
+    let mut places =
+        [("/sys/kernel/tracing", "tracefs"), ("/sys/kernel/debug", "debugfs")].into_iter();
+    places.find(|(place, _)| Path::new(place).exists()).expect("a place for tracefs")
+}
+
+fn mount_tracefs() -> io::Result<()> {
+    let (place, kind) = tracefs_place();
+    private_mounts()?;
+    match mount(kind, place, kind, MountFlags::empty(), None) {
+        // It is there.
+        Err(Errno::BUSY) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// With tracefs mounted where nobody else sees it.
+pub fn with_tracefs(command: &mut Command) {
+    without(command, &[], mount_tracefs);
+}
+
 /// With tracefs in place, so that BPF is all that is missing.
 pub fn without_bpf(command: &mut Command) {
-    // 3.10 has it in debugfs only.
-    let places = [("/sys/kernel/tracing", "tracefs"), ("/sys/kernel/debug", "debugfs")];
-    let (place, kind) = places
-        .into_iter()
-        .find(|(place, _)| Path::new(place).exists())
-        .expect("a place for tracefs");
-    without(
-        command,
-        &[CapabilitySet::BPF, CapabilitySet::SYS_ADMIN, CapabilitySet::PERFMON],
-        move || {
-            private_mounts()?;
-            match mount(kind, place, kind, MountFlags::empty(), None) {
-                // It is there.
-                Err(Errno::BUSY) => Ok(()),
-                result => Ok(result?),
-            }
-        },
-    );
+    let bpf = &[CapabilitySet::BPF, CapabilitySet::SYS_ADMIN, CapabilitySet::PERFMON];
+    without(command, bpf, mount_tracefs);
 }
 
 /// May load programs, may not mount: and there is no tracefs.
