@@ -26,6 +26,12 @@ impl SpoolError {
             SpoolError::Write(Errno::NOSPC | Errno::DQUOT) => {
                 "make room on its file system, or give a smaller --spool-size"
             }
+            // It has no CAP_DAC_OVERRIDE.
+            SpoolError::Directory(Errno::ACCESS)
+            | SpoolError::Open(Errno::ACCESS)
+            | SpoolError::Write(Errno::ACCESS) => {
+                "give it and what is in it to root (chown -R root), or give another directory with --spool"
+            }
             _ => "make it readable and writable, or give another directory with --spool",
         }
     }
