@@ -20,12 +20,12 @@ BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pk
 # For arm64 from x86-64. The rest is unpacked by cross/fetch.
 CROSS_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
 # The live tests: a real syslog daemon, a second opinion on loaded programs, and on audit rules;
-# python3 is for scripts/show. syslog-ng, which cannot be beside rsyslog, is unpacked by
-# scripts/syslog-ng.
+# python3 is for scripts/show. Two shells are asked what they complete. syslog-ng, which cannot be beside
+# rsyslog, is unpacked by scripts/syslog-ng.
 TEST_PACKAGES := rsyslog rsyslog-relp bpftool util-linux auditd stress-ng strace python3 logrotate \
-	valgrind
+	valgrind zsh fish
 # Packages of it.
-DIST_PACKAGES := dpkg tar xz-utils gzip
+DIST_PACKAGES := dpkg tar xz-utils gzip python3
 # What people run.
 SOFTWARE_PACKAGES := strace apt git make gcc nginx-light curl postgresql busybox-static util-linux
 # What the sensor is compared with, what makes a load, and what counts instructions.
