@@ -20,12 +20,12 @@ BUILD_PACKAGES := clang libclang-dev libelf-dev zlib1g-dev gcc libc6-dev make pk
 # For arm64 from x86-64. The rest is unpacked by cross/fetch.
 CROSS_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
 # The live tests: a real syslog daemon, a second opinion on loaded programs, and on audit rules;
-# python3 is for scripts/show. Two shells are asked what they complete. syslog-ng, which cannot be beside
-# rsyslog, is unpacked by scripts/syslog-ng.
+# python3 is for scripts/show. Packages are made and played with rpm and busybox, and two shells are asked
+# what they complete. syslog-ng, which cannot be beside rsyslog, is unpacked by scripts/syslog-ng.
 TEST_PACKAGES := rsyslog rsyslog-relp bpftool util-linux auditd stress-ng strace python3 logrotate \
-	valgrind zsh fish
+	valgrind rpm busybox-static zsh fish
 # Packages of it.
-DIST_PACKAGES := dpkg tar xz-utils gzip python3
+DIST_PACKAGES := dpkg rpm tar xz-utils gzip python3
 # What people run.
 SOFTWARE_PACKAGES := strace apt git make gcc nginx-light curl postgresql busybox-static util-linux
 # What the sensor is compared with, what makes a load, and what counts instructions.
@@ -46,7 +46,7 @@ build: ## dist/mote, the static release binary; ARCH=arm64: dist/mote-arm64, for
 	@mkdir -p dist
 	@cp -f target/$(TARGET)/release/mote $(BINARY)
 
-dist: build ## dist/mote_VERSION_ARCH.deb and a tarball; ARCH=arm64: of dist/mote-arm64
+dist: build ## in dist/: .deb, .rpm, a tarball, a list of what is linked in; ARCH=arm64: of dist/mote-arm64
 	@scripts/packages $(DIST_PACKAGES)
 	@packaging/dist $(ARCH) $(VERSION) $(BINARY)
 
