@@ -77,12 +77,13 @@ faults: build ## system calls of the sensor fail one by one, at its start and in
 	@scripts/packages $(TEST_PACKAGES)
 	MOTE_FAULTS=1 MOTE_BIN=$(CURDIR)/dist/mote cargo test --locked --test faults
 
-# SUITE: suites of Debian.
+# SUITE: suites of Debian. KIND: of packages.
 SUITE ?= bullseye bookworm trixie
-service: dist ## the package in guests with systemd: start, limits, reload, watchdog, removal (root)
+KIND ?= deb rpm
+service: dist ## packages in guests with systemd: start, limits, reload, watchdog, upgrade, removal (root)
 	@scripts/packages $(DIST_PACKAGES) debootstrap $(QEMU_PACKAGES)
 	@qemu/fetch debian-12
-	@rootfs-tests/service/run dist/mote_$(VERSION)_amd64.deb target/kernels/debian-12/*.deb $(SUITE)
+	@rootfs-tests/service/run $(VERSION) target/kernels/debian-12/*.deb "$(KIND)" $(SUITE)
 
 bench: build ## what the sensor costs, against its goals (root); BENCH=wire for one, README=yes
 	@scripts/packages $(BENCH_PACKAGES)
