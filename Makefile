@@ -84,6 +84,7 @@ service: dist ## packages in guests with systemd: start, limits, reload, watchdo
 	@scripts/packages $(DIST_PACKAGES) debootstrap $(QEMU_PACKAGES)
 	@qemu/fetch debian-12
 	@rootfs-tests/service/run $(VERSION) target/kernels/debian-12/*.deb "$(KIND)" $(SUITE)
+	@. /etc/os-release; case " $(SUITE) " in *" $$VERSION_CODENAME "*) rootfs-tests/service/openrc ;; esac
 
 bench: build ## what the sensor costs, against its goals (root); BENCH=wire for one, README=yes
 	@scripts/packages $(BENCH_PACKAGES)

@@ -1,4 +1,4 @@
-//! Scripts for hosts without systemd. OpenRC's is not played here: it takes a root file system of its own.
+//! Scripts for hosts without systemd. OpenRC's takes a root file system: rootfs-tests/service/openrc.
 
 mod support;
 
