@@ -1,6 +1,6 @@
 //! Which batches were read before: a sensor sends again what its receiver may not have read.
 
-use super::recent_file::{Entry, RecentFile};
+use super::recent_file::{Entry, Kept, RecentFile};
 use crate::event::Class;
 use crate::limits::{DECODE_RECENT, DECODE_STREAMS};
 use crate::record::RunId;
@@ -87,7 +87,13 @@ impl Recent {
     /// What the file at `path` has, and from now on is kept there.
     pub fn kept(path: &Path) -> io::Result<Recent> {
         let (file, streams) = RecentFile::open(path)?;
-        let mut recent = Recent { keys: file.keys(), ..Recent::default() };
+        let recent = Recent::of(file.keys(), streams);
+        Ok(Recent { file: Some(file), ..recent })
+    }
+
+    /// What was kept.
+    pub fn of(keys: Keys, streams: Vec<Kept>) -> Recent {
+        let mut recent = Recent { keys, ..Recent::default() };
         for (place, id, entries) in streams {
             let mut stream = Stream { place, ..Stream::default() };
             for entry in &entries {
@@ -96,13 +102,23 @@ impl Recent {
             }
             stream.batches = entries.last().map_or(0, |last| last.at + 1);
             recent.clock = recent.clock.max(stream.used);
-            // Only a damaged file has two streams of one moment.
-            if recent.by_use.insert(stream.used, id).is_none() {
+            // Only a damaged file has a stream twice, or two of one moment.
+            if !recent.streams.contains_key(&id) && !recent.by_use.contains_key(&stream.used) {
+                recent.by_use.insert(stream.used, id);
                 recent.streams.insert(id, Box::new(stream));
             }
         }
-        recent.file = Some(file);
-        Ok(recent)
+        recent
+    }
+
+    /// How many streams are remembered, each of them once by its name and once by its use.
+    #[cfg(any(test, fuzzing))]
+    pub fn count(&self) -> usize {
+        assert_eq!(self.by_use.len(), self.streams.len());
+        assert!(self.by_use.iter().all(|(used, id)| self.streams[id].used == *used));
+        let places: BTreeSet<usize> = self.streams.values().map(|stream| stream.place).collect();
+        assert_eq!(places.len(), self.streams.len());
+        self.streams.len()
     }
 
     /// Who this payload of `stream` is.
@@ -238,6 +254,23 @@ mod tests {
             read_again(&path, &[(other, b"a"), (other, b"b"), (one, b"a")]),
             [true, false, false]
         );
+    }
+
+    /// What it has twice would be forgotten twice, and the streams that are remembered become more and
+    /// more.
+    #[test]
+    fn a_damaged_file_has_each_stream_once() {
+        let entry = |place, clock| Entry { place, at: 0, clock, hash: 3, begins: None };
+        let kept = vec![
+            (0, run(1), vec![entry(0, 5)]),
+            (1, run(1), vec![entry(1, 6)]),
+            (2, run(2), vec![entry(2, 5)]),
+            (3, run(2), vec![entry(3, 7)]),
+        ];
+        let mut recent = Recent::of(Keys([1, 2]), kept);
+        assert_eq!(recent.count(), 2);
+        recent.remember(recent.identity(run(3), b"a"));
+        assert_eq!((recent.count(), recent.clock), (3, 8));
     }
 
     #[test]

@@ -25,10 +25,10 @@ const MAGIC: [u8; 16] = *b"mote-recent 1\n\0\0";
 /// Of the header: the magic, the boot id, how many bytes a place has, the keys.
 const HEADER_BYTES: usize = 56;
 /// Of a stream, before its entries: the run's boot id and start, the class.
-const STREAM_BYTES: usize = 32;
+pub const STREAM_BYTES: usize = 32;
 /// Its clock and its hash.
-const ENTRY_BYTES: usize = 16;
-const PLACE_BYTES: usize = STREAM_BYTES + DECODE_RECENT * ENTRY_BYTES;
+pub const ENTRY_BYTES: usize = 16;
+pub const PLACE_BYTES: usize = STREAM_BYTES + DECODE_RECENT * ENTRY_BYTES;
 /// The keys are the owner's.
 const MODE: u32 = 0o600;
 /// How long the one before may take to end: its syslog daemon is gone, its input has ended.
@@ -84,9 +84,7 @@ impl RecentFile {
             return Ok((RecentFile::begin(file, boot_id)?, Vec::new()));
         }
         let keys = Keys([number(&header[40..]), number(&header[48..])]);
-        let places = places.chunks(PLACE_BYTES).take(DECODE_STREAMS).enumerate();
-        let kept = places.filter_map(|(place, bytes)| kept(place, bytes)).collect();
-        Ok((RecentFile { file, keys }, kept))
+        Ok((RecentFile { file, keys }, streams(places)))
     }
 
     fn begin(file: File, boot_id: [u8; 16]) -> io::Result<RecentFile> {
@@ -164,6 +162,12 @@ fn number(bytes: &[u8]) -> u64 {
     bytes.first_chunk().map_or(0, |bytes| u64::from_ne_bytes(*bytes))
 }
 
+/// All that is in places.
+pub fn streams(places: &[u8]) -> Vec<Kept> {
+    let places = places.chunks(PLACE_BYTES).take(DECODE_STREAMS).enumerate();
+    places.filter_map(|(place, bytes)| kept(place, bytes)).collect()
+}
+
 /// `None` of a place that nothing was written to. The last place may be cut.
 fn kept(place: usize, bytes: &[u8]) -> Option<Kept> {
     let (stream, entries) = bytes.split_first_chunk::<STREAM_BYTES>()?;
@@ -172,7 +176,14 @@ fn kept(place: usize, bytes: &[u8]) -> Option<Kept> {
     let entries = entries.chunks_exact(ENTRY_BYTES).enumerate();
     let entry = |(at, bytes): (usize, &[u8])| {
         let (clock, hash) = (number(bytes), number(&bytes[8..]));
-        (clock > 0).then_some(Entry { place, at, clock, hash, begins: None })
+        // Nothing counts that far: it is damaged, and the clock has to go on from there.
+        (1..=u64::MAX / 2).contains(&clock).then_some(Entry {
+            place,
+            at,
+            clock,
+            hash,
+            begins: None,
+        })
     };
     let mut entries: Vec<Entry> = entries.filter_map(entry).collect();
     entries.sort_by_key(|entry| entry.clock);
@@ -203,6 +214,16 @@ mod tests {
         write(&path, bytes).unwrap();
         let (file, kept) = RecentFile::open(&path).unwrap();
         assert!(file.keys() != keys && kept.is_empty());
+    }
+
+    #[test]
+    fn an_entry_of_a_time_that_cannot_be_is_none() {
+        let mut place = vec![0; PLACE_BYTES];
+        place[24] = Class::Bulk as u8;
+        for (clock, is_kept) in [(0, false), (1, true), (u64::MAX / 2, true), (u64::MAX, false)] {
+            place[STREAM_BYTES..][..8].copy_from_slice(&u64::to_ne_bytes(clock));
+            assert_eq!(streams(&place).len(), usize::from(is_kept), "{clock}");
+        }
     }
 
     #[test]
