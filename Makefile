@@ -1,7 +1,7 @@
 # mote: `make` lists what can be made.
 .DEFAULT_GOAL := help
-.PHONY: help build run dist test soak chain software faults service bench fuzz kernels qemu initramfs \
-	small disk harness clean
+.PHONY: help build run dist test soak chain software faults service bench fuzz miri kernels qemu \
+	initramfs small disk harness clean
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,amd64)
 # amd64 or arm64; not from the environment, where it may stand for a kernel build.
@@ -91,9 +91,14 @@ bench: build ## what the sensor costs, against its goals (root); BENCH=wire for 
 	MOTE_BIN=$(CURDIR)/dist/mote cargo bench --locked $(addprefix --bench ,$(BENCH))
 	@$(if $(README),MOTE_README=yes) cargo bench --quiet --locked --bench report
 
+# TARGETS: names of fuzz targets.
 fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs the nightly toolchain
 	@scripts/packages $(BUILD_PACKAGES)
-	@scripts/fuzz $(FUZZ_SECONDS)
+	@scripts/fuzz $(FUZZ_SECONDS) $(TARGETS)
+
+miri: ## the reader of rings and what else is unsafe and can be, with every access looked at
+	@scripts/packages $(BUILD_PACKAGES)
+	@scripts/miri
 
 kernels: ## the kernels that this machine's package sources have, to target/kernels; ROW=names
 	@scripts/packages python3

@@ -52,5 +52,7 @@ pub mod config;
 pub mod confine;
 pub mod exit;
 pub mod explain;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 pub mod lines;
 pub mod say;

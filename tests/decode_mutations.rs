@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::damage::damage;
 use common::{batch_of, line_of, line_of_actions, seal};
 use fastrand::Rng;
 use mote::command::decode::decoder::{Counts, Decoder};
@@ -19,38 +20,6 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// the batches that are remembered, of as many runs and classes as there can be.
 const GROWTH_KIB: u64 =
     16 * 1024 + (DECODE_STREAMS * DECODE_RECENT * size_of::<u64>() / 1024) as u64;
-
-/// A few changes to a line or a batch: bits, cuts, insertions, pieces of another one, and
-/// bytes that are the ends of varints, lengths and options.
-fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
-    for _ in 0..rng.usize(1..4) {
-        let length = bytes.len();
-        if length == 0 {
-            return;
-        }
-        let at = rng.usize(..length);
-        match rng.u8(..8) {
-            0..=2 => bytes[at] ^= 1 << rng.u8(..8),
-            3 => bytes[at] = [0x00, 0x01, 0x02, 0x7f, 0x80, 0xff, 0xfe][rng.usize(..7)],
-            4 => bytes.truncate(at),
-            5 => {
-                let filler = rng.u8(..);
-                let count = rng.usize(1..12);
-                bytes.splice(at..at, std::iter::repeat_n(filler, count));
-            }
-            6 => {
-                let start = rng.usize(..other.len());
-                let end = rng.usize(start..other.len());
-                let until = rng.usize(at..length);
-                bytes.splice(at..until, other[start..end].iter().copied());
-            }
-            _ => {
-                let until = rng.usize(at..length);
-                bytes.drain(at..until);
-            }
-        }
-    }
-}
 
 /// VmHWM (proc(5)): the most memory that was resident at one time.
 fn peak_kib() -> u64 {
@@ -73,11 +42,11 @@ fn run(seed: u64, lines: usize) -> Counts {
         // Most damage to base64 ends at base64: more of it goes into the bytes below.
         let line = if number % 4 == 0 {
             let mut line = valid[one].clone();
-            mutate(&mut rng, &mut line, &valid[other]);
+            damage(&mut rng, &mut line, &valid[other]);
             line
         } else {
             let mut batch = batches[one].clone();
-            mutate(&mut rng, &mut batch, &batches[other]);
+            damage(&mut rng, &mut batch, &batches[other]);
             // Else what is behind the checksum would never be damaged.
             if rng.bool() {
                 seal(&mut batch);

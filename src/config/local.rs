@@ -49,7 +49,12 @@ impl Local {
             Err(error) if error.is_absent() => return Ok(Local::default()),
             text => text?,
         };
-        let settings = schema::parse(&text)?;
+        Local::parse(&text)
+    }
+
+    /// Reads the content of a file.
+    pub(crate) fn parse(text: &str) -> Result<Local, ConfigError> {
+        let settings = schema::parse(text)?;
         let rule = |exclusion: schema::Exclusion| {
             let schema::Exclusion { kind, path, children, place: _ } = exclusion;
             LocalRule { kind, path, children }
@@ -82,8 +87,12 @@ impl Local {
         }
         // A new file, so that no link that was put there is followed.
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(format!("{:#}\n", self.json()).as_bytes())?;
+        file.write_all(self.text().as_bytes())?;
         file.sync_all()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        format!("{:#}\n", self.json())
     }
 
     fn json(&self) -> Value {

@@ -11,7 +11,7 @@ pub fn boot_id() -> io::Result<[u8; 16]> {
     parse(&fs::read_to_string(BOOT_ID)?).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-fn parse(text: &str) -> Option<[u8; 16]> {
+pub(crate) fn parse(text: &str) -> Option<[u8; 16]> {
     let digits: Vec<u32> =
         text.trim().chars().filter(|c| *c != '-').map(|c| c.to_digit(16)).collect::<Option<_>>()?;
     let bytes: Vec<u8> =

@@ -115,7 +115,7 @@ impl Proc {
 
 /// The real user, the real group and the parent (proc_pid_status(5)). The name, which is the
 /// first line, has its newlines escaped.
-fn parse_status(status: &[u8]) -> Option<(u32, u32, u32)> {
+pub(crate) fn parse_status(status: &[u8]) -> Option<(u32, u32, u32)> {
     let field = |key: &str| {
         let mut lines = status.split(|byte| *byte == b'\n');
         let line = lines.find_map(|line| line.strip_prefix(key.as_bytes()))?;

@@ -8,15 +8,15 @@
 //! working directory that is renamed under a process keeps its old name here.
 
 mod begin;
-mod cgroup;
+pub(crate) mod cgroup;
 mod clock;
 mod ended;
-mod identity;
+pub(crate) mod identity;
 mod life;
 mod lineage;
 mod locate;
 mod place;
-mod proc;
+pub(crate) mod proc;
 mod program;
 mod programs;
 mod session;

@@ -137,7 +137,7 @@ pub struct Stat {
 
 /// `PID (COMM) STATE PPID …`; the name may hold anything, parentheses and spaces too, and
 /// has at most 15 bytes (proc_pid_stat(5)).
-fn parse_stat(stat: &[u8]) -> Option<Stat> {
+pub(crate) fn parse_stat(stat: &[u8]) -> Option<Stat> {
     let behind_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
     let mut fields = core::str::from_utf8(&stat[behind_name..]).ok()?.split_ascii_whitespace();
     // The 4th, the 6th and the 22nd.

@@ -29,7 +29,7 @@ mod receiver;
 mod send;
 mod set;
 mod shaper;
-mod spool;
+pub(crate) mod spool;
 mod target;
 mod transport;
 

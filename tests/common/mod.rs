@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test binary uses its own part
 
 pub mod cases;
+pub mod damage;
 pub mod largest;
 pub mod world;
 

@@ -7,10 +7,10 @@ mod follow;
 pub mod lines;
 mod output_file;
 mod reading;
-mod recent;
-mod recent_file;
+pub(crate) mod recent;
+pub(crate) mod recent_file;
 pub mod rsyslog;
-mod verify;
+pub(crate) mod verify;
 mod written;
 
 use crate::exit;

@@ -57,7 +57,7 @@ impl RuleFiles {
 
 /// What a line of auditctl's options says, in whatever order and way it says it.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Line {
+pub(crate) struct Line {
     path: Option<String>,
     keys: BTreeSet<String>,
     /// List and action, system calls, fields.
@@ -67,7 +67,7 @@ struct Line {
 }
 
 impl Line {
-    fn parse(text: &str) -> Line {
+    pub(crate) fn parse(text: &str) -> Line {
         let mut line = Line::default();
         let text = text.trim();
         let mut words = if text.starts_with('#') { "" } else { text }.split_whitespace();

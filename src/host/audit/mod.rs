@@ -2,17 +2,17 @@
 //! not have auditctl any more.
 
 mod error;
-mod files;
-mod names;
+pub(crate) mod files;
+pub(crate) mod names;
 mod record_types;
 mod rule;
 #[cfg(test)]
-mod rule_tests;
+pub(crate) mod rule_tests;
 mod show;
 #[cfg(test)]
 mod show_tests;
 mod socket;
-mod wire;
+pub(crate) mod wire;
 
 pub use error::AuditError;
 pub use files::RuleFiles;

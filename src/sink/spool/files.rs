@@ -9,7 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 /// The first line of every file.
-pub(super) const VERSION_LINE: &[u8] = b"mote-spool 1\n";
+pub(crate) const VERSION_LINE: &[u8] = b"mote-spool 1\n";
 
 /// What files that are set aside end with.
 const SET_ASIDE: &str = ".bad";
@@ -113,7 +113,7 @@ impl Files {
 }
 
 /// Where the file of this name begins, if it is one of a log of `class`.
-pub(super) fn start_of(class: Class, name: &str) -> Option<u64> {
+pub(crate) fn start_of(class: Class, name: &str) -> Option<u64> {
     let digits = name.strip_prefix(class.name())?.strip_prefix('-')?;
     // As they are written: another name of the same number would stand for that file.
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);

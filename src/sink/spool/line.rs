@@ -13,28 +13,28 @@ use crate::limits::LINE_BYTES;
 use std::io::Write;
 
 /// What stands before the payload.
-pub(super) const HEADER_BYTES: usize = 8 + 1 + 8 + 1 + 16 + 1 + 16 + 1 + 4 + 1;
+pub(crate) const HEADER_BYTES: usize = 8 + 1 + 8 + 1 + 16 + 1 + 16 + 1 + 4 + 1;
 
 /// What a line has beside its payload.
 pub(in crate::sink) const LINE_MORE_BYTES: usize = HEADER_BYTES + 1;
 
 /// The longest line.
-pub(super) const SPOOL_LINE_BYTES: usize = LINE_BYTES + LINE_MORE_BYTES;
+pub(crate) const SPOOL_LINE_BYTES: usize = LINE_BYTES + LINE_MORE_BYTES;
 
 const CRC_BYTES: usize = 8;
 
 /// What a line says of its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    pub(super) events: u32,
-    pub(super) if_lost: u64,
-    pub(super) offered_ns: i64,
-    pub(super) payload_bytes: usize,
+pub(crate) struct Line {
+    pub(crate) events: u32,
+    pub(crate) if_lost: u64,
+    pub(crate) offered_ns: i64,
+    pub(crate) payload_bytes: usize,
 }
 
 /// There is no whole line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Bad {
+pub(crate) enum Bad {
     /// The bytes end within it.
     Short,
     /// It was not written like this.
@@ -43,13 +43,13 @@ pub(super) enum Bad {
 
 impl Line {
     /// All of its bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.payload_bytes + LINE_MORE_BYTES
     }
 
     /// Writes it with its payload in place of what is in `out`, which has room for the longest one.
     /// `None`: the payload is longer than that.
-    pub(super) fn write(&self, out: &mut Vec<u8>, payload: &[u8]) -> Option<()> {
+    pub(crate) fn write(&self, out: &mut Vec<u8>, payload: &[u8]) -> Option<()> {
         if payload.len() > LINE_BYTES {
             return None;
         }
@@ -65,7 +65,7 @@ impl Line {
     }
 
     /// The line that `bytes` begin with.
-    pub(super) fn read(bytes: &[u8]) -> Result<Line, Bad> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Line, Bad> {
         let header = bytes.get(..HEADER_BYTES).ok_or(Bad::Short)?;
         let line = Line {
             events: field(header, 9, 8)? as u32,

@@ -29,7 +29,7 @@ impl Segment {
     }
 }
 
-pub(super) struct Log {
+pub(crate) struct Log {
     files: Files,
     /// In their order. The last one is written to.
     segments: heapless::Deque<Segment, SPOOL_FILES>,
@@ -45,21 +45,21 @@ pub(super) struct Log {
     inherited: u64,
     /// Lines before were delivered, and need not be sent again.
     pub(super) delivered: u64,
-    pub(super) damage: Damage,
+    pub(crate) damage: Damage,
 }
 
 /// A line that was read.
-pub(super) struct Next {
-    pub(super) line: Line,
+pub(crate) struct Next {
+    pub(crate) line: Line,
     /// Where it ends.
-    pub(super) end: u64,
+    pub(crate) end: u64,
     /// An earlier run of the sensor wrote it.
     pub(super) is_inherited: bool,
 }
 
 impl Log {
     /// What is there of this class in a directory. `delivered` is what was noted of it.
-    pub(super) fn open(
+    pub(crate) fn open(
         class: Class,
         dir: OwnedFd,
         delivered: Option<u64>,
@@ -130,7 +130,7 @@ impl Log {
     }
 
     /// Bytes of all its files.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes + VERSION_LINE.len() as u64).sum()
     }
 
@@ -145,7 +145,7 @@ impl Log {
     }
 
     /// Whether all of it was read.
-    pub(super) fn is_read(&self) -> bool {
+    pub(crate) fn is_read(&self) -> bool {
         self.read == self.end
     }
 
@@ -219,7 +219,7 @@ impl Log {
     }
 
     /// Reads the next line into `buffer`, from its first byte on.
-    pub(super) fn next(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Next>, Errno> {
+    pub(crate) fn next(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Next>, Errno> {
         while self.read < self.end {
             let is_next = |segment: &&Segment| segment.bytes > 0 && self.read < segment.end();
             let Some(segment) = self.segments.iter().find(is_next).copied() else {

@@ -12,11 +12,11 @@
 //! `position`: up to where each log is delivered.
 
 mod error;
-mod files;
-mod line;
-mod log;
+pub(crate) mod files;
+pub(crate) mod line;
+pub(crate) mod log;
 mod open;
-mod position;
+pub(crate) mod position;
 
 pub use error::{Damage, SpoolError};
 pub(super) use line::LINE_MORE_BYTES;

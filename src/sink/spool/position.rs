@@ -10,10 +10,10 @@ use std::io::Write;
 pub(super) const POSITION: &str = "position";
 
 /// `CRC PRIORITY BULK` and a line feed, as in [`line`](super::line).
-pub(super) const POSITION_BYTES: usize = 8 + 1 + 16 + 1 + 16 + 1;
+pub(crate) const POSITION_BYTES: usize = 8 + 1 + 16 + 1 + 16 + 1;
 
 /// By [`Class`].
-pub(super) type Places = [u64; Class::ALL.len()];
+pub(crate) type Places = [u64; Class::ALL.len()];
 
 pub(super) struct Position {
     file: OwnedFd,
@@ -37,11 +37,7 @@ impl Position {
         if self.noted == Some(places) {
             return Ok(());
         }
-        let [priority, bulk] = places;
-        let mut text = [0; POSITION_BYTES];
-        writeln!(&mut text[9..], "{priority:016x} {bulk:016x}").map_err(|_| Errno::INVAL)?;
-        let crc = crc32fast::hash(&text[9..]);
-        write!(&mut text[..9], "{crc:08x} ").map_err(|_| Errno::INVAL)?;
+        let text = text_of(places).ok_or(Errno::INVAL)?;
         // In one page: it is there as a whole, or not at all.
         rustix::io::pwrite(&self.file, &text, 0)?;
         self.noted = Some(places);
@@ -49,7 +45,15 @@ impl Position {
     }
 }
 
-fn places(text: &[u8; POSITION_BYTES]) -> Option<Places> {
+pub(crate) fn text_of([priority, bulk]: Places) -> Option<[u8; POSITION_BYTES]> {
+    let mut text = [0; POSITION_BYTES];
+    writeln!(&mut text[9..], "{priority:016x} {bulk:016x}").ok()?;
+    let crc = crc32fast::hash(&text[9..]);
+    write!(&mut text[..9], "{crc:08x} ").ok()?;
+    Some(text)
+}
+
+pub(crate) fn places(text: &[u8; POSITION_BYTES]) -> Option<Places> {
     let number = |at, digits| field(text, at, digits).ok();
     let is_whole = number(0, 8)? == u64::from(crc32fast::hash(&text[9..]));
     // Behind the last one is the line's end.

@@ -62,11 +62,11 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A struct of one member, then two functions.
-    fn example() -> Vec<u8> {
+    pub(crate) fn example() -> Vec<u8> {
         let strings = b"\0one\0two\0";
         let mut types = Vec::new();
         for words in [&[0, 4 << 24 | 1, 8, 1, 0, 0][..], &[1, 12 << 24, 0], &[5, 12 << 24, 0]] {

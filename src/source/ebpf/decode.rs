@@ -252,4 +252,4 @@ fn put<const N: usize>(to: &mut crate::event::Bytes<N>, bytes: &[u8]) -> Result<
 
 #[cfg(test)]
 #[path = "decode_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -7,9 +7,13 @@ mod socket;
 
 use super::*;
 use crate::event::{AT_FDCWD, Event, Opened, Tree};
+use crate::syscalls::{Arch, Effect};
 
 /// Of both architectures; libc does not have it.
 const FCHMODAT2: i32 = 452;
+
+/// As many bytes have short names, and all before them.
+const SAMPLE_BYTES: usize = offset_of!(mote_call, data) + 128;
 
 /// A record's bytes with room for the largest kind.
 struct Bytes(Vec<u8>);
@@ -66,6 +70,34 @@ fn call(kind: u32, flags: u32, number: i64, from: &[u8], path: &[u8]) -> Bytes {
         .u16(offset_of!(mote_call, path_bytes), path.len() as u16)
         .put(offset_of!(mote_call, data), &[from, path].concat());
     bytes
+}
+
+/// A record of every kind, and of every call.
+pub(crate) fn samples() -> Vec<Vec<u8>> {
+    let mut samples = vec![from_descriptors((b"d\0", 1), (b"e\0f\0", 2))];
+    for call in crate::syscalls::SYSCALLS {
+        let Some(number) = call.number(Arch::HOST) else { continue };
+        samples.push(match call.effect {
+            Effect::Report(action) if action.is_on_socket() => {
+                socket::on_socket(number.into(), &socket::connected(6), b"\x02\0\0P\x7f\0\0\x01")
+            }
+            _ => self::call(MOTE_KIND_PAIR, 0, number.into(), b"a\0", b"/b\0"),
+        });
+    }
+    samples.retain(|sample| sample.decode().0.is_ok());
+    samples.push(socket::connect_to(b"\x01\0/run/s\0"));
+    let args = b"ls\0-l\0";
+    let mut exec = Bytes::new(MOTE_KIND_EXEC, 0, libc::SYS_execve as i32, 0);
+    exec.u16(offset_of!(mote_exec, args_bytes), args.len() as u16)
+        .u16(offset_of!(mote_exec, args_count), 2)
+        .u16(offset_of!(mote_exec, path_bytes), 8)
+        .put(offset_of!(mote_exec, data), &[&args[..], b"/bin/ls\0"].concat());
+    samples.push(exec);
+    for kind in [MOTE_KIND_FORK, MOTE_KIND_EXIT, MOTE_KIND_SIGNAL] {
+        samples.push(Bytes::new(kind, 0, -1, 0));
+    }
+    // Without most of the room of the largest.
+    samples.into_iter().map(|sample| sample.0[..SAMPLE_BYTES].to_vec()).collect()
 }
 
 #[test]

@@ -16,7 +16,7 @@ impl Functions {
 
     /// Lines of `ADDRESS TYPE NAME`, those of modules with a fourth word (linux
     /// `kernel/kallsyms.c`, `s_show`).
-    fn parse(mut text: impl BufRead, names: &BTreeSet<&str>) -> io::Result<Functions> {
+    pub(crate) fn parse(mut text: impl BufRead, names: &BTreeSet<&str>) -> io::Result<Functions> {
         let mut functions = BTreeMap::new();
         let mut line = String::new();
         while text.read_line(&mut line)? > 0 {

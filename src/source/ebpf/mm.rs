@@ -41,7 +41,7 @@ pub fn offsets(object: &Object, settings: &mote_settings) -> io::Result<Option<O
 }
 
 /// The fields 48 to 51 of /proc/PID/stat, proc_pid_stat(5).
-fn bounds(stat: &[u8]) -> Option<Bounds> {
+pub(crate) fn bounds(stat: &[u8]) -> Option<Bounds> {
     // The second field is a name, in which anything may be.
     let behind_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
     let fields = std::str::from_utf8(&stat[behind_name..]).ok()?;

@@ -31,7 +31,7 @@ mod program_info;
 mod retire;
 pub mod ring;
 #[cfg(test)]
-mod ring_file;
+pub(crate) mod ring_file;
 pub mod ring_sizes;
 pub mod rings;
 pub mod shared;

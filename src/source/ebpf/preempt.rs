@@ -41,10 +41,20 @@ pub unsafe extern "C" fn complete(
 ) -> c_int {
     // SAFETY: libbpf hands us its own `count` instructions to change.
     let all = unsafe { std::slice::from_raw_parts_mut(instructions, count as usize) };
+    put_in(all, DISABLE.load(Ordering::Relaxed), ENABLE.load(Ordering::Relaxed));
+    // SAFETY: libbpf hands us a result to fill.
+    unsafe {
+        (*result).new_insn_ptr = instructions;
+        (*result).new_insn_cnt = count;
+    }
+    0
+}
+
+fn put_in(all: &mut [bpf_sys::bpf_insn], disable: u32, enable: u32) {
     for instruction in all.iter_mut().filter(|i| i.code == CALL && i.src_reg() == 0) {
         let function = match instruction.imm as u32 {
-            MOTE_PREEMPT_DISABLE => DISABLE.load(Ordering::Relaxed),
-            MOTE_PREEMPT_ENABLE => ENABLE.load(Ordering::Relaxed),
+            MOTE_PREEMPT_DISABLE => disable,
+            MOTE_PREEMPT_ENABLE => enable,
             _ => continue,
         };
         if function == 0 {
@@ -56,10 +66,52 @@ pub unsafe extern "C" fn complete(
             instruction.imm = function as i32;
         }
     }
-    // SAFETY: libbpf hands us a result to fill.
-    unsafe {
-        (*result).new_insn_ptr = instructions;
-        (*result).new_insn_cnt = count;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Instructions = Vec<bpf_sys::bpf_insn>;
+
+    fn instructions(of: &[(u8, u8, i32)]) -> Instructions {
+        let instruction = |(code, source, imm): &(u8, u8, i32)| bpf_sys::bpf_insn {
+            code: *code,
+            _bitfield_align_1: [],
+            _bitfield_1: bpf_sys::bpf_insn::new_bitfield_1(0, *source),
+            off: 0,
+            imm: *imm,
+        };
+        of.iter().map(instruction).collect()
     }
-    0
+
+    fn told(of: &Instructions) -> Vec<(u8, u8, i32)> {
+        of.iter().map(|own| (own.code, own.src_reg(), own.imm)).collect()
+    }
+
+    #[test]
+    fn calls_of_the_kernels_functions_are_put_in_and_others_stay() {
+        let (disable, enable) = (MOTE_PREEMPT_DISABLE as i32, MOTE_PREEMPT_ENABLE as i32);
+        let others = [(CALL, 0, 6), (CALL, 1, disable), (MOVE, 0, enable)];
+        let all = [&[(CALL, 0, disable), (CALL, 0, enable)], &others[..]].concat();
+        let kernels = [(CALL, BPF_PSEUDO_KFUNC_CALL, 70), (CALL, BPF_PSEUDO_KFUNC_CALL, 71)];
+        for (numbers, expected) in [([0, 0], [(MOVE, 0, 0); 2]), ([70, 71], kernels)] {
+            let mut given = instructions(&all);
+            put_in(&mut given, numbers[0], numbers[1]);
+            assert_eq!(told(&given), [&expected, &others[..]].concat());
+        }
+    }
+
+    #[test]
+    fn libbpf_gets_its_own_instructions_back() {
+        let mut given = instructions(&[(CALL, 0, 6), (MOVE, 0, 1)]);
+        let (none, no_fd) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let mut result =
+            bpf_sys::bpf_prog_prep_result { new_insn_ptr: none, new_insn_cnt: 0, pfd: no_fd };
+        let (at, count) = (given.as_mut_ptr(), given.len() as c_int);
+        // SAFETY: as libbpf calls it: so many instructions, and a result.
+        let error = unsafe { complete(std::ptr::null_mut(), 0, at, count, &raw mut result) };
+        assert_eq!((error, result.new_insn_ptr, result.new_insn_cnt), (0, at, count));
+        assert_eq!(told(&given), [(CALL, 0, 6), (MOVE, 0, 1)]);
+    }
 }

@@ -4,8 +4,9 @@
 
 #![allow(unsafe_code)]
 
+use std::ffi::c_int;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -56,6 +57,12 @@ impl Ring {
 
     /// Maps the ring of an event.
     pub fn map(event: OwnedFd, data_bytes: usize) -> io::Result<Ring> {
+        let fd = event.as_raw_fd();
+        Ring::map_of(fd, libc::MAP_SHARED, event, data_bytes)
+    }
+
+    /// Maps what `fd` and `flags` say, of which `event` tells when there is something to read.
+    fn map_of(fd: RawFd, flags: c_int, event: OwnedFd, data_bytes: usize) -> io::Result<Ring> {
         let page_bytes = rustix::param::page_size();
         let mapped_bytes = page_bytes + data_bytes;
         // SAFETY: a new mapping at an address of the kernel's choice.
@@ -64,8 +71,8 @@ impl Ring {
                 std::ptr::null_mut(),
                 mapped_bytes,
                 libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                event.as_raw_fd(),
+                flags,
+                fd,
                 0,
             )
         };
@@ -179,6 +186,10 @@ impl Drop for Ring {
         unsafe { libc::munmap(self.control.as_ptr().cast(), self.mapped_bytes) };
     }
 }
+
+#[cfg(any(test, fuzzing))]
+#[path = "ring_memory.rs"]
+mod memory;
 
 #[cfg(test)]
 #[path = "ring_tests.rs"]

@@ -43,6 +43,12 @@ impl Format {
         self.fields.iter().find(|(own, _)| own == name).map(|(_, field)| *field)
     }
 
+    /// All of them.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, Field)> {
+        self.fields.iter().map(|(name, field)| (name.as_str(), *field))
+    }
+
     /// The first field that begins behind this offset.
     pub fn field_after(&self, offset_bytes: u32) -> Option<Field> {
         let fields = self.fields.iter().map(|(_, field)| *field);

@@ -28,7 +28,7 @@ fn vdso_range(maps: &str) -> Option<(u64, usize)> {
 }
 
 /// Offsets of `Elf64_Ehdr`, `Elf64_Phdr` and `Elf64_Nhdr` are those of elf(5).
-fn parse(image: &[u8]) -> Option<u32> {
+pub(crate) fn parse(image: &[u8]) -> Option<u32> {
     const PT_NOTE: u32 = 4;
     let headers_at = usize::try_from(u64_at(image, 32)?).ok()?;
     let header_bytes = usize::from(u16_at(image, 54)?);

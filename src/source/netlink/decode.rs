@@ -129,7 +129,7 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// The messages of a datagram. After one that is malformed there are no more.
+/// The messages of a datagram. After one whose length cannot be there are no more.
 pub fn messages(datagram: &[u8]) -> Messages<'_> {
     Messages(datagram)
 }

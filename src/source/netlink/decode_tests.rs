@@ -31,7 +31,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 /// A datagram with one event, as the kernel pads it.
-fn datagram(what: u32, union: &[u32]) -> Vec<u8> {
+pub(crate) fn datagram(what: u32, union: &[u32]) -> Vec<u8> {
     let mut fields = [0u32; 6];
     fields[..union.len()].copy_from_slice(union);
     let head = [76, 3, 7, 0, 1, 1, 7, 0, 40, what, 2, 99, 0];

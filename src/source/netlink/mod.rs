@@ -5,7 +5,7 @@
 
 pub mod decode;
 #[cfg(test)]
-mod decode_tests;
+pub(crate) mod decode_tests;
 mod error;
 pub mod sequence;
 mod socket;

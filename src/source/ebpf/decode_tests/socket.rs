@@ -10,7 +10,7 @@ const LOCAL: Endpoint = Endpoint::V4(Ipv4Addr::LOCALHOST, 40_000);
 const PEER: Endpoint = Endpoint::V4(Ipv4Addr::new(192, 0, 2, 7), 443);
 
 /// A socket of IPv4 that is connected from [`LOCAL`] to [`PEER`].
-fn connected(protocol: u16) -> Vec<u8> {
+pub(super) fn connected(protocol: u16) -> Vec<u8> {
     let mut socket = Bytes(vec![0; size_of::<mote_socket>()]);
     socket
         .u16(offset_of!(mote_socket, family), libc::AF_INET as u16)
@@ -28,7 +28,7 @@ fn v4(ip: [u8; 4], port: u16) -> Vec<u8> {
     [&(libc::AF_INET as u16).to_ne_bytes()[..], &port.to_be_bytes(), &ip, &[0; 8]].concat()
 }
 
-fn on_socket(number: i64, socket: &[u8], address: &[u8]) -> Bytes {
+pub(super) fn on_socket(number: i64, socket: &[u8], address: &[u8]) -> Bytes {
     let flags = if address.is_empty() { MOTE_UNNAMED } else { 0 };
     call(MOTE_KIND_SOCKET, flags, number, socket, address)
 }
