@@ -122,8 +122,9 @@ pub fn mmexternal_rest() {
 /// As the README has it, for `mote decode --verify`.
 pub fn records_beside() {
     let readme = include_str!("../../docs/siem/README.md");
-    let statement =
-        readme.split_once("    if $programname").and_then(|(_, rest)| rest.split_once("\n\n"));
+    let statement = readme
+        .split_once("```rsyslog\nif $programname")
+        .and_then(|(_, rest)| rest.split_once("```"));
     let statement = statement.expect("docs/siem/README.md has a statement").0;
     let first = "if $programname == \"mote\" then";
     for name in ["rsyslog-omprog.conf", "rsyslog-mmexternal.conf"] {
