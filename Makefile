@@ -23,7 +23,7 @@ CROSS_PACKAGES := gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
 # python3 is for scripts/show. Packages are made and played with rpm and busybox, and two shells are asked
 # what they complete. syslog-ng, which cannot be beside rsyslog, is unpacked by scripts/syslog-ng.
 TEST_PACKAGES := rsyslog rsyslog-relp bpftool util-linux auditd stress-ng strace python3 logrotate \
-	valgrind rpm busybox-static zsh fish
+	valgrind rpm dpkg busybox-static zsh fish iproute2
 # Packages of it.
 DIST_PACKAGES := dpkg rpm tar xz-utils gzip python3
 # What people run.
