@@ -161,7 +161,11 @@ impl Queue {
     fn place_for(&self, class: Class) -> usize {
         let end = self.order.len();
         match class {
-            Class::Priority => self.first_unsent_bulk().unwrap_or(end),
+            // What is sent again has bulk messages between.
+            Class::Priority => match self.last_unsent_priority() {
+                Some(last) => last + 1,
+                None => self.first_unsent_bulk().unwrap_or(end),
+            },
             Class::Bulk => end,
         }
     }
@@ -169,6 +173,11 @@ impl Queue {
     /// The first of those that are not begun.
     fn first_movable(&self) -> usize {
         self.unconfirmed + usize::from(self.begun)
+    }
+
+    fn last_unsent_priority(&self) -> Option<usize> {
+        let mut places = self.first_movable()..self.order.len();
+        places.rfind(|&at| self.order[at].load.class == Class::Priority)
     }
 
     fn first_unsent_bulk(&self) -> Option<usize> {

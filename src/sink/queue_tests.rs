@@ -41,6 +41,16 @@ fn order_is_kept_within_a_class() {
 }
 
 #[test]
+fn order_is_kept_within_a_class_that_is_sent_again() {
+    let mut queue = queue(&[(Bulk, "a")]);
+    queue.sent(Some(100));
+    queue.push(load(Priority, 1), b"b").unwrap();
+    queue.rewind(|_| false);
+    queue.push(load(Priority, 1), b"c").unwrap();
+    assert_eq!(contents(&mut queue), ["a", "b", "c"]);
+}
+
+#[test]
 fn the_oldest_bulk_message_goes_first() {
     let mut queue =
         queue(&[(Priority, "a"), (Bulk, "b"), (Bulk, "c"), (Bulk, "d"), (Priority, "e")]);
@@ -288,4 +298,69 @@ fn what_is_counted_stays_so_when_the_spool_is_gone() {
     // It was sent, and is refused now.
     queue.rewind(|_| false);
     assert!(queue.count(Count::Refused) && !queue.count(Count::Refused));
+}
+
+/// Whatever is offered, sent, read and cut off: each message is read, in the order of its class, or counted
+/// with all that nobody learns of without it.
+#[test]
+fn what_is_not_read_is_counted() {
+    let mut rng = fastrand::Rng::with_seed(6);
+    let mut exactly = 0;
+    for _ in 0..400 {
+        let slots = rng.usize(1..12);
+        let mut queue = Queue::new(slots, 4);
+        let mut exact = true;
+        let mut offered = Vec::new();
+        // By number: on the wire, and read.
+        let (mut flying, mut read) = (Vec::new(), Vec::new());
+        for _ in 0..60 {
+            match rng.u8(..6) {
+                0..=2 => {
+                    let class = Class::ALL[rng.usize(..2)];
+                    let (number, if_lost) = (offered.len() as u32, rng.u64(1..9));
+                    queue.push(load(class, if_lost), &number.to_ne_bytes()).unwrap();
+                    offered.push((class, if_lost));
+                }
+                3 => {
+                    if let Some(head) = queue.head() {
+                        flying.push(u32::from_ne_bytes(head.payload.try_into().unwrap()));
+                        queue.sent(Some(100));
+                        // Then accounts are joined, and read or not together.
+                        exact &= flying.len() <= slots;
+                    }
+                }
+                4 => {
+                    read.extend(flying.drain(..rng.usize(..=flying.len())));
+                    queue.confirm(100 * flying.len() as u64);
+                }
+                _ => {
+                    flying.clear();
+                    queue.rewind(|_| false);
+                }
+            }
+        }
+        flying.clear();
+        queue.rewind(|_| false);
+        while let Some(head) = queue.head() {
+            read.push(u32::from_ne_bytes(head.payload.try_into().unwrap()));
+            queue.sent(None);
+        }
+        let mut expected = Lost::default();
+        for (number, (class, if_lost)) in offered.iter().enumerate() {
+            let times = read.iter().filter(|read| **read == number as u32).count();
+            assert!(times <= 1, "what was confirmed is not sent again");
+            if times == 0 {
+                expected.add(Lost::message(*class, 1, *if_lost));
+            }
+        }
+        let shed = queue.take_shed();
+        assert!(shed.events() >= expected.events() && shed.messages >= expected.messages);
+        assert!(!exact || shed == expected, "{shed:?}, {expected:?}");
+        exactly += u32::from(exact);
+        for class in Class::ALL {
+            let of_class = read.iter().filter(|number| offered[**number as usize].0 == class);
+            assert!(of_class.is_sorted(), "{read:?}");
+        }
+    }
+    assert!(exactly > 100, "{exactly}");
 }

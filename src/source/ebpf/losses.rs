@@ -71,7 +71,7 @@ impl Losses {
     pub fn note(&mut self, class: Class, cpu: u32, count: u64, each: impl FnMut(Loss)) {
         let Some(rings) = self.rings.get_mut(cpu as usize) else { return };
         let ring = &mut rings[class as usize];
-        ring.told_by_ring += count;
+        ring.told_by_ring = ring.told_by_ring.saturating_add(count);
         report(LossPlace::RingFull, Some(class), Some(cpu), ring.unreported(), each);
     }
 

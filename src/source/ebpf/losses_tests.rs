@@ -165,3 +165,59 @@ fn a_program_that_cannot_be_asked_hides_no_other() {
     let all = |_: &str| Ok(3);
     assert_eq!(reported(|each| losses.count_skipped(3, all, each).unwrap()), [skipped(5)]);
 }
+
+/// Programs count on, rings tell late, in part or not at all, and looks come at any time: in the end the
+/// larger of the two accounts of a full ring is reported, and all of the rest, whoever asks when.
+#[test]
+fn what_is_reported_adds_up_to_what_was_lost() {
+    let mut rng = fastrand::Rng::with_seed(3);
+    for _ in 0..500 {
+        let mut losses = losses(2, &[]);
+        let mut counts = [[0u64; 4]; 2];
+        let mut told = [[0u64; 2]; 2];
+        let mut sums = std::collections::BTreeMap::new();
+        let mut add = |loss: Loss| {
+            *sums
+                .entry((loss.place as u8, loss.class.unwrap() as u8, loss.cpu.unwrap()))
+                .or_insert(0) += loss.count;
+        };
+        for step in 0..40 {
+            let cpu = rng.usize(..2);
+            match rng.u8(..3) {
+                0 => counts[cpu][rng.usize(..4)] += rng.u64(1..9),
+                1 => {
+                    let class = Class::ALL[rng.usize(..2)];
+                    let count = rng.u64(1..9);
+                    told[cpu][class as usize] += count;
+                    losses.note(class, cpu as u32, count, &mut add);
+                }
+                _ => {}
+            }
+            if rng.bool() || step == 39 {
+                for (cpu, [a, b, c, d]) in counts.into_iter().enumerate() {
+                    losses.count(cpu, &counters(a, b, c, d), &mut add);
+                }
+            }
+        }
+        for (cpu, counts) in counts.into_iter().enumerate() {
+            for (class, full, output) in [(Class::Priority, 0, 1), (Class::Bulk, 2, 3)] {
+                let sum = |place: LossPlace| {
+                    sums.get(&(place as u8, class as u8, cpu as u16)).copied().unwrap_or(0)
+                };
+                let larger = counts[full].max(told[cpu][class as usize]);
+                assert_eq!(sum(LossPlace::RingFull), larger);
+                assert_eq!(sum(LossPlace::RingOutput), counts[output]);
+            }
+        }
+    }
+}
+
+/// No kernel counts that far.
+#[test]
+fn a_count_that_cannot_be_is_no_end_of_counting() {
+    let mut losses = losses(1, &[]);
+    for expected in [u64::MAX, 0] {
+        let all = reported(|each| losses.note(Class::Bulk, 0, u64::MAX, each));
+        assert_eq!(all.iter().map(|loss| loss.count).sum::<u64>(), expected);
+    }
+}
