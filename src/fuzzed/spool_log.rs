@@ -3,7 +3,7 @@
 
 use crate::event::Class;
 use crate::sink::spool::files::VERSION_LINE;
-use crate::sink::spool::line::Line;
+use crate::sink::spool::line::{Line, SPOOL_LINE_BYTES};
 use crate::sink::spool::log::Log;
 use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, Mode, OFlags};
@@ -96,7 +96,8 @@ fn line_with(payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Whole lines and their places: behind one that is whole, behind a line's end, and behind zeros.
+/// Whole lines and their places: behind one that is whole, behind a line's end, behind zeros, and where the
+/// reader goes on if none of these is in the bytes that it looks at.
 fn lines_of(bytes: &[u8]) -> Vec<(usize, Line)> {
     let (mut lines, mut at) = (Vec::new(), 0);
     while at < bytes.len() {
@@ -110,7 +111,8 @@ fn lines_of(bytes: &[u8]) -> Vec<(usize, Line)> {
                     let next = bytes.get(at + 1);
                     bytes[*at] == b'\n' || bytes[*at] == 0 && next.is_some_and(|next| *next != 0)
                 };
-                (at..bytes.len()).find(begins).map_or(bytes.len(), |at| at + 1)
+                let looked_at = bytes.len().min(at + SPOOL_LINE_BYTES);
+                (at..looked_at).find(begins).map_or(looked_at, |at| at + 1)
             }
         };
     }
