@@ -5,7 +5,7 @@ PASSED = "passed"
 FAILED = "failed"
 
 # Programs that tests want and no guest has: Debian has no static ones.
-NOT_STATIC = ("auditctl", "bash", "bpftool", "rsyslogd", "stress-ng")
+NOT_STATIC = ("auditctl", "bash", "bpftool", "rsyslogd", "strace", "stress-ng")
 
 
 @dataclass

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from . import ROOT
 
-# They need rsyslogd, which is not static.
-NOT_IN_A_GUEST = ("syslog_chain", "siem", "chain")
+# They need rsyslogd, which is not static, or what is in the repository.
+NOT_IN_A_GUEST = ("syslog_chain", "siem", "chain", "docs", "init")
 
 TRIPLES = {"amd64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
 COMPILERS = {"amd64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}

@@ -42,8 +42,10 @@ impl Values {
             at as usize
         };
         // Letters without an end: then a hole, or memory that may not be read.
-        let edges = [map(2), map(2)];
+        let edges: &'static [usize; 2] = Box::leak(Box::new([map(2), map(2)]));
         let endless = map(16);
+        // A page that was never touched: reading it is a page fault, which no program may take.
+        let untouched = map(1);
         for (at, bytes) in
             [(edges[0], PAGE_BYTES), (edges[1], PAGE_BYTES), (endless, 16 * PAGE_BYTES)]
         {
@@ -56,14 +58,12 @@ impl Values {
             mprotect((edges[1] + PAGE_BYTES) as *mut _, PAGE_BYTES, MprotectFlags::empty())
                 .unwrap();
         }
-        // A page that was never touched: reading it is a page fault, which no program may take.
-        let untouched = map(1);
         let mut values: Vec<u64> = vec![
             name.as_ptr() as u64,
             endless as u64,
             untouched as u64,
-            // Structures whose pointers point to themselves, and lists without an end.
-            (&raw const edges) as u64,
+            // A structure that begins with pointers to such letters.
+            std::ptr::from_ref(edges) as u64,
             // The kernel, a hole between both halves, and the vsyscall page.
             0xffff_8880_0000_0000,
             0xffff_ffff_8100_0000,
@@ -84,7 +84,7 @@ impl Values {
             -1i64 as u64,
             libc::AT_FDCWD as u64,
         ];
-        for edge in edges {
+        for edge in *edges {
             let end = (edge + PAGE_BYTES) as u64;
             values.extend([end, end - 1, end - 7, end - 512, edge as u64]);
         }
@@ -130,6 +130,13 @@ fn number(call: &Syscall) -> Option<u32> {
 /// Makes all calls, as a user who may do nothing.
 #[allow(unsafe_code)]
 fn attack(dir: &std::path::Path) -> i32 {
+    // A descriptor by chance is none of those that this test has: its output, for one.
+    for fd in 0..64 {
+        sys!(SYS_close, fd);
+    }
+    for _ in 0..3 {
+        sys!(SYS_openat, libc::AT_FDCWD, c"/dev/null".as_ptr(), libc::O_RDWR, 0).check(0);
+    }
     let file = File::open(dir.join("file")).unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let name = c(dir.join("nothing/here"));

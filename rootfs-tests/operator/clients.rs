@@ -1,10 +1,10 @@
 //! Clients of the control socket that do what no command does, while the host is at work.
 
 use crate::support::child;
-use crate::support::command::health;
+use crate::support::command::{ask, health};
 use crate::support::expect::{assert_complete_but_for_skips, assert_seen, at, skipped};
 use crate::support::runner::Test;
-use crate::support::{Sensor, require_live, scratch};
+use crate::support::{Sensor, require_live, scratch, wait_for};
 use crate::{finish, folder};
 use mote::claim::Claim;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -19,7 +19,22 @@ use std::time::{Duration, Instant};
 pub const TESTS: &[Test] = &[
     ("r14_hostile_clients_disturb_nothing", hostile_clients_disturb_nothing),
     ("r14_the_socket_is_for_its_owner", the_socket_is_for_its_owner),
+    (
+        "r14_commands_reach_the_sensor_after_a_killed_one",
+        commands_reach_the_sensor_after_a_killed_one,
+    ),
 ];
+
+/// A killed sensor listens until the kernel has detached its programs, which takes it seconds.
+fn commands_reach_the_sensor_after_a_killed_one() {
+    require_live();
+    let (_guard, dir) = scratch();
+    Sensor::start_to_file(&dir).abandon();
+    let sensor = Sensor::start_to_file(&dir);
+    let answers = || ask(&dir, &["health", "--field", "ebpf_status"]).out == "true\n";
+    wait_for("an answer of the sensor that runs", || answers().then_some(()));
+    sensor.leave();
+}
 
 const NOBODY: u32 = 65534;
 const CLIENTS: u64 = 1000;

@@ -27,7 +27,8 @@ const KEPT: [CapabilitySet; 6] = [
     CapabilitySet::SYSLOG,
 ];
 /// Before Linux 5.8 it is what loads programs and opens perf buffers. Kernels of Debian and Ubuntu
-/// want it for these also later if `kernel.perf_event_paranoid` is above 2, as it is by default.
+/// want it for these also later if `kernel.perf_event_paranoid` is above 2, as it is by default; and
+/// from 6.6 on io_uring, which is measured, if `kernel.io_uring_disabled` is 1.
 const ADMIN: CapabilitySet = CapabilitySet::SYS_ADMIN;
 
 /// Whether this process has any.
@@ -40,9 +41,8 @@ pub fn keep() -> io::Result<()> {
     let own = capabilities(None)?.permitted;
     let needed = own & KEPT.into_iter().collect();
     let admin = own & ADMIN;
-    if own.contains(CapabilitySet::SETPCAP) {
-        bound(needed | admin)?;
-    }
+    // What fails here leaves less to be given up, and no reason to keep the rest.
+    let bounded = if own.contains(CapabilitySet::SETPCAP) { bound(needed | admin) } else { Ok(()) };
     match clear_ambient_capability_set() {
         // There are none before Linux 4.3.
         Ok(()) | Err(Errno::INVAL) => {}
@@ -50,10 +50,9 @@ pub fn keep() -> io::Result<()> {
     }
     set(needed, needed | admin)?;
     let enough = CapabilitySet::BPF | CapabilitySet::PERFMON;
-    if needed.contains(enough) && ebpf::can_open_rings() {
-        return set(needed, needed);
-    }
-    set(needed | admin, needed | admin)
+    let is_enough = needed.contains(enough) && ebpf::can_be_watched_without_admin();
+    let kept = if is_enough { needed } else { needed | admin };
+    set(kept, kept).and(bounded)
 }
 
 fn set(effective: CapabilitySet, permitted: CapabilitySet) -> io::Result<()> {

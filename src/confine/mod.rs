@@ -1,5 +1,5 @@
 //! What a running sensor may do, and no more: capabilities and system calls that it does not need
-//! are given up before it reads anything that others wrote.
+//! are given up when it has read its configuration, before it looks at other processes.
 //!
 //! It is done before eBPF is started the first time, not after: so what starts it again (a pause that
 //! ends, eBPF that is enabled, a CPU that comes) has what the first start had, and a host where that

@@ -9,6 +9,7 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{CWD, Mode, OFlags};
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The first of a class.
 const FILE: &str = "bulk-0000000000000000";
@@ -20,8 +21,10 @@ struct Place(PathBuf);
 
 impl Place {
     fn new() -> Place {
-        let path = std::env::temp_dir().join(format!("mote-fuzz-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
+        static PLACES: AtomicUsize = AtomicUsize::new(0);
+        let nth = PLACES.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("mote-fuzz-{}-{nth}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
         Place(path)
     }
 

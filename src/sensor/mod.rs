@@ -16,7 +16,7 @@ mod settings;
 mod watch;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
@@ -29,7 +29,7 @@ use crate::host::boot::{BOOT_ID, boot_id};
 use crate::host::distribution::Distribution;
 use crate::limits::{HOSTNAME_BYTES, RECEIVERS};
 use crate::record::{Context, Provider};
-use crate::say::{self, warn};
+use crate::say::{self, say, warn};
 use crate::sink::{Capacity, Damage, Sinks, State, Target, spooled_for_others};
 use crate::source::ebpf::Options;
 use crate::stats::Totals;
@@ -71,8 +71,10 @@ pub struct Sensor {
     /// When batches are next written to the spool that are not full.
     next_spooling: Instant,
     manager: Manager,
-    /// `None`: no command can reach this sensor, which it has said.
+    /// `None`: no command can reach this sensor yet, which it has said.
     server: Option<Server>,
+    server_lacking: Complaint,
+    runtime_dir: PathBuf,
     settings: Settings,
     pause: Option<Pausing>,
     watch: Option<Watching>,
@@ -172,13 +174,6 @@ impl Sensor {
         // After attaching: a process that starts in between is seen by one or the other.
         providers.scan(&mut pipeline);
         providers.register(poll.registry())?;
-        let server = match Server::bind(runtime_dir, poll.registry()) {
-            Ok(server) => Some(server),
-            Err(error) => {
-                warn(format_args!("{error}"));
-                None
-            }
-        };
         let mut sensor = Sensor {
             poll,
             signals,
@@ -190,7 +185,9 @@ impl Sensor {
             sinks,
             next_spooling: Instant::now(),
             manager: Manager::new(),
-            server,
+            server: None,
+            server_lacking: Complaint::default(),
+            runtime_dir: runtime_dir.to_owned(),
             settings,
             pause: None,
             watch: None,
@@ -208,12 +205,30 @@ impl Sensor {
             hostname,
         };
         sensor.apply_filter()?;
+        sensor.look_at_server();
         Ok(sensor)
     }
 
     /// The providers, for what is said at the start.
     pub fn providers(&self) -> &Providers {
         &self.providers
+    }
+
+    /// Makes the control socket, if it is not there. A sensor that was killed has it until the kernel has
+    /// detached its programs.
+    fn look_at_server(&mut self) {
+        if self.server.is_some() {
+            return;
+        }
+        let bound = Server::bind(&self.runtime_dir, self.poll.registry());
+        let error = bound.map(|server| self.server = Some(server)).err();
+        match self.server_lacking.news(error) {
+            Some(News::Wrong(error)) => {
+                warn(format_args!("{error}; it is tried again every second"))
+            }
+            Some(News::Well) => say(format_args!("mote's commands reach this sensor now")),
+            None => {}
+        }
     }
 
     /// Runs until SIGTERM or SIGINT. Not before the receiver has what was seen, if it takes it.
@@ -339,6 +354,7 @@ impl Sensor {
         if self.settings.claim() || self.settings.has_changed() {
             self.reload()?;
         }
+        self.look_at_server();
         self.look_at_hostname();
         self.tell_capability();
         if now >= self.next_heartbeat {

@@ -316,9 +316,10 @@ pub fn prepare() {
     raise_locked_memory();
 }
 
-/// Whether this process may open perf buffers.
-pub fn can_open_rings() -> bool {
-    cpus::some().and_then(|cpu| perf::open_ring(cpu, 0)).is_ok()
+/// Whether this process, which has CAP_BPF and CAP_PERFMON and not CAP_SYS_ADMIN, may open perf buffers
+/// and measure io_uring.
+pub fn can_be_watched_without_admin() -> bool {
+    cpus::some().and_then(|cpu| perf::open_ring(cpu, 0)).is_ok() && !uring::is_for_admin()
 }
 
 /// Not possible without CAP_SYS_RESOURCE. Programs and maps do not need it from 5.11 on, rings do.

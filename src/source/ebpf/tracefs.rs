@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags};
 use rustix::thread::UnshareFlags;
 
@@ -68,7 +69,7 @@ fn parse_field(line: &str) -> Option<(String, Field)> {
 
 /// A tracefs that has no place in any directory, made once: who needs it again may not be allowed to
 /// make one by then.
-static NOWHERE: OnceLock<OwnedFd> = OnceLock::new();
+static NOWHERE: OnceLock<rustix::io::Result<OwnedFd>> = OnceLock::new();
 
 /// The tracepoints of the running kernel.
 #[derive(Debug)]
@@ -83,7 +84,11 @@ impl Tracefs {
         if let Some(tracefs) = Tracefs::find().or_else(Tracefs::nowhere) {
             return Ok(tracefs);
         }
-        mount_privately()?;
+        mount_privately().map_err(|error| match NOWHERE.get() {
+            // What a confined sensor is told of mount(2) is no reason.
+            Some(Err(reason)) if error == Errno::NOSYS => *reason,
+            _ => error,
+        })?;
         Tracefs::find().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
@@ -96,10 +101,8 @@ impl Tracefs {
     }
 
     fn nowhere() -> Option<Tracefs> {
-        if NOWHERE.get().is_none() {
-            let _ = NOWHERE.set(mount_nowhere().ok()?);
-        }
-        let events = PathBuf::from(format!("/proc/self/fd/{}/events", NOWHERE.get()?.as_raw_fd()));
+        let mount = NOWHERE.get_or_init(mount_nowhere).as_ref().ok()?;
+        let events = PathBuf::from(format!("/proc/self/fd/{}/events", mount.as_raw_fd()));
         events.join("sched").is_dir().then(|| Tracefs::at(events))
     }
 
@@ -132,17 +135,17 @@ impl Tracefs {
 }
 
 /// A tracefs that has no place in any directory. Kernels before 5.2 cannot do that.
-fn mount_nowhere() -> io::Result<OwnedFd> {
+fn mount_nowhere() -> rustix::io::Result<OwnedFd> {
     let context = rustix::mount::fsopen("tracefs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     rustix::mount::fsconfig_create(&context)?;
     let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
         | MountAttrFlags::MOUNT_ATTR_NODEV
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    Ok(rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+    rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
 }
 
 /// In a mount namespace of our own, which still receives the host's later mounts.
-fn mount_privately() -> io::Result<()> {
+fn mount_privately() -> rustix::io::Result<()> {
     // SAFETY: CLONE_NEWNS does not touch the file descriptor table, and there is one thread.
     #[allow(unsafe_code)]
     unsafe {

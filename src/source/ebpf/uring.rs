@@ -48,8 +48,17 @@ pub(super) fn elements() -> impl Iterator<Item = (u32, u32)> {
 
 /// Whether nobody may ask for anything: `kernel.io_uring_disabled` is 2 (from 6.6 on).
 pub(super) fn is_disabled() -> bool {
-    std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled")
-        .is_ok_and(|value| value.trim() == "2")
+    disabled() == "2"
+}
+
+/// Whether it takes CAP_SYS_ADMIN, or a group: it is 1.
+pub(super) fn is_for_admin() -> bool {
+    disabled() == "1"
+}
+
+fn disabled() -> String {
+    let value = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
+    value.map_or_else(|_| String::new(), |value| value.trim().to_owned())
 }
 
 /// Where the fields are, in bytes.
