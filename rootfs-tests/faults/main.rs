@@ -1,8 +1,8 @@
 //! System calls of a sensor fail, one by one, while it starts and while it runs: strace makes them. Each
 //! time it either ends with a sentence and a code of its own, or goes on, and tells what happens then.
 //!
-//! `cargo test` lets one call of each kind fail in the likeliest way; with `MOTE_FAULTS` set (`make
-//! faults`) it is the 1st, 2nd, 4th, 8th and so on, and the last, in each way.
+//! `cargo test` lets one call of each third kind fail in the likeliest way; with `MOTE_FAULTS` set (`make
+//! faults`) it is of each kind the 1st, 2nd, 4th, 8th and so on, and the last, in each way.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -83,7 +83,7 @@ fn start_survives_or_explains_each_failure() {
     let made = made();
     let mut ended = 0;
     let mut went_on = 0;
-    for Fault { call, errors } in AT_THE_START {
+    for Fault { call, errors } in AT_THE_START.iter().step_by(if all() { 1 } else { 3 }) {
         let Some(made) = made.get(*call).filter(|made| !made.is_empty()) else {
             println!("{call} is not called here");
             continue;
@@ -97,7 +97,7 @@ fn start_survives_or_explains_each_failure() {
         }
     }
     println!("of {} starts {ended} ended with a sentence, {went_on} went on", ended + went_on);
-    assert!(ended > 0 && went_on > 0);
+    assert!(went_on > 0 && (ended > 0 || !all()));
 }
 
 /// Whether the sensor went on.
@@ -157,7 +157,7 @@ fn loop_survives_each_failure() {
     let (_guard, dir) = scratch();
     let run = run_command(&dir, &["--syslog", "stdout", "--heartbeat", "1"]);
     let mut sensor = Sensor::start_command(&dir, run);
-    for Fault { call, errors } in IN_THE_LOOP {
+    for Fault { call, errors } in IN_THE_LOOP.iter().step_by(if all() { 1 } else { 3 }) {
         let errors = if all() { errors } else { &errors[..1] };
         for error in errors {
             let name = format!("{call} in the loop: {error}");
