@@ -8,7 +8,6 @@ use std::fs::{read_dir, read_to_string, write};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// A copy of this host. Dropped, all that was started there is ended.
@@ -169,16 +168,6 @@ impl Job {
     /// Ctrl-C, as a terminal sends it: to all of its group.
     pub fn interrupt(&self) {
         kill_process_group(self.group, Signal::INT).unwrap();
-    }
-
-    /// The same until it ends: a shell that has forked and not executed a command yet keeps the first one
-    /// to itself.
-    pub fn interrupt_until_ended(&self) {
-        wait_at_most(STARTING, &self.line, || {
-            let _ = kill_process_group(self.group, Signal::INT);
-            sleep(Duration::from_millis(500));
-            self.code()
-        });
     }
 
     /// It has to end well, or as one who was interrupted.

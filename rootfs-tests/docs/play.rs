@@ -69,7 +69,7 @@ fn plain(line: &str) -> String {
 fn go_on(host: &mut Host, line: &str) -> Option<(Host, Job)> {
     if !line.contains("mote run") {
         let command = host.start_until_ready(line);
-        command.interrupt_until_ended();
+        command.interrupt();
         command.wait_for_interrupted();
         return None;
     }
