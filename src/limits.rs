@@ -62,6 +62,16 @@ pub const BATCH_STRINGS: usize = 192;
 /// read, only what they carried is remembered, 12 KiB in all.
 pub const QUEUE_MESSAGES: usize = 128;
 
+/// Messages that wait to be sent a second time ([`Receiver::repeat`](crate::sink::Receiver)), and their
+/// bytes: so few that `mote decode` knows the second ones ([`DECODE_RECENT`]), so many that more
+/// is between a message and its repetition than the sockets' buffers hold on the way (`tcp_rmem` has 6 MB).
+pub const REPEATED_MESSAGES: usize = 1024;
+/// See [`REPEATED_MESSAGES`].
+pub const REPEATED_BYTES: usize = 4 << 20;
+
+/// The longest time between a message and its repetition.
+pub const REPEAT_SECONDS_MOST: u64 = 60;
+
 /// Writes to a receiver before the rings and signals get their turn: a spool of hours must not hold
 /// the loop while a fast receiver takes it.
 pub const WRITES_PER_FLUSH: usize = 128;

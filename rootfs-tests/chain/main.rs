@@ -16,7 +16,7 @@ mod play;
 mod tally;
 
 use daemons::daemon::Kind::{Rsyslog, SyslogNg};
-use play::{Chain, End, Loses, play};
+use play::{Chain, End, play};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -45,8 +45,8 @@ const OMPROG: &str = "rsyslog-omprog.conf";
 const OMPROG_RELP: &str = "rsyslog-omprog-relp.conf";
 
 fn rsyslog(host: &'static str, collector: &'static str, end: End) {
-    let loses = if host == RELP { Loses::Nothing } else { Loses::OnTheWay };
-    play(&Chain { kind: Rsyslog, host, collector, end, loses });
+    let repeats = host == TCP;
+    play(&Chain { kind: Rsyslog, host, collector, end, repeats });
 }
 
 fn relp_to_mmexternal() {
@@ -83,7 +83,7 @@ fn killed_tcp_to_omprog() {
 
 fn syslog_ng_with(end: End) {
     let (host, collector) = ("syslog-ng-forward.conf", "syslog-ng-collector.conf");
-    play(&Chain { kind: SyslogNg, host, collector, end, loses: Loses::OnTheWay });
+    play(&Chain { kind: SyslogNg, host, collector, end, repeats: true });
 }
 
 fn syslog_ng() {

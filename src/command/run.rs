@@ -28,8 +28,8 @@ use announce::announce;
 #[argh(subcommand, name = "run")]
 pub struct RunCommand {
     /// where records go: unix:PATH, udp:HOST:PORT, tcp:HOST:PORT or stdout (default
-    /// unix:/dev/log), with ,format=F ,class=priority|bulk and ,rate=N behind it where it
-    /// differs; up to four times
+    /// unix:/dev/log), with ,format=F ,class=priority|bulk ,rate=N and ,repeat=SECONDS behind it
+    /// where it differs; up to four times
     #[argh(option)]
     syslog: Vec<GivenReceiver>,
 
@@ -139,9 +139,17 @@ impl RunCommand {
                 receivers.len()
             ));
         }
-        for (number, Receiver { target, .. }) in receivers.iter().enumerate() {
+        for (number, Receiver { target, form, repeat, .. }) in receivers.iter().enumerate() {
             if receivers[..number].iter().any(|other| other.target == *target) {
                 return Err(format!("--syslog was given {target} twice; give each receiver once"));
+            }
+            if repeat.is_some() && *form != Form::Compact {
+                return Err(format!(
+                    "repeat= of {target} would tell each event twice in the format {}: only of \
+                     records `mote decode` leaves out what was sent before; leave out repeat=, or \
+                     write format=compact",
+                    form.name()
+                ));
             }
         }
         let mib = self.spool_size.map_or(self.profile.capacities().spool_mib, |given| given.0);

@@ -26,6 +26,7 @@ mod link;
 mod outgoing;
 mod queue;
 mod receiver;
+mod repeats;
 mod send;
 mod set;
 mod shaper;
@@ -51,6 +52,7 @@ use mio::event::Event;
 use mio::{Registry, Token};
 use outgoing::Outgoing;
 use queue::Queue;
+use repeats::Repeats;
 use rustix::fd::BorrowedFd;
 use shaper::Shaper;
 use spool::{Kept, Spool};
@@ -84,6 +86,8 @@ pub struct Sink {
     receiver: Receiver,
     queue: Queue,
     spool: Option<Spool>,
+    /// `None`: each message goes once.
+    repeats: Option<Repeats>,
     outgoing: Outgoing,
     link: Link,
     shaper: Shaper,
@@ -155,6 +159,7 @@ impl Sink {
             receiver: receiver.clone(),
             queue: Queue::new(capacity.messages, capacity.line_bytes),
             spool: None,
+            repeats: receiver.repeat.map(Repeats::new),
             outgoing: Outgoing::new(receiver, hostname),
             link: Link::new(receiver.target.clone(), now),
             shaper: Shaper::new(receiver.rate, &receiver.target, now),
@@ -252,7 +257,12 @@ impl Sink {
     /// When [`Sink::tick`] is wanted next.
     pub fn deadline(&self) -> Option<Instant> {
         let shaped = self.link.is_open() && self.queue.backlog() > 0;
-        self.link.deadline().into_iter().chain(shaped.then(|| self.shaper.next())).min()
+        // Without a window there is a backlog.
+        let repeats = self.link.is_open() && self.queue.has_window(Class::Bulk);
+        let repeats = self.repeats.as_ref().filter(|_| repeats);
+        let repeated = repeats.and_then(|repeats| repeats.deadline(Instant::now()));
+        let shaped = shaped.then(|| self.shaper.next());
+        self.link.deadline().into_iter().chain(shaped).chain(repeated).min()
     }
 
     /// Messages that wait. While there are any, batches had better fill up.
@@ -305,6 +315,9 @@ impl Sink {
     /// Only at the end: a connection made here is not registered with the loop.
     pub fn drain(&mut self, until: Instant) {
         self.link.hurry(Instant::now());
+        if let Some(repeats) = &mut self.repeats {
+            repeats.hurry(Instant::now());
+        }
         if self.unkept() > 0 {
             self.shaper.lift();
         }
@@ -312,7 +325,9 @@ impl Sink {
             let now = Instant::now();
             self.link.advance(Poll(None), now);
             self.flush();
-            if self.backlog() == 0 || self.is_closed() || now >= until {
+            let is_done =
+                self.backlog() == 0 && self.repeats.as_ref().is_none_or(Repeats::is_empty);
+            if is_done || self.is_closed() || now >= until {
                 break;
             }
             match (self.link.is_open(), self.shaper.allows(now)) {

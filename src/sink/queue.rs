@@ -3,7 +3,7 @@
 //! Storage is one block, taken at the start. A freed slot is the next one used, so that
 //! a queue that is mostly empty touches few pages.
 
-use super::account::{Delivered, Load, Lost};
+use super::account::{Delivered, Kind, Load, Lost};
 use super::spool::LINE_MORE_BYTES;
 use crate::event::Class;
 use std::collections::VecDeque;
@@ -89,10 +89,10 @@ impl Queue {
     }
 
     /// The same without those that are kept elsewhere: on disk, or, what the sensor says of itself,
-    /// on standard error.
+    /// on standard error, or that were sent before.
     pub(super) fn unkept(&self, is_kept: impl Fn(&Load) -> bool) -> usize {
         let unsent = self.order.iter().skip(self.unconfirmed).map(|message| &message.load);
-        unsent.filter(|load| load.log.is_none() && !is_kept(load)).count()
+        unsent.filter(|load| load.kind == Kind::Record && !is_kept(load)).count()
     }
 
     /// Bytes that those not sent yet have in the spool, as far as `is_kept` says so.
@@ -249,13 +249,11 @@ impl Queue {
         self.begun = true;
     }
 
-    /// The head is sent: its events, if it is for the first time. With a weight it stays
-    /// until [`Queue::confirm`], without one it is forgotten.
-    pub(super) fn sent(&mut self, weight_bytes: Option<u64>) -> Option<u32> {
+    /// The head is sent. With a weight it stays until [`Queue::confirm`], without one it is
+    /// forgotten.
+    pub(super) fn sent(&mut self, weight_bytes: Option<u64>) {
         self.begun = false;
-        let is_new = self.count(Count::Sent);
-        let message = self.order.get_mut(self.unconfirmed)?;
-        let events = is_new.then_some(message.load.events);
+        let Some(message) = self.order.get_mut(self.unconfirmed) else { return };
         match weight_bytes {
             Some(weight_bytes) => {
                 message.weight_bytes = weight_bytes;
@@ -263,7 +261,6 @@ impl Queue {
             }
             None => self.remove_head(),
         }
-        events
     }
 
     /// What is taken out of the spool again was counted before.

@@ -1,11 +1,13 @@
 //! One receiver: where it is, what it is sent, and how fast:
-//! `TARGET[,format=F][,class=priority|bulk][,rate=N]`.
+//! `TARGET[,format=F][,class=priority|bulk][,rate=N][,repeat=SECONDS]`.
 
 use super::target::{Target, TargetError};
 use crate::event::Class;
 use crate::format::Format;
+use crate::limits::REPEAT_SECONDS_MOST;
 use core::fmt;
 use core::str::FromStr;
+use core::time::Duration;
 
 /// How events are written to a receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +56,9 @@ pub struct Receiver {
     /// Messages a second that it is sent, in the long run; 0: no limit; `None`: what the target
     /// wants.
     pub rate: Option<u32>,
+    /// How long after a message it is sent once more; `None`: it is not. Of records only, whose second ones
+    /// `mote decode` leaves out.
+    pub repeat: Option<Duration>,
 }
 
 impl From<Target> for Receiver {
@@ -79,6 +84,8 @@ pub enum ReceiverError {
     Class(String),
     /// Not a number of messages.
     Rate(String),
+    /// Not a number of seconds, or too many.
+    Repeat(String),
     /// An option that there is not, or twice.
     Option(String),
 }
@@ -106,10 +113,14 @@ impl fmt::Display for ReceiverError {
                     "{text:?} is not a number of messages a second; write 30, say, or 0 for no limit"
                 )
             }
+            ReceiverError::Repeat(text) => write!(
+                f,
+                "{text:?} is not a number of seconds from 1 to {REPEAT_SECONDS_MOST}: write 10, say"
+            ),
             ReceiverError::Option(text) => write!(
                 f,
                 "unknown option {text:?} of a syslog target, or one given twice; there are \
-                 format=, class= and rate="
+                 format=, class=, rate= and repeat="
             ),
         }
     }
@@ -150,7 +161,7 @@ impl FromStr for GivenReceiver {
     /// A path may have commas itself: what follows one is an option only if it looks like one.
     fn from_str(text: &str) -> Result<GivenReceiver, ReceiverError> {
         let mut rest = text;
-        let (mut form, mut class, mut rate) = (None, None, None);
+        let (mut form, mut class, mut rate, mut repeat) = (None, None, None, None);
         while let Some((before, option)) = rest.rsplit_once(',')
             && let Some((key, value)) = option.split_once('=')
         {
@@ -174,14 +185,25 @@ impl FromStr for GivenReceiver {
                     let number = value.parse().ok().filter(|_| !value.starts_with('+'));
                     rate = Some(number.ok_or_else(|| ReceiverError::Rate(value.to_owned()))?);
                 }
+                "repeat" => {
+                    unused(repeat.is_some())?;
+                    repeat = Some(delay(value)?);
+                }
                 _ => return Err(again()),
             }
             rest = before;
         }
         let target = rest.parse()?;
-        let receiver = Receiver { target, form: form.unwrap_or_default(), class, rate };
+        let receiver = Receiver { target, form: form.unwrap_or_default(), class, rate, repeat };
         Ok(GivenReceiver { receiver, has_form: form.is_some() })
     }
+}
+
+fn delay(text: &str) -> Result<Duration, ReceiverError> {
+    let seconds = text.parse().ok().filter(|_| !text.starts_with('+'));
+    let seconds = seconds.filter(|seconds| (1..=REPEAT_SECONDS_MOST).contains(seconds));
+    let seconds = seconds.ok_or_else(|| ReceiverError::Repeat(text.to_owned()))?;
+    Ok(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
@@ -194,10 +216,11 @@ mod tests {
 
     #[test]
     fn options_follow_the_target() {
-        let receiver = given("tcp:192.0.2.1:514,format=json,class=priority,rate=30");
+        let receiver = given("tcp:192.0.2.1:514,format=json,class=priority,rate=30,repeat=10");
         assert_eq!(receiver.target.to_string(), "tcp:192.0.2.1:514");
         assert_eq!(receiver.form, Form::Events(Format::Ecs));
         assert_eq!((receiver.class, receiver.rate), (Some(Class::Priority), Some(30)));
+        assert_eq!(receiver.repeat, Some(Duration::from_secs(10)));
         let receiver = given("unix:/a,b,class=bulk");
         assert_eq!(receiver.target.to_string(), "unix:/a,b");
         assert_eq!(
@@ -219,7 +242,11 @@ mod tests {
             ("stdout,rate=-1", "messages a second"),
             ("stdout,rate=+1", "messages a second"),
             ("stdout,rate=1,rate=2", "given twice"),
-            ("stdout,speed=1", "format=, class= and rate="),
+            ("stdout,speed=1", "format=, class=, rate= and repeat="),
+            ("stdout,repeat=0", "from 1 to 60"),
+            ("stdout,repeat=61", "from 1 to 60"),
+            ("stdout,repeat=+1", "from 1 to 60"),
+            ("stdout,repeat=1,repeat=1", "given twice"),
             ("stdout,", "write unix:PATH"),
             ("file,format=json", "write unix:PATH"),
         ] {

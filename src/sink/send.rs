@@ -1,7 +1,7 @@
 //! From the queue to the receiver, and from the spool to the queue.
 
-use super::account::Lost;
-use super::queue::Count;
+use super::account::{Kind, Lost};
+use super::queue::{Count, Head};
 use super::transport::{Outcome, Socket};
 use super::{Errno, Sink};
 use crate::event::Class;
@@ -12,14 +12,32 @@ impl Sink {
     /// Writes until the queue is empty, the receiver takes no more, or others are to have their turn:
     /// then [`Sink::deadline`] has passed.
     pub(super) fn flush(&mut self) {
+        self.repeat();
         self.refill();
         for _ in 0..WRITES_PER_FLUSH {
             if !self.write() {
                 break;
             }
+            self.repeat();
             self.refill();
         }
         self.note_delivered();
+    }
+
+    /// Queues what is due to be sent a second time, while there is room, to a receiver that is there.
+    /// Before the spool's: these would take all room, for as long as it has any.
+    fn repeat(&mut self) {
+        let Some(repeats) = &mut self.repeats else { return };
+        if !self.link.is_open() {
+            return;
+        }
+        let now = Instant::now();
+        while self.queue.has_window(Class::Bulk)
+            && let Some((load, payload)) = repeats.due(now)
+        {
+            // It has found room before.
+            let _ = self.queue.push(load, payload);
+        }
     }
 
     /// Takes messages out of the spool, while there is room.
@@ -58,13 +76,13 @@ impl Sink {
             return false;
         };
         self.outgoing.take_up(&head);
+        let now = Instant::now();
         let Some((bytes, progress)) = self.outgoing.current() else {
             if self.outgoing.is_whole() {
-                self.finish();
+                self.finish(now);
             }
             return true;
         };
-        let now = Instant::now();
         if progress == 0 && !self.shaper.allows(now) {
             return false;
         }
@@ -88,7 +106,7 @@ impl Sink {
                 self.shaper.count(now);
                 self.link.unblock();
                 if self.outgoing.current().is_none() && self.outgoing.is_whole() {
-                    self.finish();
+                    self.finish(now);
                 }
             }
             Outcome::Blocked { wakes } => {
@@ -115,18 +133,32 @@ impl Sink {
     }
 
     /// All of the head is sent, or cannot be.
-    fn finish(&mut self) {
+    fn finish(&mut self, now: Instant) {
         let refused = self.outgoing.refused();
         if refused != Lost::default() && self.queue.count(Count::Refused) {
             self.refused.add(refused);
         }
         if self.outgoing.is_refused() {
             self.queue.refuse();
-        } else if let Some(events) = self.queue.sent(self.outgoing.weight_bytes()) {
-            self.sent_messages += 1;
-            self.sent_events += u64::from(events);
+        } else {
+            if self.queue.count(Count::Sent) {
+                self.count_sent(now);
+            }
+            self.queue.sent(self.outgoing.weight_bytes());
         }
         self.outgoing.reset();
+    }
+
+    /// The head is sent for the first time.
+    fn count_sent(&mut self, now: Instant) {
+        let Some(Head { load, payload, .. }) = self.queue.head() else { return };
+        match (load.kind, &mut self.repeats) {
+            (Kind::Repeat, _) => return,
+            (Kind::Record, Some(repeats)) => repeats.keep(&load, payload, now),
+            (Kind::Record | Kind::Log(_), _) => {}
+        }
+        self.sent_messages += 1;
+        self.sent_events += u64::from(load.events);
     }
 
     pub(super) fn lose(&mut self, error: Errno, now: Instant) {

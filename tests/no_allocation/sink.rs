@@ -114,6 +114,32 @@ fn an_event_a_line_costs_nothing() {
     }
 }
 
+/// Nor does a second time.
+#[test]
+fn a_repetition_costs_its_header_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let receiver = UnixDatagram::bind(&path).unwrap();
+    let poll = Poll::new().unwrap();
+    let given: GivenReceiver = format!("unix:{},repeat=60", path.display()).parse().unwrap();
+    let (receiver_of, capacity) = (given.or_form(Form::Compact), Capacity::default());
+    let registry = poll.registry();
+    let mut sink =
+        Sink::with_capacity(&receiver_of, "host", registry, Token(1), None, capacity).unwrap();
+    let mut buffer = [0; LINE_BYTES];
+    for _ in 0..MESSAGES {
+        let heap = heap_of(|| {
+            sink.offer(Class::Bulk, 1, 1, &LINE);
+            sink.drain(Instant::now());
+        });
+        for _ in 0..2 {
+            assert!(receiver.recv(&mut buffer).unwrap() > LINE.len());
+        }
+        assert!(heap.allocations <= 2 * HEADER_ALLOCATIONS, "{heap:?}");
+        assert_eq!(heap.allocated_bytes, heap.freed_bytes);
+    }
+}
+
 /// A spool neither, once its first file is there.
 #[test]
 fn a_message_on_disk_costs_its_header_only() {

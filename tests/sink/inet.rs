@@ -12,7 +12,7 @@ use std::time::Instant;
 const HUGE_BYTES: usize = 12 << 20;
 
 /// The payloads of the octet-counted messages in `bytes`, and what follows them.
-fn split(mut bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+pub fn split(mut bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let mut payloads = Vec::new();
     while let Some(space) = bytes.iter().position(|&byte| byte == b' ') {
         let count: usize = core::str::from_utf8(&bytes[..space]).unwrap().parse().unwrap();
@@ -28,14 +28,14 @@ fn split(mut bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     (payloads, bytes)
 }
 
-fn listener(port: u16) -> TcpListener {
+pub fn listener(port: u16) -> TcpListener {
     let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
     set_socket_recv_buffer_size(&listener, 4096).unwrap();
     listener.set_nonblocking(true).unwrap();
     listener
 }
 
-fn accept(rig: &mut Rig, listener: &TcpListener) -> TcpStream {
+pub fn accept(rig: &mut Rig, listener: &TcpListener) -> TcpStream {
     let mut stream = None;
     rig.run("be accepted", |_| {
         stream = listener.accept().ok();
@@ -58,7 +58,7 @@ fn read_some(stream: &mut TcpStream, bytes: &mut Vec<u8>) {
     }
 }
 
-fn read_messages(rig: &mut Rig, stream: &mut TcpStream, messages: u64) -> Vec<u8> {
+pub fn read_messages(rig: &mut Rig, stream: &mut TcpStream, messages: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     let target = rig.sink.sent_messages();
     rig.run("read", |sink| {

@@ -9,6 +9,7 @@ mod inet;
 mod losses;
 mod output;
 mod overrun;
+mod repeats;
 mod rig;
 mod rsyslog;
 mod spool;
