@@ -62,12 +62,12 @@ pub const BATCH_STRINGS: usize = 192;
 /// read, only what they carried is remembered, 12 KiB in all.
 pub const QUEUE_MESSAGES: usize = 128;
 
-/// Messages that wait to be sent a second time ([`Receiver::repeat`](crate::sink::Receiver)), and their
-/// bytes: so few that `mote decode` knows the second ones ([`DECODE_RECENT`]), so many that more
-/// is between a message and its repetition than the sockets' buffers hold on the way (`tcp_rmem` has 6 MB).
-pub const REPEATED_MESSAGES: usize = 1024;
-/// See [`REPEATED_MESSAGES`].
-pub const REPEATED_BYTES: usize = 4 << 20;
+/// Messages that wait to be sent a second time ([`Receiver::repeat`](crate::sink::Receiver)): so few that
+/// `mote decode` knows the second ones ([`DECODE_RECENT`]).
+pub const REPEATED_MESSAGES: usize = 512;
+
+/// Their bytes: of ten seconds at 10,000 events a second, of 20 bytes each.
+pub const REPEATED_BYTES: usize = 2 << 20;
 
 /// The longest time between a message and its repetition.
 pub const REPEAT_SECONDS_MOST: u64 = 60;
@@ -322,8 +322,8 @@ pub const ANSWER_BYTES: usize = 1_000_000;
 pub const WRITTEN_BYTES: u64 = 4 << 20;
 
 /// Batches of a class of one run of a sensor that `mote decode` remembers, to know one that was sent
-/// again: more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_MESSAGES`]), with what was
-/// between a message and its repetition. Behind two relays that were restarted under a flood that was up
+/// again: more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_MESSAGES`],
+/// [`REPEATED_MESSAGES`]), with what was between a message and its repetition. Behind two relays that were restarted under a flood that was up
 /// to 800 (`make chain`).
 pub const DECODE_RECENT: usize = 2048;
 

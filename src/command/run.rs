@@ -145,9 +145,8 @@ impl RunCommand {
             }
             if repeat.is_some() && *form != Form::Compact {
                 return Err(format!(
-                    "repeat= of {target} would tell each event twice in the format {}: only of \
-                     records `mote decode` leaves out what was sent before; leave out repeat=, or \
-                     write format=compact",
+                    "repeat= would tell {target} each event twice in the format {}: mote decode leaves out \
+                     the second one of records only; leave out repeat=, or write format=compact",
                     form.name()
                 ));
             }
@@ -171,6 +170,18 @@ mod tests {
 
     fn spool_mib(command: &RunCommand) -> u64 {
         command.delivery().unwrap().spool.unwrap().bytes >> 20
+    }
+
+    #[test]
+    fn only_records_are_sent_twice() {
+        for args in [
+            &["--syslog", "udp:192.0.2.1:514,repeat=10", "--format", "json"][..],
+            &["--syslog", "udp:192.0.2.1:514,format=cef,repeat=10"],
+        ] {
+            assert!(run(args).delivery().unwrap_err().contains("each event twice"), "{args:?}");
+        }
+        let args = ["--syslog", "udp:192.0.2.1:514,format=compact,repeat=10", "--format", "json"];
+        assert!(run(&args).delivery().unwrap().receivers[0].repeat.is_some());
     }
 
     #[test]

@@ -107,8 +107,8 @@ impl FromStr for Profile {
 mod tests {
     use super::*;
     use crate::limits::{
-        BULK_BUDGET_MOST, DECODE_RECENT, PROCESS_STRINGS, PROCESSES, RING_BYTES_LEAST,
-        SPOOL_MIB_LEAST, SPOOL_MIB_MOST, SPOOL_RESENT_MESSAGES,
+        BULK_BUDGET_MOST, DECODE_RECENT, PROCESS_STRINGS, PROCESSES, REPEATED_MESSAGES,
+        RING_BYTES_LEAST, SPOOL_MIB_LEAST, SPOOL_MIB_MOST, SPOOL_RESENT_MESSAGES,
     };
 
     #[test]
@@ -125,6 +125,7 @@ mod tests {
             // What may be sent again, of which the queue remembers as many once more.
             let resent = 2 * queue_messages + 2 * SPOOL_RESENT_MESSAGES as usize;
             assert!(resent <= DECODE_RECENT / 2, "{profile}");
+            assert!(resent + REPEATED_MESSAGES <= DECODE_RECENT / 4 * 3, "{profile}");
         }
     }
 

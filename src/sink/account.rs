@@ -41,16 +41,6 @@ impl Lost {
     }
 }
 
-/// What a message is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Record,
-    /// A record that was sent before.
-    Repeat,
-    /// A line of the sensor's own log.
-    Log(Level),
-}
-
 /// What a message carries, and where it comes from.
 #[derive(Clone, Copy)]
 pub(super) struct Load {
@@ -59,7 +49,8 @@ pub(super) struct Load {
     pub(super) events: u32,
     /// For the count of what was not.
     pub(super) if_lost: Lost,
-    pub(super) kind: Kind,
+    /// A line of the sensor's own log; `None`: a record.
+    pub(super) log: Option<Level>,
     /// When it was offered, as Unix time in nanoseconds.
     pub(super) offered_ns: i64,
     /// Where it ends in the spool's log of its class. `None`: it is not in the spool.
@@ -69,13 +60,7 @@ pub(super) struct Load {
 impl Load {
     /// No event is in it, and none is missing without it.
     pub(super) fn of_log(level: Level) -> Load {
-        Load { if_lost: Lost::default(), kind: Kind::Log(level), ..Load::new(Class::Bulk, 0, 0) }
-    }
-
-    /// Its events are counted with the first, and it is the first to give way.
-    pub(super) fn of_repeat(offered_ns: i64) -> Load {
-        let kind = Kind::Repeat;
-        Load { if_lost: Lost::default(), kind, offered_ns, ..Load::new(Class::Bulk, 0, 0) }
+        Load { if_lost: Lost::default(), log: Some(level), ..Load::new(Class::Bulk, 0, 0) }
     }
 
     pub(super) fn new(class: Class, events: u32, if_lost: u64) -> Load {
@@ -83,7 +68,7 @@ impl Load {
             class,
             events,
             if_lost: Lost::message(class, events, if_lost),
-            kind: Kind::Record,
+            log: None,
             offered_ns: unix_time_ns(),
             spooled: None,
         }

@@ -9,7 +9,7 @@
 //! them, they are counted too, so that what is counted is the most that can be missing.
 //! A receiver misses a message silently only where its own host or the network loses what
 //! was accepted: UDP by its nature, TCP what a dying receiver had acknowledged and not
-//! read.
+//! read. Against that each can be sent twice, some seconds apart ([`Receiver::repeat`]).
 //!
 //! With a [`spool`] the queue is a window of what is on disk: nothing is shed before that is
 //! full, and what a receiver had just taken when it ended is sent again.
@@ -257,10 +257,9 @@ impl Sink {
     /// When [`Sink::tick`] is wanted next.
     pub fn deadline(&self) -> Option<Instant> {
         let shaped = self.link.is_open() && self.queue.backlog() > 0;
-        // Without a window there is a backlog.
-        let repeats = self.link.is_open() && self.queue.has_window(Class::Bulk);
-        let repeats = self.repeats.as_ref().filter(|_| repeats);
-        let repeated = repeats.and_then(|repeats| repeats.deadline(Instant::now()));
+        // With a backlog they go when that does.
+        let repeats = self.repeats.as_ref().filter(|_| self.link.is_open() && !shaped);
+        let repeated = repeats.and_then(Repeats::deadline).map(|at| at.max(self.shaper.next()));
         let shaped = shaped.then(|| self.shaper.next());
         self.link.deadline().into_iter().chain(shaped).chain(repeated).min()
     }
@@ -316,7 +315,7 @@ impl Sink {
     pub fn drain(&mut self, until: Instant) {
         self.link.hurry(Instant::now());
         if let Some(repeats) = &mut self.repeats {
-            repeats.hurry(Instant::now());
+            repeats.hurry();
         }
         if self.unkept() > 0 {
             self.shaper.lift();
@@ -325,12 +324,13 @@ impl Sink {
             let now = Instant::now();
             self.link.advance(Poll(None), now);
             self.flush();
-            let is_done =
-                self.backlog() == 0 && self.repeats.as_ref().is_none_or(Repeats::is_empty);
-            if is_done || self.is_closed() || now >= until {
+            // Nobody who is away is waited for with what was sent.
+            let is_repeated =
+                self.link.socket().is_none() || self.repeats.as_ref().is_none_or(Repeats::is_empty);
+            if self.backlog() == 0 && is_repeated || self.is_closed() || now >= until {
                 break;
             }
-            match (self.link.is_open(), self.shaper.allows(now)) {
+            match (self.link.is_open(), self.shaper.allows(Instant::now())) {
                 (true, true) => {}
                 (true, false) => break,
                 (false, _) => self.link.wait(until, now),

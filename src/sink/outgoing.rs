@@ -1,7 +1,7 @@
 //! The first message of the queue as it goes on the wire: one syslog message, or one for each of
 //! its events.
 
-use super::account::{Kind, Lost};
+use super::account::Lost;
 use super::expand::Expander;
 use super::frame::Framer;
 use super::queue::Head;
@@ -135,17 +135,17 @@ impl Outgoing {
         let (messages, time_ns) = (&mut self.messages, head.load.offered_ns);
         let if_lost = head.load.if_lost;
         self.is_whole = true;
-        let added = match (head.load.kind, &mut self.expander) {
-            (Kind::Log(level), _) => match &self.log_framer {
+        let added = match (head.load.log, &mut self.expander) {
+            (Some(level), _) => match &self.log_framer {
                 Some(framer) => {
                     messages.add(framer, time_ns, severity(level), head.payload, if_lost)
                 }
                 None => Ok(()),
             },
-            (_, None) => {
+            (None, None) => {
                 messages.add(&self.framer, time_ns, Severity::LOG_INFO, head.payload, if_lost)
             }
-            (_, Some(expander)) => {
+            (None, Some(expander)) => {
                 let (is_whole, lost) = expander.fill(messages, &self.framer, head);
                 self.is_whole = is_whole;
                 Err(lost)

@@ -3,7 +3,7 @@
 //! Storage is one block, taken at the start. A freed slot is the next one used, so that
 //! a queue that is mostly empty touches few pages.
 
-use super::account::{Delivered, Kind, Load, Lost};
+use super::account::{Delivered, Load, Lost};
 use super::spool::LINE_MORE_BYTES;
 use crate::event::Class;
 use std::collections::VecDeque;
@@ -89,10 +89,10 @@ impl Queue {
     }
 
     /// The same without those that are kept elsewhere: on disk, or, what the sensor says of itself,
-    /// on standard error, or that were sent before.
+    /// on standard error.
     pub(super) fn unkept(&self, is_kept: impl Fn(&Load) -> bool) -> usize {
         let unsent = self.order.iter().skip(self.unconfirmed).map(|message| &message.load);
-        unsent.filter(|load| load.kind == Kind::Record && !is_kept(load)).count()
+        unsent.filter(|load| load.log.is_none() && !is_kept(load)).count()
     }
 
     /// Bytes that those not sent yet have in the spool, as far as `is_kept` says so.
@@ -126,6 +126,11 @@ impl Queue {
             Class::Bulk => self.slots.div_ceil(2),
         };
         self.backlog() < most && self.has_room()
+    }
+
+    /// Whether more waits than a window of what is in the spool.
+    pub(super) fn is_filling(&self) -> bool {
+        self.backlog() > self.slots.div_ceil(2)
     }
 
     /// What was shed since the last call.
@@ -244,16 +249,23 @@ impl Queue {
         Some(Head { id: *id, load: *load, payload })
     }
 
+    /// Whether the receiver has a part of the head.
+    pub(super) fn is_begun(&self) -> bool {
+        self.begun
+    }
+
     /// The receiver has a part of the head: it is to get the rest next.
     pub(super) fn begin(&mut self) {
         self.begun = true;
     }
 
-    /// The head is sent. With a weight it stays until [`Queue::confirm`], without one it is
-    /// forgotten.
-    pub(super) fn sent(&mut self, weight_bytes: Option<u64>) {
+    /// The head is sent: its events, if it is for the first time. With a weight it stays
+    /// until [`Queue::confirm`], without one it is forgotten.
+    pub(super) fn sent(&mut self, weight_bytes: Option<u64>) -> Option<u32> {
         self.begun = false;
-        let Some(message) = self.order.get_mut(self.unconfirmed) else { return };
+        let is_new = self.count(Count::Sent);
+        let message = self.order.get_mut(self.unconfirmed)?;
+        let events = is_new.then_some(message.load.events);
         match weight_bytes {
             Some(weight_bytes) => {
                 message.weight_bytes = weight_bytes;
@@ -261,6 +273,7 @@ impl Queue {
             }
             None => self.remove_head(),
         }
+        events
     }
 
     /// What is taken out of the spool again was counted before.

@@ -21,18 +21,11 @@ fn queue(messages: &[(Class, &str)]) -> Queue {
     queue
 }
 
-/// Whether the head, which is sent, is counted as that now.
-fn sent(queue: &mut Queue, weight_bytes: Option<u64>) -> bool {
-    let is_new = queue.count(Count::Sent);
-    queue.sent(weight_bytes);
-    is_new
-}
-
 fn contents(queue: &mut Queue) -> Vec<String> {
     let mut texts = Vec::new();
     while let Some(head) = queue.head() {
         texts.push(String::from_utf8(head.payload.to_vec()).unwrap());
-        sent(queue, None);
+        queue.sent(None);
     }
     texts
 }
@@ -50,7 +43,7 @@ fn order_is_kept_within_a_class() {
 #[test]
 fn order_is_kept_within_a_class_that_is_sent_again() {
     let mut queue = queue(&[(Bulk, "a")]);
-    sent(&mut queue, Some(100));
+    queue.sent(Some(100));
     queue.push(load(Priority, 1), b"b").unwrap();
     queue.rewind(|_| false);
     queue.push(load(Priority, 1), b"c").unwrap();
@@ -97,13 +90,13 @@ fn a_message_on_the_wire_stays() {
 #[test]
 fn unconfirmed_messages_are_sent_again_and_counted_once() {
     let mut queue = queue(&[(Bulk, "a"), (Bulk, "b"), (Bulk, "c")]);
-    assert!(sent(&mut queue, Some(100)));
-    assert!(sent(&mut queue, Some(100)));
+    assert_eq!(queue.sent(Some(100)), Some(1));
+    assert_eq!(queue.sent(Some(100)), Some(1));
     assert_eq!(queue.backlog(), 1);
     queue.confirm(100);
     queue.rewind(|_| false);
     assert_eq!(queue.backlog(), 2);
-    assert!(!sent(&mut queue, None));
+    assert_eq!(queue.sent(None), None);
     assert_eq!(contents(&mut queue), ["c"]);
     assert_eq!(queue.free.len(), 3);
 }
@@ -113,7 +106,7 @@ fn confirm_keeps_what_may_be_unread_in_part() {
     for (unread_bytes, kept) in [(0, 0), (1, 1), (100, 1), (101, 2), (201, 3), (900, 3)] {
         let mut queue = queue(&[(Bulk, "a"), (Bulk, "b"), (Bulk, "c")]);
         for _ in 0..3 {
-            sent(&mut queue, Some(100));
+            queue.sent(Some(100));
         }
         queue.confirm(unread_bytes);
         assert_eq!(queue.unconfirmed, kept, "{unread_bytes}");
@@ -124,7 +117,7 @@ fn confirm_keeps_what_may_be_unread_in_part() {
 fn overrun() -> Queue {
     let mut queue = queue(&[(Priority, "a"), (Bulk, "b"), (Bulk, "c")]);
     for _ in 0..3 {
-        sent(&mut queue, Some(100));
+        queue.sent(Some(100));
     }
     for text in ["d", "e", "f"] {
         queue.push(load(Bulk, 10), text.as_bytes()).unwrap();
@@ -155,7 +148,7 @@ fn what_gave_up_its_place_is_counted_unless_it_was_read() {
 #[test]
 fn younger_messages_prove_older_ones_read() {
     let mut queue = overrun();
-    sent(&mut queue, Some(100));
+    queue.sent(Some(100));
     queue.confirm(100);
     queue.rewind(|_| false);
     assert_eq!(queue.take_shed(), Lost::default());
@@ -168,7 +161,7 @@ fn more_than_all_accounts_are_joined() {
     let after = |unread_bytes| {
         let mut queue = overrun();
         for text in ["g", "h"] {
-            sent(&mut queue, Some(100));
+            queue.sent(Some(100));
             queue.push(load(Bulk, 10), text.as_bytes()).unwrap();
         }
         assert_eq!(queue.order.len(), 6);
@@ -223,7 +216,7 @@ fn what_the_spool_keeps_is_left_to_it() {
     {
         queue.push(load, text).unwrap();
     }
-    sent(&mut queue, Some(100));
+    queue.sent(Some(100));
     queue.rewind(|load| load.spooled.is_some_and(|end| end > 5));
     assert_eq!(queue.take_delivered(), [None, None], "it is not known to be read");
     assert_eq!(queue.take_shed(), Lost::default());
@@ -257,7 +250,7 @@ fn what_is_refused_does_not_deliver_what_is_before_it() {
     for end in [10, 20, 30] {
         queue.push(Load { spooled: Some(end), ..load(Bulk, 5) }, b"a").unwrap();
     }
-    assert!(sent(&mut queue, Some(100)));
+    assert_eq!(queue.sent(Some(100)), Some(1));
     assert!(queue.count(Count::Refused));
     queue.refuse();
     assert_eq!(queue.take_delivered(), [None; 2], "the first is perhaps not read");
@@ -277,7 +270,7 @@ fn an_account_is_joined_with_one_of_its_kind_alone() {
     let mut queue = Queue::new(1, 4);
     for (load, text) in [(load(Bulk, 10), b"a"), (spooled(Bulk, 10), b"b")] {
         queue.push(load, text).unwrap();
-        sent(&mut queue, Some(100));
+        queue.sent(Some(100));
     }
     queue.push(spooled(Bulk, 20), b"c").unwrap();
     queue.rewind(|load| load.spooled.is_some());
@@ -286,7 +279,7 @@ fn an_account_is_joined_with_one_of_its_kind_alone() {
     // Of another class: it would never be known as delivered.
     for (class, end) in [(Priority, 10), (Bulk, 10), (Bulk, 20), (Priority, 20)] {
         queue.push(spooled(class, end), b"x").unwrap();
-        sent(&mut queue, Some(100));
+        queue.sent(Some(100));
     }
     queue.confirm(0);
     let ends = queue.take_delivered().map(|delivered| delivered.map(|delivered| delivered.end));
@@ -297,11 +290,11 @@ fn an_account_is_joined_with_one_of_its_kind_alone() {
 fn what_is_counted_stays_so_when_the_spool_is_gone() {
     let mut queue = Queue::new(3, 4);
     queue.push(spooled(Bulk, 10), b"a").unwrap();
-    assert!(sent(&mut queue, Some(100)));
+    assert_eq!(queue.sent(Some(100)), Some(1));
     queue.rewind(|_| true);
     queue.push(spooled(Bulk, 10), b"a").unwrap();
     queue.forget_places();
-    assert!(!sent(&mut queue, Some(100)));
+    assert_eq!(queue.sent(Some(100)), None);
     // It was sent, and is refused now.
     queue.rewind(|_| false);
     assert!(queue.count(Count::Refused) && !queue.count(Count::Refused));
@@ -331,7 +324,7 @@ fn what_is_not_read_is_counted() {
                 3 => {
                     if let Some(head) = queue.head() {
                         flying.push(u32::from_ne_bytes(head.payload.try_into().unwrap()));
-                        sent(&mut queue, Some(100));
+                        queue.sent(Some(100));
                         // Then accounts are joined, and read or not together.
                         exact &= flying.len() <= slots;
                     }
@@ -350,7 +343,7 @@ fn what_is_not_read_is_counted() {
         queue.rewind(|_| false);
         while let Some(head) = queue.head() {
             read.push(u32::from_ne_bytes(head.payload.try_into().unwrap()));
-            sent(&mut queue, None);
+            queue.sent(None);
         }
         let mut expected = Lost::default();
         for (number, (class, if_lost)) in offered.iter().enumerate() {

@@ -1,7 +1,8 @@
 //! From the queue to the receiver, and from the spool to the queue.
 
-use super::account::{Kind, Lost};
-use super::queue::{Count, Head};
+use super::account::Lost;
+use super::queue::Count;
+use super::repeats::Repeats;
 use super::transport::{Outcome, Socket};
 use super::{Errno, Sink};
 use crate::event::Class;
@@ -12,32 +13,14 @@ impl Sink {
     /// Writes until the queue is empty, the receiver takes no more, or others are to have their turn:
     /// then [`Sink::deadline`] has passed.
     pub(super) fn flush(&mut self) {
-        self.repeat();
         self.refill();
         for _ in 0..WRITES_PER_FLUSH {
             if !self.write() {
                 break;
             }
-            self.repeat();
             self.refill();
         }
         self.note_delivered();
-    }
-
-    /// Queues what is due to be sent a second time, while there is room, to a receiver that is there.
-    /// Before the spool's: these would take all room, for as long as it has any.
-    fn repeat(&mut self) {
-        let Some(repeats) = &mut self.repeats else { return };
-        if !self.link.is_open() {
-            return;
-        }
-        let now = Instant::now();
-        while self.queue.has_window(Class::Bulk)
-            && let Some((load, payload)) = repeats.due(now)
-        {
-            // It has found room before.
-            let _ = self.queue.push(load, payload);
-        }
     }
 
     /// Takes messages out of the spool, while there is room.
@@ -72,14 +55,17 @@ impl Sink {
 
     /// One message to the receiver. Whether another one may go.
     fn write(&mut self) -> bool {
-        let (Some(socket), Some(head)) = (self.link.socket(), self.queue.head()) else {
-            return false;
-        };
-        self.outgoing.take_up(&head);
+        let Some(socket) = self.link.socket() else { return false };
         let now = Instant::now();
+        let may_repeat = self.may_repeat();
+        let repeats = self.repeats.as_mut().filter(|_| may_repeat);
+        let repeat = repeats.and_then(|repeats| repeats.head(now));
+        let is_repeat = repeat.is_some();
+        let Some(head) = repeat.or_else(|| self.queue.head()) else { return false };
+        self.outgoing.take_up(&head);
         let Some((bytes, progress)) = self.outgoing.current() else {
             if self.outgoing.is_whole() {
-                self.finish(now);
+                self.finish(is_repeat, now);
             }
             return true;
         };
@@ -91,7 +77,9 @@ impl Sink {
         match socket.send(&bytes[progress..]) {
             Outcome::Sent(sent) if progress + sent < bytes.len() => {
                 self.outgoing.advance(sent);
-                self.queue.begin();
+                if !is_repeat {
+                    self.queue.begin();
+                }
                 self.link.unblock();
             }
             Outcome::Sent(sent) => {
@@ -102,11 +90,13 @@ impl Sink {
                     self.queue.confirm(unread.saturating_sub(begun_bytes));
                 }
                 self.outgoing.sent(weight);
-                self.queue.begin();
+                if !is_repeat {
+                    self.queue.begin();
+                }
                 self.shaper.count(now);
                 self.link.unblock();
                 if self.outgoing.current().is_none() && self.outgoing.is_whole() {
-                    self.finish(now);
+                    self.finish(is_repeat, now);
                 }
             }
             Outcome::Blocked { wakes } => {
@@ -132,33 +122,39 @@ impl Sink {
         true
     }
 
+    /// Whether a message that was sent before may go before those of the queue. By turns, where these do not
+    /// fill it and there is no limit to what goes.
+    fn may_repeat(&self) -> bool {
+        let Some(repeats) = &self.repeats else { return false };
+        let is_turn =
+            || !repeats.was_last() && !self.shaper.is_limited() && !self.queue.is_filling();
+        repeats.is_begun() || self.queue.backlog() == 0 || !self.queue.is_begun() && is_turn()
+    }
+
     /// All of the head is sent, or cannot be.
-    fn finish(&mut self, now: Instant) {
+    fn finish(&mut self, is_repeat: bool, now: Instant) {
+        if is_repeat {
+            self.outgoing.reset();
+            // Its events were counted with the first.
+            return self.repeats.iter_mut().for_each(Repeats::finish);
+        }
         let refused = self.outgoing.refused();
         if refused != Lost::default() && self.queue.count(Count::Refused) {
             self.refused.add(refused);
         }
+        if let (Some(repeats), Some(head)) = (&mut self.repeats, self.queue.head())
+            && head.load.log.is_none()
+            && !self.outgoing.is_refused()
+        {
+            repeats.keep(&head, now);
+        }
         if self.outgoing.is_refused() {
             self.queue.refuse();
-        } else {
-            if self.queue.count(Count::Sent) {
-                self.count_sent(now);
-            }
-            self.queue.sent(self.outgoing.weight_bytes());
+        } else if let Some(events) = self.queue.sent(self.outgoing.weight_bytes()) {
+            self.sent_messages += 1;
+            self.sent_events += u64::from(events);
         }
         self.outgoing.reset();
-    }
-
-    /// The head is sent for the first time.
-    fn count_sent(&mut self, now: Instant) {
-        let Some(Head { load, payload, .. }) = self.queue.head() else { return };
-        match (load.kind, &mut self.repeats) {
-            (Kind::Repeat, _) => return,
-            (Kind::Record, Some(repeats)) => repeats.keep(&load, payload, now),
-            (Kind::Record | Kind::Log(_), _) => {}
-        }
-        self.sent_messages += 1;
-        self.sent_events += u64::from(load.events);
     }
 
     pub(super) fn lose(&mut self, error: Errno, now: Instant) {

@@ -49,6 +49,11 @@ impl Shaper {
         self.due = self.due.max(now) + self.interval;
     }
 
+    /// Whether there is a limit.
+    pub(super) fn is_limited(&self) -> bool {
+        !self.interval.is_zero()
+    }
+
     /// Whether there was a limit, and is none any more.
     pub(super) fn is_lifted(&self) -> bool {
         self.is_lifted
@@ -56,7 +61,7 @@ impl Shaper {
 
     /// There is no limit any more: not much is left to send.
     pub(super) fn lift(&mut self) {
-        self.is_lifted |= !self.interval.is_zero();
+        self.is_lifted |= self.is_limited();
         (self.interval, self.due) = (Duration::ZERO, self.next());
     }
 

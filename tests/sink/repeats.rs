@@ -4,6 +4,7 @@
 use crate::inet::{accept, listener, read_messages, split};
 use crate::rig::{PATIENCE, Rig, small};
 use crate::unix::Place;
+use mote::sink::State;
 use std::collections::BTreeSet;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
@@ -58,6 +59,70 @@ fn at_the_end_it_comes_at_once() {
     assert_eq!(rig.sink.unkept(), 0, "it was sent");
     rig.sink.drain(Instant::now() + PATIENCE);
     assert_eq!(daemon.read_all(), ["a", "b"]);
+}
+
+/// More than the sink writes before others have their turn, and what is still to be sent for the first time.
+#[test]
+fn at_the_end_all_of_them_come() {
+    const MESSAGES: usize = 400;
+    let listener = listener(0);
+    let port = listener.local_addr().unwrap().port();
+    let mut rig = Rig::spooling(&format!("tcp:127.0.0.1:{port},repeat=60"), small(4), None);
+    let mut stream = accept(&mut rig, &listener);
+    rig.run("connect", |sink| sink.state() == State::Ready);
+    for number in 0..MESSAGES {
+        rig.offer(&[&number.to_string()]);
+    }
+    rig.sink.drain(Instant::now() + PATIENCE);
+    let (bytes, twice) = (read_messages(&mut rig, &mut stream, 2 * MESSAGES as u64), 2 * MESSAGES);
+    assert_eq!(split(&bytes).0.len(), twice);
+    assert_eq!(split(&bytes).0[..MESSAGES], split(&bytes).0[MESSAGES..]);
+}
+
+#[test]
+fn the_end_waits_for_no_second_time() {
+    let listener = listener(0);
+    let target = format!("tcp:{},repeat=60", listener.local_addr().unwrap());
+    let mut away = Rig::spooling(&target, small(4), None);
+    let stream = accept(&mut away, &listener);
+    let limited = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let target = format!("udp:{},repeat=60,rate=2", limited.local_addr().unwrap());
+    let mut limited = Rig::spooling(&target, small(16), None);
+    away.offer(&["a"]);
+    limited.offer(&["a"; 10]);
+    away.run_empty();
+    drop((stream, listener));
+    away.run("notice", |sink| matches!(sink.state(), State::Down(_)));
+    for rig in [&mut away, &mut limited] {
+        let begin = Instant::now();
+        rig.sink.drain(begin + PATIENCE);
+        assert!(begin.elapsed() < PATIENCE / 2, "{}", rig.sink.receiver());
+    }
+    assert_eq!(limited.sink.sent_messages(), 10);
+}
+
+/// The second ones have what the limit leaves.
+#[test]
+fn a_limit_is_for_the_first_ones_first() {
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    receiver.set_nonblocking(true).unwrap();
+    let target = format!("udp:{},repeat=1,rate=40", receiver.local_addr().unwrap());
+    let mut rig = Rig::spooling(&target, small(8), None);
+    let (begin, mut next, mut got) = (Instant::now(), 0, 0);
+    while begin.elapsed() < Duration::from_secs(4) {
+        // Thirty a second, of which each has gone before the next one comes, but behind what was begun.
+        if begin.elapsed() >= Duration::from_millis(33) * next {
+            assert!(rig.sink.backlog() <= 2, "{} wait", rig.sink.backlog());
+            rig.offer(&[&next.to_string()]);
+            next += 1;
+        }
+        rig.turn();
+        while receiver.recv(&mut [0; 512]).is_ok() {
+            got += 1;
+        }
+    }
+    assert_eq!(rig.sink.take_shed().messages(), 0);
+    assert!(got > u64::from(next), "none came again");
 }
 
 /// A receiver that takes less than there is: the second ones are what gives way, and nobody waits

@@ -3,7 +3,7 @@
 use mio::{Events, Poll, Token};
 use mote::event::Class;
 use mote::sink::{Capacity, Form, GivenReceiver, Sink, SpoolOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,10 @@ impl Rig {
 
     /// Acts on readiness, not on time.
     pub fn react(&mut self, timeout: Duration) {
-        self.poll.poll(&mut self.events, Some(timeout)).unwrap();
+        match self.poll.poll(&mut self.events, Some(timeout)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return,
+            polled => polled.unwrap(),
+        }
         for event in &self.events {
             assert_eq!(event.token(), SINK);
             self.sink.ready(self.poll.registry(), event);

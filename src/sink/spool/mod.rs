@@ -21,7 +21,7 @@ pub(crate) mod position;
 pub use error::{Damage, SpoolError};
 pub(super) use line::LINE_MORE_BYTES;
 
-use super::account::{Delivered, Kind, Load, Lost};
+use super::account::{Delivered, Load, Lost};
 use super::receiver::Receiver;
 use crate::event::Class;
 use crate::limits::{LINE_BYTES, SPOOL_FILE_BYTES_LEAST, SPOOL_FILES};
@@ -223,7 +223,7 @@ impl Spool {
             class,
             events: if next.is_inherited { 0 } else { events },
             if_lost: Lost::message(class, events, if_lost),
-            kind: Kind::Record,
+            log: None,
             offered_ns,
             spooled: Some(next.end),
         };
