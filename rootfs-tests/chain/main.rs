@@ -45,7 +45,7 @@ const OMPROG: &str = "rsyslog-omprog.conf";
 const OMPROG_RELP: &str = "rsyslog-omprog-relp.conf";
 
 fn rsyslog(host: &'static str, collector: &'static str, end: End) {
-    let repeats = host == TCP;
+    let repeats = host == TCP || collector == MMEXTERNAL_RELP;
     play(&Chain { kind: Rsyslog, host, collector, end, repeats });
 }
 

@@ -27,10 +27,12 @@ pub struct Chain {
     pub collector: &'static str,
     pub end: End,
     /// Whether the sensor sends each message twice: a daemon that ends, or its connection, loses what was
-    /// on its way.
+    /// on its way, or an answer of mmexternal's program.
     pub repeats: bool,
 }
 
+/// How often [`play`] ends the collector's daemon while events come.
+pub const COLLECTOR_ENDS: usize = 2;
 /// How long the second outage of a daemon takes. The first is a restart.
 const AWAY: Duration = Duration::from_secs(3);
 /// Nothing more comes if nothing has for so long.

@@ -169,6 +169,7 @@ impl Sensor {
         }
         self.send_log();
         self.sinks.drain(until);
+        self.sinks.drain_repeats(until);
         if self.sinks.is_closed() {
             return Err(SensorError::ReaderGone);
         }

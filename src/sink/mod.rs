@@ -259,7 +259,8 @@ impl Sink {
         let shaped = self.link.is_open() && self.queue.backlog() > 0;
         // With a backlog they go when that does.
         let repeats = self.repeats.as_ref().filter(|_| self.link.is_open() && !shaped);
-        let repeated = repeats.and_then(Repeats::deadline).map(|at| at.max(self.shaper.next()));
+        let repeated =
+            repeats.and_then(Repeats::deadline).map(|at| at.max(self.shaper.next_spare()));
         let shaped = shaped.then(|| self.shaper.next());
         self.link.deadline().into_iter().chain(shaped).chain(repeated).min()
     }
@@ -314,28 +315,10 @@ impl Sink {
     /// Only at the end: a connection made here is not registered with the loop.
     pub fn drain(&mut self, until: Instant) {
         self.link.hurry(Instant::now());
-        if let Some(repeats) = &mut self.repeats {
-            repeats.hurry();
-        }
         if self.unkept() > 0 {
             self.shaper.lift();
         }
-        loop {
-            let now = Instant::now();
-            self.link.advance(Poll(None), now);
-            self.flush();
-            // Nobody who is away is waited for with what was sent.
-            let is_repeated =
-                self.link.socket().is_none() || self.repeats.as_ref().is_none_or(Repeats::is_empty);
-            if self.backlog() == 0 && is_repeated || self.is_closed() || now >= until {
-                break;
-            }
-            match (self.link.is_open(), self.shaper.allows(Instant::now())) {
-                (true, true) => {}
-                (true, false) => break,
-                (false, _) => self.link.wait(until, now),
-            }
-        }
+        self.write_until(until, |sink| sink.backlog() == 0);
         // A receiver that lives and has read all needs none of it again at the next start.
         if self.spool.is_some()
             && self.link.state() == State::Ready
@@ -343,6 +326,20 @@ impl Sink {
         {
             self.queue.confirm(unread.saturating_sub(self.outgoing.begun_bytes()));
             self.note_delivered();
+        }
+    }
+
+    /// Sends at once what is to be sent a second time, behind all [`Sink::drain`]s, where the receiver is
+    /// there and has no limit. Blocking until `until` at the latest.
+    pub fn drain_repeats(&mut self, until: Instant) {
+        if self.shaper.is_limited() || self.shaper.is_lifted() {
+            return;
+        }
+        if let Some(repeats) = &mut self.repeats {
+            repeats.hurry();
+            self.write_until(until, |sink| {
+                sink.link.socket().is_none() || sink.repeats.as_ref().is_none_or(Repeats::is_empty)
+            });
         }
     }
 

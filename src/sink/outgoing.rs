@@ -1,5 +1,5 @@
-//! The first message of the queue as it goes on the wire: one syslog message, or one for each of
-//! its events.
+//! The message that is sent next as it goes on the wire: one syslog message, or one for each of its
+//! events.
 
 use super::account::Lost;
 use super::expand::Expander;
@@ -60,7 +60,7 @@ pub(super) struct Outgoing {
     log_framer: Option<Framer>,
     /// `None`: a batch is one message.
     expander: Option<Box<Expander>>,
-    /// Which message of the queue this is of.
+    /// Which message this is of.
     of: Option<u64>,
     messages: Messages,
     /// The first that is not sent, and how much of it a stream has taken.

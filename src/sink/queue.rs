@@ -33,7 +33,7 @@ pub(super) enum Count {
     Refused,
 }
 
-/// The first unsent message.
+/// The message that is sent next.
 pub(super) struct Head<'a> {
     pub(super) id: u64,
     pub(super) load: Load,
@@ -126,11 +126,6 @@ impl Queue {
             Class::Bulk => self.slots.div_ceil(2),
         };
         self.backlog() < most && self.has_room()
-    }
-
-    /// Whether more waits than a window of what is in the spool.
-    pub(super) fn is_filling(&self) -> bool {
-        self.backlog() > self.slots.div_ceil(2)
     }
 
     /// What was shed since the last call.
@@ -283,9 +278,14 @@ impl Queue {
         message.counted[count as usize] || message.load.spooled.is_some_and(|to| to <= end)
     }
 
-    /// Whether the head is not counted as this yet. From now on it is.
+    /// Whether the head is not counted as this yet.
+    pub(super) fn is_uncounted(&self, count: Count) -> bool {
+        self.backlog() > 0 && !self.is_counted(self.unconfirmed, count)
+    }
+
+    /// The same. From now on it is.
     pub(super) fn count(&mut self, count: Count) -> bool {
-        if self.backlog() == 0 || self.is_counted(self.unconfirmed, count) {
+        if !self.is_uncounted(count) {
             return false;
         }
         let message = &mut self.order[self.unconfirmed];

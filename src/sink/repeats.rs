@@ -54,7 +54,6 @@ impl Repeats {
             self.payloads.extend(head.payload);
             self.waiting.push_back(Waiting { sent: now, load: head.load, bytes });
         }
-        self.was_last = false;
     }
 
     fn has_room(&self, bytes: usize) -> bool {
@@ -89,9 +88,14 @@ impl Repeats {
         self.was_last = true;
     }
 
-    /// Whether one is being sent, perhaps in part.
-    pub(super) fn is_begun(&self) -> bool {
+    /// Whether one is being sent, or is to be next.
+    pub(super) fn is_taken_up(&self) -> bool {
         self.current.is_some()
+    }
+
+    /// One of the others was sent.
+    pub(super) fn give_turn(&mut self) {
+        self.was_last = false;
     }
 
     /// Whether what was sent last was one of them.
@@ -152,7 +156,7 @@ mod tests {
         let head = repeats.head(start + DELAY).unwrap();
         assert_eq!((head.payload, head.load.offered_ns), (&b"a"[..], first.offered_ns));
         let id = head.id;
-        assert!(repeats.is_begun() && repeats.deadline() == Some(start));
+        assert!(repeats.is_taken_up() && repeats.deadline() == Some(start));
         assert_eq!(repeats.head(start).unwrap().id, id);
         repeats.finish();
         let next = repeats.head(start + DELAY).unwrap();

@@ -1,6 +1,7 @@
 //! From the queue to the receiver, and from the spool to the queue.
 
 use super::account::Lost;
+use super::link::Poll;
 use super::queue::Count;
 use super::repeats::Repeats;
 use super::transport::{Outcome, Socket};
@@ -10,7 +11,7 @@ use crate::limits::WRITES_PER_FLUSH;
 use std::time::Instant;
 
 impl Sink {
-    /// Writes until the queue is empty, the receiver takes no more, or others are to have their turn:
+    /// Writes until nothing is to be sent, the receiver takes no more, or others are to have their turn:
     /// then [`Sink::deadline`] has passed.
     pub(super) fn flush(&mut self) {
         self.refill();
@@ -21,6 +22,23 @@ impl Sink {
             self.refill();
         }
         self.note_delivered();
+    }
+
+    /// Writes, blocking, until `is_done`, or no more is to go.
+    pub(super) fn write_until(&mut self, until: Instant, is_done: impl Fn(&Sink) -> bool) {
+        loop {
+            let now = Instant::now();
+            self.link.advance(Poll(None), now);
+            self.flush();
+            if is_done(self) || self.is_closed() || now >= until {
+                break;
+            }
+            match (self.link.is_open(), self.shaper.allows(Instant::now())) {
+                (true, true) => {}
+                (true, false) => break,
+                (false, _) => self.link.wait(until, now),
+            }
+        }
     }
 
     /// Takes messages out of the spool, while there is room.
@@ -57,7 +75,7 @@ impl Sink {
     fn write(&mut self) -> bool {
         let Some(socket) = self.link.socket() else { return false };
         let now = Instant::now();
-        let may_repeat = self.may_repeat();
+        let may_repeat = self.may_repeat(now);
         let repeats = self.repeats.as_mut().filter(|_| may_repeat);
         let repeat = repeats.and_then(|repeats| repeats.head(now));
         let is_repeat = repeat.is_some();
@@ -122,13 +140,16 @@ impl Sink {
         true
     }
 
-    /// Whether a message that was sent before may go before those of the queue. By turns, where these do not
-    /// fill it and there is no limit to what goes.
-    fn may_repeat(&self) -> bool {
+    /// Whether a message that was sent before may go before those of the queue: where none waits there, and by
+    /// turns with what waits on disk and has room there.
+    fn may_repeat(&self, now: Instant) -> bool {
         let Some(repeats) = &self.repeats else { return false };
-        let is_turn =
-            || !repeats.was_last() && !self.shaper.is_limited() && !self.queue.is_filling();
-        repeats.is_begun() || self.queue.backlog() == 0 || !self.queue.is_begun() && is_turn()
+        if repeats.is_taken_up() {
+            return true;
+        }
+        let can_wait = self.spool.as_ref().is_some_and(|spool| !spool.is_filling());
+        let is_turn = can_wait && !self.queue.is_begun() && !repeats.was_last();
+        (self.queue.backlog() == 0 || is_turn) && self.shaper.next_spare() <= now
     }
 
     /// All of the head is sent, or cannot be.
@@ -142,11 +163,12 @@ impl Sink {
         if refused != Lost::default() && self.queue.count(Count::Refused) {
             self.refused.add(refused);
         }
-        if let (Some(repeats), Some(head)) = (&mut self.repeats, self.queue.head())
-            && head.load.log.is_none()
-            && !self.outgoing.is_refused()
-        {
-            repeats.keep(&head, now);
+        if let (Some(repeats), Some(head)) = (&mut self.repeats, self.queue.head()) {
+            repeats.give_turn();
+            let is_new = self.queue.is_uncounted(Count::Sent) && !self.outgoing.is_refused();
+            if is_new && head.load.log.is_none() {
+                repeats.keep(&head, now);
+            }
         }
         if self.outgoing.is_refused() {
             self.queue.refuse();

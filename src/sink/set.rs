@@ -87,10 +87,19 @@ impl Sinks {
 
     /// See [`Sink::drain`]: one after the other, with an equal part of the time that is left.
     pub fn drain(&mut self, until: Instant) {
+        self.drain_each(until, Sink::drain);
+    }
+
+    /// See [`Sink::drain_repeats`]: in the same way.
+    pub fn drain_repeats(&mut self, until: Instant) {
+        self.drain_each(until, Sink::drain_repeats);
+    }
+
+    fn drain_each(&mut self, until: Instant, drain: impl Fn(&mut Sink, Instant)) {
         let mut left = self.sinks.len() as u32;
         for sink in &mut self.sinks {
             let now = Instant::now();
-            sink.drain(now + until.saturating_duration_since(now) / left);
+            drain(sink, now + until.saturating_duration_since(now) / left);
             left -= 1;
         }
     }

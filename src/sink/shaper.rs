@@ -44,6 +44,11 @@ impl Shaper {
         self.due <= now + self.ahead
     }
 
+    /// When half of what may go at once is there, for messages that can do without.
+    pub(super) fn next_spare(&self) -> Instant {
+        self.due.checked_sub(self.ahead / 2).unwrap_or(self.due)
+    }
+
     /// One has gone.
     pub(super) fn count(&mut self, now: Instant) {
         self.due = self.due.max(now) + self.interval;

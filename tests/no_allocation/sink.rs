@@ -130,7 +130,7 @@ fn a_repetition_costs_its_header_only() {
     for _ in 0..MESSAGES {
         let heap = heap_of(|| {
             sink.offer(Class::Bulk, 1, 1, &LINE);
-            sink.drain(Instant::now());
+            sink.drain_repeats(Instant::now());
         });
         for _ in 0..2 {
             assert!(receiver.recv(&mut buffer).unwrap() > LINE.len());

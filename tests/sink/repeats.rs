@@ -3,6 +3,7 @@
 
 use crate::inet::{accept, listener, read_messages, split};
 use crate::rig::{PATIENCE, Rig, small};
+use crate::spool::Disk;
 use crate::unix::Place;
 use mote::sink::State;
 use std::collections::BTreeSet;
@@ -58,10 +59,12 @@ fn at_the_end_it_comes_at_once() {
     assert_eq!(daemon.read_all(), ["a", "b"]);
     assert_eq!(rig.sink.unkept(), 0, "it was sent");
     rig.sink.drain(Instant::now() + PATIENCE);
+    assert!(daemon.read_all().is_empty());
+    rig.sink.drain_repeats(Instant::now() + PATIENCE);
     assert_eq!(daemon.read_all(), ["a", "b"]);
 }
 
-/// More than the sink writes before others have their turn, and what is still to be sent for the first time.
+/// More than the sink writes before others have their turn.
 #[test]
 fn at_the_end_all_of_them_come() {
     const MESSAGES: usize = 400;
@@ -73,7 +76,8 @@ fn at_the_end_all_of_them_come() {
     for number in 0..MESSAGES {
         rig.offer(&[&number.to_string()]);
     }
-    rig.sink.drain(Instant::now() + PATIENCE);
+    rig.sink.drain_repeats(Instant::now() + PATIENCE);
+    assert_eq!(rig.sink.deadline(), None, "some were left");
     let (bytes, twice) = (read_messages(&mut rig, &mut stream, 2 * MESSAGES as u64), 2 * MESSAGES);
     assert_eq!(split(&bytes).0.len(), twice);
     assert_eq!(split(&bytes).0[..MESSAGES], split(&bytes).0[MESSAGES..]);
@@ -89,16 +93,17 @@ fn the_end_waits_for_no_second_time() {
     let target = format!("udp:{},repeat=60,rate=2", limited.local_addr().unwrap());
     let mut limited = Rig::spooling(&target, small(16), None);
     away.offer(&["a"]);
-    limited.offer(&["a"; 10]);
+    limited.offer(&["a", "b"]);
     away.run_empty();
     drop((stream, listener));
     away.run("notice", |sink| matches!(sink.state(), State::Down(_)));
     for rig in [&mut away, &mut limited] {
         let begin = Instant::now();
         rig.sink.drain(begin + PATIENCE);
+        rig.sink.drain_repeats(begin + PATIENCE);
         assert!(begin.elapsed() < PATIENCE / 2, "{}", rig.sink.receiver());
     }
-    assert_eq!(limited.sink.sent_messages(), 10);
+    assert_eq!(limited.sink.sent_messages(), 2);
 }
 
 /// The second ones have what the limit leaves.
@@ -125,6 +130,34 @@ fn a_limit_is_for_the_first_ones_first() {
     assert!(got > u64::from(next), "none came again");
 }
 
+/// What waits on disk can wait: it does not keep what was sent from being sent again.
+#[test]
+fn it_goes_by_turns_with_a_spool() {
+    const MESSAGES: usize = 600;
+    let (place, disk) = (Place::new(), Disk::new());
+    let target = format!("{},repeat=1", place.target());
+    let mut rig = Rig::spooling(&target, small(8), Some(&disk.options()));
+    for number in 0..MESSAGES {
+        rig.offer(&[&number.to_string()]);
+    }
+    let daemon = place.daemon();
+    let (mut got, mut distinct) = (Vec::new(), BTreeSet::new());
+    let mut again_behind = None;
+    rig.run("send all twice", |_| {
+        // Two hundred a second.
+        got.extend((0..4).filter_map(|_| daemon.read()));
+        std::thread::sleep(Duration::from_millis(20));
+        distinct.extend(got.iter().cloned());
+        if got.len() > distinct.len() {
+            again_behind.get_or_insert(distinct.len());
+        }
+        got.len() == 2 * MESSAGES
+    });
+    assert_eq!(distinct.len(), MESSAGES);
+    assert!(again_behind.is_some_and(|behind| behind < MESSAGES), "{again_behind:?}");
+    assert_eq!((rig.sink.take_shed().messages(), rig.sink.sent_messages()), (0, MESSAGES as u64));
+}
+
 /// A receiver that takes less than there is: the second ones are what gives way, and nobody waits
 /// for them.
 #[test]
@@ -145,6 +178,7 @@ fn the_first_ones_have_the_room() {
         turns += 1;
         got.extend(daemon.read_all());
     }
+    assert_eq!(got.iter().collect::<BTreeSet<_>>().len(), got.len(), "one came again");
     rig.run("send the first ones", |sink| {
         got.extend(daemon.read_all());
         sink.unkept() == 0

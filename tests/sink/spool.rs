@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-struct Disk(tempfile::TempDir);
+pub struct Disk(tempfile::TempDir);
 
 impl Disk {
-    fn new() -> Disk {
+    pub fn new() -> Disk {
         Disk(tempfile::tempdir().unwrap())
     }
 
-    fn options(&self) -> SpoolOptions {
+    pub fn options(&self) -> SpoolOptions {
         SpoolOptions { dir: self.0.path().join("spool"), bytes: 1 << 20 }
     }
 }

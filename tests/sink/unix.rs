@@ -41,7 +41,7 @@ impl Daemon {
     }
 
     /// The payload of the next message.
-    fn read(&self) -> Option<String> {
+    pub fn read(&self) -> Option<String> {
         let mut buffer = vec![0; 1 << 20];
         match self.0.recv(&mut buffer) {
             Ok(bytes) => {

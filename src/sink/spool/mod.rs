@@ -142,6 +142,11 @@ impl Spool {
         self.open.iter().flat_map(|open| &open.logs).map(Log::waiting_bytes).sum()
     }
 
+    /// Whether half of its room is taken by what waits.
+    pub(super) fn is_filling(&self) -> bool {
+        self.waiting_bytes() > self.most_bytes / 2
+    }
+
     /// Bytes of it that are not delivered.
     pub(super) fn kept_bytes(&self) -> u64 {
         self.open.iter().flat_map(|open| &open.logs).map(Log::undelivered_bytes).sum()
