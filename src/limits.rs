@@ -323,8 +323,8 @@ pub const WRITTEN_BYTES: u64 = 4 << 20;
 
 /// Batches of a class of one run of a sensor that `mote decode` remembers, to know one that was sent
 /// again: more than a sensor may send again ([`QUEUE_MESSAGES`], [`SPOOL_RESENT_MESSAGES`],
-/// [`REPEATED_MESSAGES`]), with what was between a message and its repetition. Behind two relays that were restarted under a flood that was up
-/// to 800 (`make chain`).
+/// [`REPEATED_MESSAGES`]), with what was between a message and its repetition. Behind two relays that
+/// were restarted under a flood that was up to 800 (`make chain`).
 pub const DECODE_RECENT: usize = 2048;
 
 /// Classes of runs of sensors whose batches it remembers, 16 KiB each: 128 MiB at most, and twice as much

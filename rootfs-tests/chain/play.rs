@@ -31,8 +31,6 @@ pub struct Chain {
     pub repeats: bool,
 }
 
-/// How often [`play`] ends the collector's daemon while events come.
-pub const COLLECTOR_ENDS: usize = 2;
 /// How long the second outage of a daemon takes. The first is a restart.
 const AWAY: Duration = Duration::from_secs(3);
 /// Nothing more comes if nothing has for so long.

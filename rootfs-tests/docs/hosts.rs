@@ -6,7 +6,7 @@ use crate::support::{STARTING, mote, require_program, skip, wait_at_most};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::{read_dir, read_to_string, write};
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -60,8 +60,7 @@ impl Host {
     /// That of the collector, which is reached from the first.
     pub fn second(first: &mut Host) -> Host {
         let host = Host::beside(first);
-        let root = format!("/proc/{}/root", host.keeper.child.id());
-        first.set("MOTE_DOCS_COLLECTOR", root);
+        first.set("MOTE_DOCS_COLLECTOR", host.root().display().to_string());
         host
     }
 
@@ -76,6 +75,11 @@ impl Host {
         let path = format!("{}/stand-in:{path}:/usr/sbin:/sbin", tests.display());
         let environment = vec![("PATH", path)];
         Host { keeper, network: None, environment, groups: Vec::new(), _dir: dir }
+    }
+
+    /// Where its files are, to this host (proc(5)).
+    fn root(&self) -> PathBuf {
+        Path::new("/proc").join(self.keeper.child.id().to_string()).join("root")
     }
 
     fn set(&mut self, name: &'static str, value: String) {
@@ -123,22 +127,20 @@ impl Host {
     }
 
     fn start(&mut self, line: &str) -> Job {
-        let name = format!("/run/jobs/{}", self.groups.len());
-        let root = format!("/proc/{}/root", self.keeper.child.id());
-        let file = PathBuf::from(root + &name);
+        let name = format!("run/jobs/{}", self.groups.len());
+        let file = self.root().join(&name);
         let variables = self.environment.iter();
         let variables: String =
             variables.map(|(name, value)| format!("export {name}='{value}'\n")).collect();
         write(&file, variables + line).unwrap();
-        writeln!(self.keeper.child.stdin.as_ref().unwrap(), "{name}").unwrap();
+        writeln!(self.keeper.child.stdin.as_ref().unwrap(), "/{name}").unwrap();
         let group = Pid::from_raw(self.keeper.line().parse().unwrap()).unwrap();
         self.groups.push(group);
         Job { line: line.to_owned(), group, file }
     }
 
     fn end(&self) {
-        let units = format!("/proc/{}/root/run/units", self.keeper.child.id());
-        for note in read_dir(units).into_iter().flatten().flatten() {
+        for note in read_dir(self.root().join("run/units")).into_iter().flatten().flatten() {
             let pid = read_to_string(note.path()).ok().and_then(|text| text.trim().parse().ok());
             if let Some(pid) = pid.and_then(Pid::from_raw) {
                 let _ = kill_process(pid, Signal::KILL);

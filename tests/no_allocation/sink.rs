@@ -25,8 +25,8 @@ const HEADER_ALLOCATIONS: u64 = 4;
 const HEADER_BYTES: u64 = 1024;
 
 fn sink(poll: &Poll, target: &str) -> Sink {
-    let target: Target = target.parse().unwrap();
-    let (receiver, capacity) = (Receiver::from(target), Capacity::default());
+    let given: GivenReceiver = target.parse().unwrap();
+    let (receiver, capacity) = (given.or_form(Form::Compact), Capacity::default());
     Sink::with_capacity(&receiver, "host", poll.registry(), Token(1), None, capacity).unwrap()
 }
 
@@ -93,12 +93,7 @@ fn an_event_a_line_costs_nothing() {
     let events = u64::try_from(mote::event::Action::ALL.len()).unwrap();
     for form in ["json", "ocsf", "cef", "text"] {
         let poll = Poll::new().unwrap();
-        let given = format!("unix:{},format={form}", path.display());
-        let given: GivenReceiver = given.parse().unwrap();
-        let (receiver_of, capacity) = (given.or_form(Form::Compact), Capacity::default());
-        let registry = poll.registry();
-        let mut sink =
-            Sink::with_capacity(&receiver_of, "host", registry, Token(1), None, capacity).unwrap();
+        let mut sink = sink(&poll, &format!("unix:{},format={form}", path.display()));
         let mut buffer = [0; LINE_BYTES];
         receiver.set_nonblocking(true).unwrap();
         let heap = heap_of(|| {
@@ -121,11 +116,7 @@ fn a_repetition_costs_its_header_only() {
     let path = directory.path().join("log");
     let receiver = UnixDatagram::bind(&path).unwrap();
     let poll = Poll::new().unwrap();
-    let given: GivenReceiver = format!("unix:{},repeat=60", path.display()).parse().unwrap();
-    let (receiver_of, capacity) = (given.or_form(Form::Compact), Capacity::default());
-    let registry = poll.registry();
-    let mut sink =
-        Sink::with_capacity(&receiver_of, "host", registry, Token(1), None, capacity).unwrap();
+    let mut sink = sink(&poll, &format!("unix:{},repeat=60", path.display()));
     let mut buffer = [0; LINE_BYTES];
     for _ in 0..MESSAGES {
         let heap = heap_of(|| {
