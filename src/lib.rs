@@ -55,4 +55,5 @@ pub mod explain;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzed;
 pub mod lines;
+pub mod memory;
 pub mod say;

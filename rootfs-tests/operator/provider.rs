@@ -3,6 +3,7 @@
 use crate::storm::held_ids;
 use crate::support::command::{ask, health, healthy, json};
 use crate::support::expect::at;
+use crate::support::memory::{peak_resident_bytes, resident_bytes};
 use crate::support::runner::Test;
 use crate::support::sensor::{decode_until, managed_file, run_command};
 use crate::support::{
@@ -19,6 +20,7 @@ pub const TESTS: &[Test] = &[
     ("r5_ebpf_is_the_default", r5_ebpf_is_the_default),
     ("r6_a_command_switches_the_provider_for_good", r6_a_command_switches_for_good),
     ("r6_a_change_that_is_taken_back", r6_a_change_that_is_taken_back),
+    ("r23_what_a_start_needs_is_given_back", r23_what_a_start_needs_is_given_back),
     ("r7_the_managed_file_wins", r7_the_managed_file_wins),
     ("r8_without_ebpf_processes_are_seen", r8_without_ebpf_processes_are_seen),
     ("r9_inventories_find_the_status", r9_inventories_find_the_status),
@@ -141,6 +143,30 @@ fn r6_a_change_that_is_taken_back() {
     assert_eq!(health(&dir, SUBSYSTEM), "ebpf");
     make(&at_work, "1");
     assert_eq!(made(&finish(sensor, &dir), &at_work), ["1"]);
+}
+
+/// Of its memory: after the first start, and after eBPF has started again.
+fn r23_what_a_start_needs_is_given_back() {
+    require_live();
+    require_connector();
+    let (_guard, dir) = scratch();
+    let sensor = Sensor::start_to_file(&dir);
+    // When it has all that a sensor touches that goes on.
+    let resident = || {
+        sleep(Duration::from_secs(3));
+        health(&dir, SUBSYSTEM);
+        resident_bytes(sensor.pid())
+    };
+    let (first, peak) = (resident(), peak_resident_bytes(sensor.pid()));
+    println!("{first} bytes are resident, of {peak} at the most");
+    assert!(first < peak * 9 / 10);
+    switch(&dir, "disabled");
+    wait_for("eBPF's end", || (health(&dir, "programs_detaching") == 0).then_some(()));
+    switch(&dir, "enabled");
+    let again = resident();
+    println!("{again} bytes after eBPF has started again");
+    assert!(again < first * 12 / 10);
+    sensor.leave();
 }
 
 fn r7_the_managed_file_wins() {

@@ -28,6 +28,7 @@ use crate::event::{Bytes, Capability};
 use crate::host::boot::{BOOT_ID, boot_id};
 use crate::host::distribution::Distribution;
 use crate::limits::{HOSTNAME_BYTES, RECEIVERS};
+use crate::memory;
 use crate::record::{Context, Provider};
 use crate::say::{self, say, warn};
 use crate::sink::{Capacity, Damage, Sinks, State, Target, spooled_for_others};
@@ -238,6 +239,7 @@ impl Sensor {
         let mut next_flush = Instant::now() + FLUSH_INTERVAL;
         let mut next_housekeeping = Instant::now();
         self.manager.ready();
+        memory::give_back();
         loop {
             let sink_in = self.sinks.deadline().map(|at| at.duration_since(Instant::now()));
             let timeout = tick.min(sink_in.unwrap_or(tick));

@@ -6,6 +6,7 @@ use mio::Registry;
 
 use super::{Fallback, Providers, Turn};
 use crate::host::provider::Wanted;
+use crate::memory;
 use crate::record::Provider;
 use crate::sensor::SensorError;
 use crate::sensor::attempt::{Started, start_ebpf};
@@ -56,6 +57,7 @@ impl Providers {
         pipeline.set_provider(Provider::Ebpf, output);
         // What the process connector told of processes lacks their directories.
         pipeline.learn_anew();
+        memory::give_back();
         self.register(registry)
     }
 

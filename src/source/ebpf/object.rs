@@ -140,9 +140,6 @@ impl Object {
             }
         }
         drop(object);
-        // glibc would keep what is freed.
-        // SAFETY: takes an integer.
-        unsafe { libc::malloc_trim(0) };
         Ok(Object { maps, programs })
     }
 
