@@ -1,7 +1,7 @@
 # mote: `make` lists what can be made.
 .DEFAULT_GOAL := help
 .PHONY: help build run dist test soak chain software faults service bench fuzz miri kernels qemu \
-	initramfs small disk harness clean
+	initramfs small hours disk harness clean
 
 HOST_ARCH := $(if $(filter aarch64,$(shell uname -m)),arm64,amd64)
 # amd64 or arm64; not from the environment, where it may stand for a kernel build.
@@ -129,6 +129,10 @@ small: ## ten minutes on emulated machines of 64 MiB, or one arm64 CPU; a look a
 		$(MAKE) --no-print-directory disk ARCH=$$arch || exit; \
 	done
 	@qemu/small --seconds $(LOAD_SECONDS) $(CASE)
+
+hours: LOAD_SECONDS = 14400
+hours: CASE = hours
+hours: small ## four hours of mixed load on an emulated machine that changes and is suspended
 
 disk: build
 	@scripts/packages $(QEMU_PACKAGES) e2fsprogs

@@ -2,7 +2,7 @@
 from pathlib import Path
 
 GUEST = Path("rootfs-tests/guest")
-SCRIPTS = ("init", "checks", "small", "cpus")
+SCRIPTS = ("init", "checks", "small", "cpus", "hours")
 # Sourced by those.
 PARTS = ("say", "sensor")
 

@@ -114,7 +114,7 @@ class Cases(unittest.TestCase):
 
     def test_every_case_has_its_row_and_its_script(self):
         rows = [kernel.row for kernel in table.load()]
-        for name, case in small.CASES.items():
+        for name, case in (small.CASES | small.LONG_CASES).items():
             self.assertIn(case.row, rows, name)
             self.assertIn(case.script.removeprefix("/guest/"), rootfs.SCRIPTS, name)
 
@@ -122,6 +122,10 @@ class Cases(unittest.TestCase):
         self.assertEqual(self.main([True, True], "64-mib", "arm64")[0], 0)
         self.assertEqual(self.main([True, False], "64-mib", "arm64")[0], 1)
         self.assertEqual(self.main([False, None], "64-mib", "arm64")[0], 2)
+
+    def test_long_cases_only_if_asked(self):
+        self.assertEqual(self.main([True] * len(small.CASES))[0], 0)
+        self.assertEqual(self.main([False], "hours")[0], 1)
 
     def test_architectures_of_the_chosen_cases(self):
         self.assertEqual(self.main([], "--architectures", "64-mib"), (0, "amd64"))

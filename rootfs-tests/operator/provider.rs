@@ -7,7 +7,8 @@ use crate::support::memory::{peak_resident_bytes, resident_bytes};
 use crate::support::runner::Test;
 use crate::support::sensor::{decode_until, managed_file, run_command};
 use crate::support::{
-    Sensor, child, output_of, require_connector, require_live, require_program, scratch, wait_for,
+    PATIENCE, Sensor, child, output_of, require_connector, require_live, require_program, scratch,
+    wait_at_most, wait_for,
 };
 use crate::{finish, folder, made, make, of, so_far};
 use serde_json::{Value, json};
@@ -161,7 +162,9 @@ fn r23_what_a_start_needs_is_given_back() {
     println!("{first} bytes are resident, of {peak} at the most");
     assert!(first < peak * 9 / 10);
     switch(&dir, "disabled");
-    wait_for("eBPF's end", || (health(&dir, "programs_detaching") == 0).then_some(()));
+    wait_at_most(2 * PATIENCE, "eBPF's end", || {
+        (health(&dir, "programs_detaching") == 0).then_some(())
+    });
     switch(&dir, "enabled");
     let again = resident();
     println!("{again} bytes after eBPF has started again");
