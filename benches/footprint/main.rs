@@ -52,6 +52,8 @@ fn sizes_are_as_kept() {
     }
     let (_guard, dir) = scratch();
     let sensor = Sensor::start_with(&dir, &["--syslog", "stdout"]);
+    // Until it has touched what a sensor touches that goes on.
+    sleep(Duration::from_secs(5));
     let sizes = [
         ("binary_bytes", mote().metadata().unwrap().len()),
         ("resident_bytes", resident_bytes(sensor.pid())),
