@@ -13,28 +13,30 @@ const CALLS_BYTES: usize = 16 << 10;
 /// What is resident and not needed any more: free memory of the heap, which glibc keeps for later; the stack
 /// below this frame, in which a start builds what it moves to the heap; and the pages of this program's file.
 /// Of 4 MiB of code and tables a start touches nearly all (libbpf, the kernel side's ELF), and the loop
-/// a part, which comes back from the page cache as it is touched, 64 KiB at a time.
+/// a part, which comes back from the page cache as it is touched.
 pub fn give_back() {
     // SAFETY: takes an integer.
     unsafe { libc::malloc_trim(0) };
     // SAFETY: the callback reads what it is given, and keeps nothing of it.
     unsafe { libc::dl_iterate_phdr(Some(drop_file_pages), std::ptr::null_mut()) };
     if let Some(unused) = unused_stack() {
-        // SAFETY: nothing is there: all that is called from here is above.
+        // SAFETY: of this thread's stack, and lower than what is called from here takes. No handler of a
+        // signal is there either: it has ended before the call, or begins after it.
         unsafe { drop_pages(unused) };
     }
 }
 
-/// From the lowest that it has reached.
+/// The main thread's stack, from its lowest address to [`CALLS_BYTES`] below this frame. Of other threads none:
+/// what the kernel lists as one mapping may be more than the stack of one.
 fn unused_stack() -> Option<Range<usize>> {
     let here = 0u8;
     let here = (&raw const here).addr();
     let maps = read_to_string("/proc/self/maps").ok()?;
-    let mut mappings = maps.lines().filter_map(|line| {
+    let mut stacks = maps.lines().filter(|line| line.ends_with(" [stack]")).filter_map(|line| {
         let (start, end) = line.split_once(' ')?.0.split_once('-')?;
         Some(usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?)
     });
-    let stack = mappings.find(|mapping| mapping.contains(&here))?;
+    let stack = stacks.find(|stack| stack.contains(&here))?;
     Some(stack.start..here.saturating_sub(CALLS_BYTES))
 }
 
@@ -69,7 +71,7 @@ unsafe extern "C" fn drop_file_pages(
         .filter(|header| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_W == 0);
     for header in unwritten {
         let start = (info.dlpi_addr + header.p_vaddr) as usize;
-        // SAFETY: never written.
+        // SAFETY: never written, but by a debugger: its breakpoints are gone.
         unsafe { drop_pages(start..start + header.p_memsz as usize) };
     }
     // No more objects.

@@ -52,7 +52,7 @@ fn sizes_are_as_kept() {
     }
     let (_guard, dir) = scratch();
     let sensor = Sensor::start_with(&dir, &["--syslog", "stdout"]);
-    // Until it has touched what a sensor touches that goes on.
+    // After what a running sensor touches has come back.
     sleep(Duration::from_secs(5));
     let sizes = [
         ("binary_bytes", mote().metadata().unwrap().len()),

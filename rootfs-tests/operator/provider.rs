@@ -152,7 +152,7 @@ fn r23_what_a_start_needs_is_given_back() {
     require_connector();
     let (_guard, dir) = scratch();
     let sensor = Sensor::start_to_file(&dir);
-    // When it has all that a sensor touches that goes on.
+    // After what a running sensor touches has come back, and what a command touches.
     let resident = || {
         sleep(Duration::from_secs(3));
         health(&dir, SUBSYSTEM);

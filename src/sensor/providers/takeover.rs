@@ -45,6 +45,7 @@ impl Providers {
                 Err(SensorError::Ebpf(error)) => Some(Fallback::Failed(error)),
                 Err(error) => return Err(error),
             };
+            memory::give_back();
             if fallback.is_some() {
                 self.fallback = fallback;
                 pipeline.end_overlap();
@@ -57,7 +58,6 @@ impl Providers {
         pipeline.set_provider(Provider::Ebpf, output);
         // What the process connector told of processes lacks their directories.
         pipeline.learn_anew();
-        memory::give_back();
         self.register(registry)
     }
 
