@@ -86,6 +86,18 @@ class Counted(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("not told, nor counted: exit", result.stdout)
 
+    def test_what_is_counted_covers_so_many_of_all(self):
+        loss = "action=loss lost_where=ring_output lost_ring=priority lost_cpu=0 lost_count=1"
+        result = self.count(1, 1, [FORK, MOVED[0], loss])
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("not told, nor counted: rename exit", result.stdout)
+
+    def test_after_a_loss_a_program_is_known_by_its_thread(self):
+        unsure = [event.replace("executable=/bin/mv ", "") + " thread=mv" for event in MOVED[1:]]
+        self.assertEqual(self.count(1, 1, [FORK, MOVED[0], *unsure]).returncode, 0)
+        others = [event.replace("thread=mv", "thread=mvn") for event in unsure]
+        self.assertEqual(self.count(1, 1, [FORK, MOVED[0], *others]).returncode, 1)
+
     def test_a_process_without_a_place_is_no_lost_event(self):
         unplaced = "action=loss lost_where=process_table lost_count=1"
         result = self.count(1, 1, [FORK, *MOVED[:2], unplaced])
@@ -93,7 +105,9 @@ class Counted(unittest.TestCase):
         self.assertIn("no place in the process table: 1", result.stdout)
 
     def test_what_is_told_twice_is_wrong(self):
-        self.assertEqual(self.count(1, 1, [FORK, *MOVED, MOVED[1]]).returncode, 1)
+        result = self.count(1, 1, [FORK, *MOVED, MOVED[1]])
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("told more often than made: rename", result.stdout)
 
     def test_what_others_and_failures_do_is_not_counted(self):
         other = [event.replace("/bin/mv", "/bin/dd") for event in MOVED]
