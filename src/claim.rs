@@ -1,12 +1,14 @@
 //! One sensor for a directory of settings or of a spool: two would write each other's files over.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, fcntl_getlk};
+
+use crate::directory::Directory;
 
 /// Its name in the directory. Nothing is in it.
 const FILE_NAME: &str = "lock";
@@ -17,8 +19,13 @@ pub enum Claim {
     /// Nobody's as far as is known: there is no such directory, or nothing can be locked in it.
     #[default]
     None,
-    /// This process's, as long as the file is open.
-    Own(File),
+    /// This process's, as long as its lock is open.
+    Own {
+        /// The directory.
+        dir: Directory,
+        /// A file of it.
+        lock: File,
+    },
     /// Another sensor's: its process, if that is known.
     Other(Option<u32>),
 }
@@ -27,9 +34,9 @@ impl Claim {
     /// Whether this directory still is this process's: it may have been moved away, or the file
     /// removed, and another one made.
     pub fn holds(&self, dir: &Path) -> bool {
-        let Claim::Own(file) = self else { return false };
+        let Claim::Own { lock, .. } = self else { return false };
         let there = std::fs::metadata(dir.join(FILE_NAME));
-        file.metadata().is_ok_and(|own| {
+        lock.metadata().is_ok_and(|own| {
             there.is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino()))
         })
     }
@@ -37,15 +44,12 @@ impl Claim {
     /// Takes a directory that is there, if it is nobody's. Not twice: the lock is the process's,
     /// and is gone when any descriptor of the file is closed (fcntl(2)). So it is at once when the
     /// process is killed, while it still takes seconds to detach.
-    pub fn make(dir: &Path) -> Claim {
-        // Whatever somebody has put there: no link is followed, and no pipe is waited for.
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
-        let Ok(file) = options.open(dir.join(FILE_NAME)) else { return Claim::None };
-        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Claim::Own(file),
-            Err(Errno::AGAIN | Errno::ACCESS) => Claim::Other(holder(&file)),
+    pub fn make(dir: Directory) -> Claim {
+        let flags = OFlags::WRONLY | OFlags::CREATE;
+        let Ok(lock) = dir.open_file(FILE_NAME, flags).map(File::from) else { return Claim::None };
+        match fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Claim::Own { dir, lock },
+            Err(Errno::AGAIN | Errno::ACCESS) => Claim::Other(holder(&lock)),
             Err(_) => Claim::None,
         }
     }
@@ -66,16 +70,16 @@ mod tests {
     #[test]
     fn what_cannot_be_locked_is_nobodys() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(Claim::make(&dir.path().join("absent")), Claim::None));
+        let make = || Claim::make(Directory::open(dir.path()).unwrap());
         let file = dir.path().join(FILE_NAME);
-        let claim = Claim::make(dir.path());
+        let claim = make();
         assert!(claim.holds(dir.path()));
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_file(&file).unwrap();
         assert!(!claim.holds(dir.path()), "another sensor would make a file of its own");
         drop(claim);
         let moved = dir.path().with_extension("moved");
-        let claim = Claim::make(dir.path());
+        let claim = make();
         std::fs::rename(dir.path(), &moved).unwrap();
         assert!(!claim.holds(dir.path()), "another sensor would make a directory of its own");
         std::fs::rename(&moved, dir.path()).unwrap();
@@ -83,9 +87,9 @@ mod tests {
         drop(claim);
         std::fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink("/dev/full", &file).unwrap();
-        assert!(matches!(Claim::make(dir.path()), Claim::None), "a link is not followed");
+        assert!(matches!(make(), Claim::None), "a link is not followed");
         std::fs::remove_file(&file).unwrap();
         assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
-        assert!(matches!(Claim::make(dir.path()), Claim::None), "nobody reads from it");
+        assert!(matches!(make(), Claim::None), "nobody reads from it");
     }
 }

@@ -50,6 +50,7 @@ pub mod claim;
 pub mod command;
 pub mod config;
 pub mod confine;
+pub mod directory;
 pub mod exit;
 pub mod explain;
 #[cfg(any(test, fuzzing))]

@@ -7,6 +7,7 @@ use crate::support::runner::Test;
 use crate::support::{Sensor, require_live, scratch, wait_for};
 use crate::{finish, folder};
 use mote::claim::Claim;
+use mote::directory::Directory;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
@@ -193,5 +194,6 @@ fn the_socket_is_for_its_owner() {
     child::ends_with(other, 0);
     sensor.leave();
     assert!(!socket.exists(), "it is free while the kernel detaches");
-    assert!(Claim::make(&state).holds(&state), "so is what commands have set");
+    let claim = Claim::make(Directory::open(&state).unwrap());
+    assert!(claim.holds(&state), "so is what commands have set");
 }

@@ -1,25 +1,27 @@
 //! A configuration file as bytes: read with care, and known again.
 
-use std::fs::{FileType, Metadata, OpenOptions};
+use std::fs::{File, FileType, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::geteuid;
 
 use super::ConfigError;
 use super::error::Encoding;
+use crate::directory::Directory;
 use crate::limits::CONFIGURATION_BYTES;
 
 /// Reads a whole file.
 pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
-    read_if(path, |_| Ok(()))
+    read_if(CWD, path, |_| Ok(()))
 }
 
-/// Reads one that only root and our own user can have written.
-pub(super) fn read_own(path: &Path) -> Result<String, ConfigError> {
-    read_if(path, is_own)
+/// Reads one of a directory, that only root and our own user can have written.
+pub(super) fn read_own(dir: &Directory, name: &str) -> Result<String, ConfigError> {
+    read_if(dir.as_fd(), Path::new(name), is_own)
 }
 
 /// Whether others than root and our own user can write it; nothing of what is not there.
@@ -37,17 +39,20 @@ fn is_own(metadata: &Metadata) -> Result<(), ConfigError> {
 }
 
 fn read_if(
+    dir: BorrowedFd<'_>,
     path: &Path,
     is_right: impl FnOnce(&Metadata) -> Result<(), ConfigError>,
 ) -> Result<String, ConfigError> {
-    // Before it is opened: a device may do something then.
-    require_file(std::fs::metadata(path).map_err(ConfigError::Read)?.file_type())?;
-    // Between the two it may have become a FIFO, on which an open would wait. std adds
-    // O_CLOEXEC.
-    let flags = OFlags::NONBLOCK.bits() as i32;
-    let file =
-        OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(ConfigError::Read)?;
-    let metadata = file.metadata().map_err(ConfigError::Read)?;
+    let open = |flags| {
+        let file = rustix::fs::openat(dir, path, flags | OFlags::CLOEXEC, Mode::empty());
+        file.map(File::from).map_err(|error| ConfigError::Read(error.into()))
+    };
+    let metadata_of = |file: &File| file.metadata().map_err(ConfigError::Read);
+    // Before it is opened to be read: a device may do something then.
+    require_file(metadata_of(&open(OFlags::PATH)?)?.file_type())?;
+    // Between the two it may have become a FIFO, on which an open would wait.
+    let file = open(OFlags::RDONLY | OFlags::NONBLOCK)?;
+    let metadata = metadata_of(&file)?;
     require_file(metadata.file_type())?;
     is_right(&metadata)?;
     let mut bytes = Vec::new();

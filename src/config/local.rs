@@ -1,21 +1,24 @@
 //! What commands on this host set, kept across restarts.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
 
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use super::schema::{self, PROVIDERS};
 use super::{ConfigError, file};
+use crate::directory::Directory;
 use crate::filter::{DEFAULTS, Origin, Rule, RuleError, RuleKind};
 use crate::host::provider::Wanted;
 use crate::limits::EXCLUSIONS;
 
 /// Its name in the state directory.
 pub const FILE_NAME: &str = "local.json";
+/// One that could not be used, when another one was written.
+pub const BAD_NAME: &str = "local.json.bad";
 /// The next one, until it is whole. Only the sensor that has the directory (see
 /// [`Claim`](super::Claim)) writes it, so one name is enough; what a crash left is replaced.
 const NEXT_NAME: &str = "local.json.next";
@@ -43,9 +46,9 @@ pub struct Local {
 
 impl Local {
     /// Reads them from the state directory: nothing is set if there is no file.
-    pub fn load(dir: &Path) -> Result<Local, ConfigError> {
+    pub fn load(dir: &Directory) -> Result<Local, ConfigError> {
         // In a directory that an administrator chose, anybody may have put it there.
-        let text = match file::read_own(&dir.join(FILE_NAME)) {
+        let text = match file::read_own(dir, FILE_NAME) {
             Err(error) if error.is_absent() => return Ok(Local::default()),
             text => text?,
         };
@@ -63,30 +66,24 @@ impl Local {
         Ok(Local { provider: settings.provider, rules })
     }
 
-    /// Writes them to the state directory, which is made if it is not there. After a crash
-    /// at any point the old or the new ones are there, whole.
-    pub fn save(&self, dir: &Path) -> io::Result<()> {
-        Local::make_dir(dir)?;
-        let next = dir.join(NEXT_NAME);
-        self.write(&next).and_then(|()| fs::rename(&next, dir.join(FILE_NAME))).inspect_err(
+    /// Writes them to the state directory. After a crash at any point the old or the new ones are
+    /// there, whole.
+    pub fn save(&self, dir: &Directory) -> io::Result<()> {
+        if let Err(error) = self.write(dir).and_then(|()| Ok(dir.rename(NEXT_NAME, FILE_NAME)?)) {
             // The first error is the one to tell.
-            |_| drop(fs::remove_file(&next)),
-        )?;
-        File::open(dir)?.sync_all()
+            let _ = dir.remove(NEXT_NAME);
+            return Err(error);
+        }
+        Ok(dir.sync()?)
     }
 
-    /// Makes the state directory, if it is not there.
-    pub fn make_dir(dir: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir)
-    }
-
-    fn write(&self, path: &Path) -> io::Result<()> {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+    fn write(&self, dir: &Directory) -> io::Result<()> {
+        match dir.remove(NEXT_NAME) {
+            Err(error) if error != Errno::NOENT => return Err(error.into()),
             _ => {}
         }
-        // A new file, so that no link that was put there is followed.
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let mut file = File::from(dir.open_file(NEXT_NAME, flags)?);
         file.write_all(self.text().as_bytes())?;
         file.sync_all()
     }

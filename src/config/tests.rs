@@ -1,8 +1,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use super::*;
+use crate::directory::Directory;
 use crate::event::{Action, Event};
 use crate::filter::{DEFAULTS, RuleError, RuleKind};
 
@@ -170,7 +170,9 @@ fn keys_without_a_meaning_are_listed_with_their_places() {
 #[test]
 fn local_settings_are_read_back_as_they_were_saved() {
     let parent = tempfile::tempdir().unwrap();
-    let dir = parent.path().join("a/b");
+    let path = parent.path().join("dir");
+    fs::create_dir(&path).unwrap();
+    let dir = Directory::open(&path).unwrap();
     assert_eq!(Local::load(&dir).unwrap(), Local::default());
     let mut local = Local { provider: Some(Wanted::Netlink), rules: Vec::new() };
     local.add_rule(RuleKind::Folder, "/srv/\"ä\" \u{1b}/", false).unwrap();
@@ -178,10 +180,8 @@ fn local_settings_are_read_back_as_they_were_saved() {
     local.add_rule(RuleKind::Process, "/bin/ci", true).unwrap();
     local.add_rule(RuleKind::Process, "/bin/make", false).unwrap();
     // What a crash left is in nobody's way, and a link in its place is not followed.
-    fs::create_dir_all(&dir).unwrap();
-    fs::set_permissions(&dir, PermissionsExt::from_mode(0o755)).unwrap();
     fs::write(parent.path().join("victim"), "before").unwrap();
-    std::os::unix::fs::symlink("../../victim", dir.join("local.json.next")).unwrap();
+    std::os::unix::fs::symlink("../victim", path.join("local.json.next")).unwrap();
     local.save(&dir).unwrap();
     assert_eq!(Local::load(&dir).unwrap(), local);
     assert_eq!(fs::read_to_string(parent.path().join("victim")).unwrap(), "before");
@@ -190,55 +190,50 @@ fn local_settings_are_read_back_as_they_were_saved() {
     local.save(&dir).unwrap();
     assert_eq!(Local::load(&dir).unwrap(), local);
 
-    let names: Vec<_> = fs::read_dir(&dir).unwrap().map(|at| at.unwrap().file_name()).collect();
-    assert_eq!(names, ["local.json"]);
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    assert_eq!(mode(&dir.join("local.json")), 0o600);
-    let new = parent.path().join("new");
-    local.save(&new).unwrap();
-    assert_eq!(mode(&new), 0o700);
+    assert_eq!(dir.names().unwrap(), ["local.json"]);
+    let metadata = fs::metadata(path.join("local.json")).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o7777, 0o600);
 }
 
 #[test]
 fn what_cannot_be_saved_leaves_the_old_settings() {
     let parent = tempfile::tempdir().unwrap();
-    let file = parent.path().join("file");
-    fs::write(&file, "").unwrap();
-    assert!(Local::default().save(&file).is_err());
     // A rename onto a directory fails.
-    let dir = parent.path().join("dir");
-    fs::create_dir_all(dir.join("local.json/x")).unwrap();
+    fs::create_dir_all(parent.path().join("local.json/x")).unwrap();
+    let dir = Directory::open(parent.path()).unwrap();
     assert!(Local::default().save(&dir).is_err());
-    assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "no half-made file is left");
+    assert_eq!(dir.names().unwrap(), ["local.json"], "no half-made file is left");
 }
 
 #[test]
 fn a_local_file_that_is_broken_is_an_error() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("local.json");
+    let parent = tempfile::tempdir().unwrap();
+    let dir = Directory::open(parent.path()).unwrap();
+    let path = parent.path().join("local.json");
     fs::write(&path, "{").unwrap();
     fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
-    assert!(matches!(Local::load(dir.path()), Err(ConfigError::Json(_))));
-    fs::remove_file(dir.path().join("local.json")).unwrap();
-    fs::create_dir(dir.path().join("local.json")).unwrap();
-    assert!(matches!(Local::load(dir.path()), Err(ConfigError::NotAFile(_))));
+    assert!(matches!(Local::load(&dir), Err(ConfigError::Json(_))));
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(Local::load(&dir), Err(ConfigError::NotAFile(_))));
 }
 
 #[test]
 fn local_settings_that_others_can_change_are_not_used() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("local.json");
-    Local::default().save(dir.path()).unwrap();
+    let parent = tempfile::tempdir().unwrap();
+    let dir = Directory::open(parent.path()).unwrap();
+    let path = parent.path().join("local.json");
+    Local::default().save(&dir).unwrap();
     for mode in [0o620, 0o602] {
         fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
-        let loaded = Local::load(dir.path());
+        let loaded = Local::load(&dir);
         assert!(matches!(loaded, Err(ConfigError::OthersCanWrite(None))), "{loaded:?}");
     }
     fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-    assert!(Local::load(dir.path()).is_ok());
+    assert!(Local::load(&dir).is_ok());
     // Only root can give a file away.
     if std::os::unix::fs::chown(&path, Some(65534), None).is_ok() {
-        let loaded = Local::load(dir.path());
+        let loaded = Local::load(&dir);
         assert!(matches!(loaded, Err(ConfigError::OthersCanWrite(Some(65534)))), "{loaded:?}");
     }
 }

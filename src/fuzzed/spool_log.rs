@@ -1,12 +1,11 @@
 //! A file of a spool with anything between its lines: those that are whole are read, in their order, and
 //! what is not is told as damage. The file is in a directory for temporary ones.
 
+use crate::directory::Directory;
 use crate::event::Class;
 use crate::sink::spool::files::VERSION_LINE;
 use crate::sink::spool::line::{Line, SPOOL_LINE_BYTES};
 use crate::sink::spool::log::Log;
-use rustix::fd::OwnedFd;
-use rustix::fs::{CWD, Mode, OFlags};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,9 +27,8 @@ impl Place {
         Place(path)
     }
 
-    fn directory(&self) -> OwnedFd {
-        let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-        rustix::fs::openat(CWD, &self.0, flags, Mode::empty()).unwrap()
+    fn directory(&self) -> Directory {
+        Directory::open(&self.0).unwrap()
     }
 }
 

@@ -1,10 +1,12 @@
 //! The configuration of a running sensor: where it comes from, and how it changes.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Fallback, Sensor, SensorError};
 use crate::claim::Claim;
 use crate::config::{Config, ConfigError, Fingerprint, Local, Managed, local, others_can_change};
+use crate::directory::Directory;
 use crate::explain;
 use crate::filter::Filter;
 use crate::health::Issue;
@@ -43,7 +45,11 @@ impl Settings {
         let fingerprint = Fingerprint::of(managed_path);
         let managed =
             if named { Managed::load(managed_path)? } else { read_managed(managed_path)? };
-        let (local, local_issue) = read_local(state_dir);
+        // The sensor starts without what cannot be read: it is no better without a sensor.
+        let (local, local_issue) = match load_local(state_dir) {
+            Ok(local) => (local, None),
+            Err(issue) => (Local::default(), Some(issue)),
+        };
         let config = Config::merge(&managed, &local);
         Ok(Settings {
             managed_path: managed_path.to_owned(),
@@ -88,14 +94,15 @@ impl Settings {
         if self.claim.holds(&self.state_dir) {
             return false;
         }
-        self.claim = Claim::make(&self.state_dir);
+        let dir = Directory::open(&self.state_dir);
+        self.claim = dir.map_or(Claim::None, Claim::make);
         self.claim.holds(&self.state_dir) && self.local_path().exists()
     }
 
     /// The same before something is set, for which the directory has to be there. That it cannot
     /// be made is told when it is written to.
     pub(super) fn claim_to_set(&mut self) -> bool {
-        let _ = Local::make_dir(&self.state_dir);
+        let _ = Directory::make(&self.state_dir);
         self.claim()
     }
 
@@ -171,24 +178,28 @@ impl Settings {
 
     /// The same of what commands set.
     pub(super) fn read_local_again(&mut self) {
-        self.local_issue = match Local::load(&self.state_dir) {
-            Ok(local) => {
-                self.local = local;
-                None
-            }
-            Err(error) => Some(local_issue(&self.state_dir, &error)),
-        };
+        match load_local(&self.state_dir) {
+            Ok(local) => (self.local, self.local_issue) = (local, None),
+            Err(issue) => self.local_issue = Some(issue),
+        }
         self.config = Config::merge(&self.managed, &self.local);
     }
 
     /// Keeps other local settings, for good; the old ones stay if they cannot be written.
     pub(super) fn set_local(&mut self, local: Local) -> std::io::Result<()> {
+        let made;
+        let dir = match &self.claim {
+            Claim::Own { dir, .. } => dir,
+            _ => {
+                made = Directory::make(&self.state_dir)?;
+                &made
+            }
+        };
         // One that could not be used is kept beside.
         if self.local_issue.is_some() {
-            let path = self.local_path();
-            let _ = std::fs::rename(&path, path.with_extension("json.bad"));
+            let _ = dir.rename(local::FILE_NAME, local::BAD_NAME);
         }
-        local.save(&self.state_dir)?;
+        local.save(dir)?;
         self.local = local;
         // What could not be used is replaced.
         self.local_issue = None;
@@ -244,12 +255,14 @@ fn read_managed(path: &Path) -> Result<Managed, ConfigError> {
     }
 }
 
-/// The sensor starts without what cannot be read: it is no better without a sensor.
-fn read_local(state_dir: &Path) -> (Local, Option<Issue>) {
-    match Local::load(state_dir) {
-        Ok(local) => (local, None),
-        Err(error) => (Local::default(), Some(local_issue(state_dir, &error))),
-    }
+/// What commands set: nothing, if there is no such directory.
+fn load_local(state_dir: &Path) -> Result<Local, Issue> {
+    let loaded = match Directory::open(state_dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Local::default()),
+        Err(error) => Err(ConfigError::Read(error)),
+        Ok(dir) => Local::load(&dir),
+    };
+    loaded.map_err(|error| local_issue(state_dir, &error))
 }
 
 fn local_issue(state_dir: &Path, error: &ConfigError) -> Issue {

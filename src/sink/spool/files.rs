@@ -1,11 +1,12 @@
 //! The files of a log: their names, and what may be in their place.
 
 use super::error::SpoolError;
+use crate::directory::Directory;
 use crate::event::Class;
 use crate::limits::SPOOL_SET_ASIDE;
 use core::fmt::Write;
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fd::OwnedFd;
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
 /// The first line of every file.
@@ -29,20 +30,14 @@ pub(super) enum Found {
 /// Those of one class in a directory.
 pub(super) struct Files {
     pub(super) class: Class,
-    pub(super) dir: OwnedFd,
+    pub(super) dir: Directory,
 }
 
 impl Files {
     /// Where each of them begins.
     pub(super) fn starts(&self) -> Result<Vec<u64>, SpoolError> {
-        let mut starts = Vec::new();
-        let entries = rustix::fs::Dir::read_from(&self.dir).map_err(SpoolError::Open)?;
-        for entry in entries {
-            let entry = entry.map_err(SpoolError::Open)?;
-            let name = entry.file_name().to_str().unwrap_or_default();
-            starts.extend(start_of(self.class, name));
-        }
-        Ok(starts)
+        let names = self.dir.names().map_err(SpoolError::Open)?;
+        Ok(names.iter().filter_map(|name| start_of(self.class, name)).collect())
     }
 
     /// What is there of the name of the one that begins there.
@@ -71,38 +66,26 @@ impl Files {
         let from = self.name(start);
         let mut to = from.clone();
         let _ = to.push_str(SET_ASIDE);
-        let _ = rustix::fs::renameat(&self.dir, from.as_str(), &self.dir, to.as_str());
+        let _ = self.dir.rename(&from, &to);
         self.remove_old_set_aside();
     }
 
     fn remove_old_set_aside(&self) {
-        let Ok(entries) = rustix::fs::Dir::read_from(&self.dir) else { return };
-        let mut names: Vec<String> = entries
-            .flatten()
-            .filter_map(|entry| Some(entry.file_name().to_str().ok()?.to_owned()))
-            .filter(|name| name.starts_with(self.class.name()) && name.ends_with(SET_ASIDE))
-            .collect();
+        let Ok(mut names) = self.dir.names() else { return };
+        names.retain(|name| name.starts_with(self.class.name()) && name.ends_with(SET_ASIDE));
         names.sort_unstable();
         for name in &names[..names.len().saturating_sub(SPOOL_SET_ASIDE)] {
-            let _ = rustix::fs::unlinkat(&self.dir, name.as_str(), rustix::fs::AtFlags::empty());
+            let _ = self.dir.remove(name);
         }
     }
 
     /// One that cannot be removed is in the way of nothing: it is found at the next start.
     pub(super) fn remove(&self, start: u64) {
-        let name = self.name(start);
-        let _ = rustix::fs::unlinkat(&self.dir, name.as_str(), rustix::fs::AtFlags::empty());
+        let _ = self.dir.remove(&self.name(start));
     }
 
     pub(super) fn open(&self, start: u64, flags: OFlags) -> Result<OwnedFd, Errno> {
-        // Whatever somebody has put there: no link is followed, and no pipe is waited for.
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        rustix::fs::openat(
-            self.dir.as_fd(),
-            self.name(start).as_str(),
-            flags,
-            Mode::RUSR | Mode::WUSR,
-        )
+        self.dir.open_file(&self.name(start), flags)
     }
 
     fn name(&self, start: u64) -> Name {

@@ -7,6 +7,7 @@
 use super::error::{Damage, SpoolError};
 use super::files::{Files, Found, VERSION_LINE, read_all, write_all};
 use super::line::{Bad, Line, SPOOL_LINE_BYTES};
+use crate::directory::Directory;
 use crate::event::Class;
 use crate::limits::SPOOL_FILES;
 use rustix::fd::OwnedFd;
@@ -61,7 +62,7 @@ impl Log {
     /// What is there of this class in a directory. `delivered` is what was noted of it.
     pub(crate) fn open(
         class: Class,
-        dir: OwnedFd,
+        dir: Directory,
         delivered: Option<u64>,
         buffer: &mut Vec<u8>,
     ) -> Result<Log, SpoolError> {

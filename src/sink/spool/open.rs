@@ -5,13 +5,13 @@ use super::line::Line;
 use super::log::Log;
 use super::position::{POSITION, Position};
 use crate::claim::Claim;
+use crate::directory::Directory;
 use crate::event::Class;
 use crate::limits::{SPOOL_RESENT_ENTRIES, SPOOL_RESENT_MESSAGES};
 use crate::sink::account::{Delivered, Lost};
 use core::time::Duration;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -51,25 +51,23 @@ impl Open {
         let errno = |error: std::io::Error| {
             SpoolError::Directory(Errno::from_io_error(&error).unwrap_or(Errno::IO))
         };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(errno)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open_dir =
-            || rustix::fs::open(path, flags, Mode::empty()).map_err(SpoolError::Directory);
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let position = rustix::fs::openat(open_dir()?, POSITION, flags, mode)
+        let dir = Directory::make(path).map_err(errno)?;
+        let position = dir
+            .open_file(POSITION, OFlags::RDWR | OFlags::CREATE)
             .map_err(SpoolError::Directory)?;
-        let claim = match Claim::make(path) {
-            Claim::Own(file) => Claim::Own(file),
+        let dirs = [dir.try_clone().map_err(errno)?, dir.try_clone().map_err(errno)?];
+        let claim = match Claim::make(dir) {
+            own @ Claim::Own { .. } => own,
             Claim::Other(pid) => return Err(SpoolError::Claimed(pid)),
             Claim::None => return Err(SpoolError::Lock),
         };
         let position = Position::of(position).map_err(SpoolError::Open)?;
         let noted = position.noted();
-        let log = |class: Class, buffer: &mut Vec<u8>| {
-            Log::open(class, open_dir()?, noted.map(|noted| noted[class as usize]), buffer)
+        let [of_priority, of_bulk] = dirs;
+        let mut log = |class: Class, dir| {
+            Log::open(class, dir, noted.map(|noted| noted[class as usize]), buffer)
         };
-        let logs = [log(Class::Priority, buffer)?, log(Class::Bulk, buffer)?];
+        let logs = [log(Class::Priority, of_priority)?, log(Class::Bulk, of_bulk)?];
         let mut open = Open {
             _claim: claim,
             logs,
