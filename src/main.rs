@@ -3,6 +3,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use argh::FromArgs;
 use mote::command::check::CheckCommand;
@@ -14,6 +15,7 @@ use mote::command::health::HealthCommand;
 use mote::command::pause::PauseCommand;
 use mote::command::run::RunCommand;
 use mote::{exit, say};
+use signal_hook::consts::SIGXFSZ;
 
 /// A minimal eBPF security sensor. `mote --version` tells its version.
 #[derive(FromArgs)]
@@ -36,6 +38,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // By itself the signal of a write beyond RLIMIT_FSIZE ends the process. So the write fails, which is
+    // told.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     let arguments: Vec<String> = match std::env::args_os().map(|a| a.into_string()).collect() {
         Ok(arguments) => arguments,
         Err(argument) => {

@@ -8,6 +8,7 @@ mod clients;
 mod costs;
 mod exclusions;
 mod health;
+mod limits;
 mod log;
 mod managed;
 mod pause;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
             managed::TESTS,
             costs::TESTS,
             clients::TESTS,
+            limits::TESTS,
             storm::TESTS,
         ]
         .concat(),

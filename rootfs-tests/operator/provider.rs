@@ -28,7 +28,7 @@ pub const TESTS: &[Test] = &[
     ("r9_records_have_the_name_that_the_host_has", r9_records_have_the_name_that_the_host_has),
 ];
 
-const SUBSYSTEM: &str = "supplementary_events_subsystem";
+pub const SUBSYSTEM: &str = "supplementary_events_subsystem";
 
 /// For as long as both providers run after a switch, and some more.
 const OVERLAP: Duration = Duration::from_secs(1);

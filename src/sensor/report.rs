@@ -172,13 +172,13 @@ impl Sensor {
         }
         for sink in self.sinks.iter() {
             let receiver = sink.receiver();
-            if let State::Down(_) = sink.state() {
+            if let state @ State::Down(_) = sink.state() {
                 issues.push(Issue {
                     problem: format!(
                         "records cannot be delivered to {receiver} ({})",
                         status(sink)
                     ),
-                    remedy: "start the syslog daemon, or look at the way to it".to_owned(),
+                    remedy: state.remedy().to_owned(),
                 });
             }
             if let Some(error) = sink.spool_error() {

@@ -1,5 +1,6 @@
 //! The connection over time: up, coming up, or to be tried again.
 
+use super::error::RAISE_FILE_SIZE;
 use super::target::Target;
 use super::transport::Socket;
 use core::fmt;
@@ -37,6 +38,17 @@ pub enum State {
     Down(Errno),
     /// The reader of the output is gone.
     Closed,
+}
+
+impl State {
+    /// What to do about a receiver that is down: an order.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            State::Down(Errno::NOSPC | Errno::DQUOT) => "make room on the file system of its file",
+            State::Down(Errno::FBIG) => RAISE_FILE_SIZE,
+            _ => "start the syslog daemon, or look at the way to it",
+        }
+    }
 }
 
 impl fmt::Display for State {

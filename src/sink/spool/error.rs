@@ -1,5 +1,6 @@
 //! What keeps messages from the spool, and what was found damaged in it.
 
+use crate::sink::error::RAISE_FILE_SIZE;
 use core::fmt;
 use rustix::io::Errno;
 
@@ -26,6 +27,7 @@ impl SpoolError {
             SpoolError::Write(Errno::NOSPC | Errno::DQUOT) => {
                 "make room on its file system, or give a smaller --spool-size"
             }
+            SpoolError::Write(Errno::FBIG) => RAISE_FILE_SIZE,
             // It has no CAP_DAC_OVERRIDE.
             SpoolError::Directory(Errno::ACCESS)
             | SpoolError::Open(Errno::ACCESS)
