@@ -137,9 +137,12 @@ fn not_root() {
     fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
     const NOBODY: u32 = 65534;
     let mut command = Command::new(copy);
-    // Where a sensor has run, its settings are closed to others, which is a warning of its own. Leaving root's
-    // identity clears the supplementary groups too.
-    command.args(["run", "--syslog", "stdout", "--state-dir"]).arg(dir.join("state"));
+    // Where a sensor has run, its settings are closed to others.
+    let state = dir.join("state");
+    fs::create_dir(&state).unwrap();
+    fs::set_permissions(&state, Permissions::from_mode(0o700)).unwrap();
+    command.args(["run", "--syslog", "stdout", "--state-dir"]).arg(state);
+    // Leaving root's identity clears the supplementary groups too.
     command.uid(NOBODY).gid(NOBODY);
     refused(&mut command, EX_NOPERM, "root");
 }

@@ -10,10 +10,10 @@ use argh::FromArgs;
 
 use super::configuration;
 use super::number::{Number, UpTo};
-use crate::confine::confine;
+use crate::confine::{confine, has_privileges};
 use crate::control::{RUNTIME_DIR, STATE_DIR};
 use crate::exit;
-use crate::explain::explain;
+use crate::explain::{NEEDS_ROOT, explain};
 use crate::limits::{BULK_BUDGET_MOST, RECEIVERS, SPOOL_MIB_LEAST, SPOOL_MIB_MOST};
 use crate::say::{Level, keep_log};
 use crate::sensor::profile::Profile;
@@ -91,6 +91,11 @@ impl RunCommand {
     /// Runs the sensor.
     pub fn run(self) -> ExitCode {
         keep_log(self.log_level);
+        // Files may be closed to whoever has none: of these nothing need be said.
+        if !has_privileges() {
+            let (reason, remedy) = NEEDS_ROOT;
+            return exit::fail(exit::NOPERM, format_args!("{reason}; {remedy}"));
+        }
         let settings = match configuration::load(self.config.as_deref(), &self.state_dir) {
             Ok(settings) => settings,
             Err(code) => return code,

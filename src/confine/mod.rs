@@ -8,15 +8,14 @@
 mod capabilities;
 mod system_calls;
 
+pub use capabilities::has_any as has_privileges;
+
 use crate::say::warn;
 use crate::source::ebpf;
 
 /// Gives up what is not needed, for the rest of this process's life. What cannot be given up is
-/// kept, which is said. Whoever has nothing to give up hears from what fails that it takes root.
+/// kept, which is said.
 pub fn confine() {
-    if !capabilities::has_any() {
-        return;
-    }
     // With what will not be there later.
     ebpf::prepare();
     if let Err(error) = capabilities::keep() {
