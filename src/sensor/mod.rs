@@ -279,7 +279,11 @@ impl Sensor {
                 self.reload()?;
                 self.manager.ready();
             }
-            if now >= next_housekeeping {
+            let early = match self.providers.lack_a_ring() {
+                true => HOUSEKEEPING_INTERVAL - BUSY_TICK,
+                false => Duration::ZERO,
+            };
+            if now + early >= next_housekeeping {
                 self.keep_house(now)?;
                 next_housekeeping = now + HOUSEKEEPING_INTERVAL;
             }

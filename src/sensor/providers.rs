@@ -231,6 +231,11 @@ impl Providers {
         }
     }
 
+    /// Whether a CPU loses its events until it is [looked after](Providers::look_after).
+    pub fn lack_a_ring(&self) -> bool {
+        self.ebpf.as_ref().is_some_and(|ebpf| ebpf.lacks_a_ring())
+    }
+
     /// Looks whether events of all CPUs still come, and does what is needed. What fails is
     /// tried again the next time.
     pub fn look_after(

@@ -215,10 +215,16 @@ impl Ebpf {
         self.rings.fds()
     }
 
+    /// Whether events were lost on a CPU for want of a ring: it came online just now, or its ring has
+    /// died.
+    pub fn lacks_a_ring(&self) -> bool {
+        !self.dead_cpus.is_empty()
+    }
+
     /// Whether the rings are not those of these CPUs.
     pub fn lacks_cpus(&self, online: &[i32]) -> bool {
         let known = |cpu: &i32| Class::ALL.iter().all(|class| self.rings.has(*cpu as u32, *class));
-        !self.dead_cpus.is_empty()
+        self.lacks_a_ring()
             || !online.iter().all(known)
             || self.rings.cpus().any(|cpu| !online.contains(&(cpu as i32)))
     }
