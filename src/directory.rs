@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 /// An open directory.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ impl Directory {
     /// Opens one that is there.
     pub fn open(path: &Path) -> io::Result<Directory> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Directory(rustix::fs::open(path, flags, Mode::empty())?))
+        Ok(Directory(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?))
     }
 
     /// The same; it is made if it is not there, with mode 0700, and so are those above it.
@@ -35,7 +35,8 @@ impl Directory {
     /// link is followed, and no pipe is waited for.
     pub fn open_file(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        rustix::fs::openat(&self.0, name, flags, Mode::RUSR | Mode::WUSR)
+        let mode = Mode::RUSR | Mode::WUSR;
+        retry_on_intr(|| rustix::fs::openat(&self.0, name, flags, mode))
     }
 
     /// Names in it that are UTF-8, as those of the sensor's files are.
@@ -60,7 +61,7 @@ impl Directory {
 
     /// Returns when its names are on the disk.
     pub fn sync(&self) -> Result<(), Errno> {
-        rustix::fs::fsync(&self.0)
+        retry_on_intr(|| rustix::fs::fsync(&self.0))
     }
 }
 
@@ -81,7 +82,9 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let (path, moved) = (parent.path().join("a/b"), parent.path().join("moved"));
         let directory = Directory::make(&path).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o700);
+        for made in [&path, &parent.path().join("a")] {
+            assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o7777, 0o700);
+        }
         fs::rename(&path, &moved).unwrap();
         // Another one in its place, with names that lead away.
         let other = parent.path().join("other");

@@ -38,8 +38,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // By itself the signal of a write beyond RLIMIT_FSIZE ends the process. So the write fails, which is
-    // told.
+    // A write beyond RLIMIT_FSIZE is to fail, which is told, and not to end the process, which is what the
+    // signal does by itself. Ignored it would stay so for a command of `mote pause`; what handles it
+    // does not (execve(2)).
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     let arguments: Vec<String> = match std::env::args_os().map(|a| a.into_string()).collect() {
         Ok(arguments) => arguments,

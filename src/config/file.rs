@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::retry_on_intr;
 use rustix::process::geteuid;
 
 use super::ConfigError;
@@ -19,7 +20,8 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     read_if(CWD, path, |_| Ok(()))
 }
 
-/// Reads one of a directory, that only root and our own user can have written.
+/// Reads one of a directory, that only root and our own user can have written. It may be a link: what
+/// counts is whose the file is.
 pub(super) fn read_own(dir: &Directory, name: &str) -> Result<String, ConfigError> {
     read_if(dir.as_fd(), Path::new(name), is_own)
 }
@@ -44,7 +46,8 @@ fn read_if(
     is_right: impl FnOnce(&Metadata) -> Result<(), ConfigError>,
 ) -> Result<String, ConfigError> {
     let open = |flags| {
-        let file = rustix::fs::openat(dir, path, flags | OFlags::CLOEXEC, Mode::empty());
+        let flags = flags | OFlags::CLOEXEC;
+        let file = retry_on_intr(|| rustix::fs::openat(dir, path, flags, Mode::empty()));
         file.map(File::from).map_err(|error| ConfigError::Read(error.into()))
     };
     let metadata_of = |file: &File| file.metadata().map_err(ConfigError::Read);

@@ -20,7 +20,7 @@ pub const FILE_NAME: &str = "local.json";
 /// One that could not be used, when another one was written.
 pub const BAD_NAME: &str = "local.json.bad";
 /// The next one, until it is whole. Only the sensor that has the directory (see
-/// [`Claim`](super::Claim)) writes it, so one name is enough; what a crash left is replaced.
+/// [`Claim`](crate::claim::Claim)) writes it, so one name is enough; what a crash left is replaced.
 const NEXT_NAME: &str = "local.json.next";
 
 /// A local exclusion as it was asked for. It is checked when it is added, and again when it

@@ -1,5 +1,6 @@
 //! What is asked through the control socket, and the answers.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use mio::Token;
@@ -15,6 +16,7 @@ use crate::health::Issue;
 use crate::host::provider::Wanted;
 use crate::limits::{STATISTICS_SECONDS, STATISTICS_TOP};
 use crate::say;
+use crate::sink::RAISE_FILE_SIZE;
 
 /// Who asks, for the log.
 fn by(asked: &Asked) -> String {
@@ -79,9 +81,12 @@ impl Sensor {
     fn keep(&mut self, local: Local) -> Result<(), Reply> {
         self.settings.set_local(local).map_err(|error| {
             let path = self.settings.local_path();
+            let remedy = match error.kind() {
+                ErrorKind::FileTooLarge => RAISE_FILE_SIZE,
+                _ => "make room or name another directory with --state-dir",
+            };
             let message = format!(
-                "nothing was changed: {} could not be written ({error}); make room or name \
-                 another directory with --state-dir",
+                "nothing was changed: {} could not be written ({error}); {remedy}",
                 path.display()
             );
             Reply::refused(message, exit::IOERR)

@@ -94,6 +94,8 @@ impl Settings {
         if self.claim.holds(&self.state_dir) {
             return false;
         }
+        // Before the next: the lock would go with it, if both are of one file.
+        self.release();
         let dir = Directory::open(&self.state_dir);
         self.claim = dir.map_or(Claim::None, Claim::make);
         self.claim.holds(&self.state_dir) && self.local_path().exists()
@@ -178,7 +180,13 @@ impl Settings {
 
     /// The same of what commands set.
     pub(super) fn read_local_again(&mut self) {
-        match load_local(&self.state_dir) {
+        let loaded = match &self.claim {
+            Claim::Own { dir, .. } => {
+                Local::load(dir).map_err(|error| local_issue(&self.state_dir, &error))
+            }
+            _ => load_local(&self.state_dir),
+        };
+        match loaded {
             Ok(local) => (self.local, self.local_issue) = (local, None),
             Err(issue) => self.local_issue = Some(issue),
         }
@@ -386,5 +394,42 @@ impl Sensor {
                 self.providers.ebpf().map_or(0, |ebpf| ebpf.attached())
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_is_set_goes_to_the_directory_that_was_claimed() {
+        let parent = tempfile::tempdir().unwrap();
+        let [state, moved, managed] = ["state", "moved", "managed"].map(|n| parent.path().join(n));
+        let mut settings = Settings::read(&managed, &state, false).unwrap();
+        assert!(settings.issues().next().is_none(), "nothing is set where there is no directory");
+        assert!(!settings.claim_to_set(), "nobody has set anything before");
+        fs::rename(&state, &moved).unwrap();
+        fs::create_dir(&state).unwrap();
+        let local = Local { provider: Some(Wanted::Netlink), ..Local::default() };
+        settings.set_local(local.clone()).unwrap();
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
+        settings.read_local_again();
+        assert_eq!(settings.local, local, "and is read there");
+        assert!(moved.join("local.json").exists());
+        assert!(!settings.claim_to_set());
+        settings.read_local_again();
+        assert_eq!(settings.local, Local::default(), "the one that is there now is claimed");
+    }
+
+    #[test]
+    fn a_state_directory_that_is_none_is_told() {
+        let parent = tempfile::tempdir().unwrap();
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        let mut settings = Settings::read(&parent.path().join("absent"), &file, false).unwrap();
+        let problems: Vec<_> = settings.issues().map(|issue| issue.problem.clone()).collect();
+        assert!(problems[0].contains("file/local.json cannot be used"), "{problems:?}");
+        assert!(settings.set_local(Local::default()).is_err());
     }
 }

@@ -3,8 +3,8 @@
 use core::fmt;
 use rustix::io::Errno;
 
-/// What to do if a file has no room for more than a limit of this process (RLIMIT_FSIZE).
-pub(super) const RAISE_FILE_SIZE: &str = "raise the limit of a file's size (ulimit -f unlimited)";
+/// What to do where RLIMIT_FSIZE ends a file.
+pub(crate) const RAISE_FILE_SIZE: &str = "raise the limit of a file's size (ulimit -f unlimited)";
 
 /// Why there is no sink at all. An absent receiver is not a reason: see [`Sink::state`](super::Sink::state).
 #[derive(Debug)]

@@ -44,7 +44,6 @@ impl State {
     /// What to do about a receiver that is down: an order.
     pub fn remedy(self) -> &'static str {
         match self {
-            State::Down(Errno::NOSPC | Errno::DQUOT) => "make room on the file system of its file",
             State::Down(Errno::FBIG) => RAISE_FILE_SIZE,
             _ => "start the syslog daemon, or look at the way to it",
         }

@@ -47,6 +47,7 @@ use crate::event::Class;
 use crate::limits::{LINE_BYTES, QUEUE_MESSAGES};
 use crate::say::Level;
 use account::Load;
+pub(crate) use error::RAISE_FILE_SIZE;
 use link::{Link, Poll};
 use mio::event::Event;
 use mio::{Registry, Token};

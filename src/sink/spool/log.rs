@@ -180,6 +180,11 @@ impl Log {
         if let Err(error) = write_all(writer, line, at) {
             // What is there in part is written over by the next one, or cut at the next start.
             let _ = rustix::fs::ftruncate(writer, at);
+            // A limit of the size of files is one of each.
+            if error == Errno::FBIG && last.bytes > 0 && !self.segments.is_full() {
+                self.begin_file()?;
+                return self.append(line, file_bytes);
+            }
             if last.bytes == 0 {
                 // An empty file is of no use, and would be removed for the next one over and over.
                 self.remove_last();

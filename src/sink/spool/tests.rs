@@ -111,17 +111,48 @@ fn what_was_not_delivered_is_there_at_the_next_start() {
     assert_eq!(spool.damage(), Damage::default());
 }
 
+/// Limits are of the whole process: a test of this name has one of its own. Whether this is it.
+fn is_alone(name: &str) -> bool {
+    if std::env::var_os("MOTE_TEST_ALONE").is_some() {
+        return true;
+    }
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    let name = format!("sink::spool::tests::{name}");
+    let output = command.args(["--exact", &name]).env("MOTE_TEST_ALONE", "yes").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    false
+}
+
+#[test]
+fn files_that_may_not_grow_are_more() {
+    if !is_alone("files_that_may_not_grow_are_more") {
+        return;
+    }
+    let flag = std::sync::Arc::<std::sync::atomic::AtomicBool>::default();
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag).unwrap();
+    let place = Place::new();
+    let mut spool = place.open();
+    // As large as four messages, and not five.
+    let limit = getrlimit(Resource::Fsize);
+    setrlimit(Resource::Fsize, Rlimit { current: Some(20 << 10), ..limit }).unwrap();
+    append_all(&mut spool, Bulk, 0..10);
+    assert_eq!(spool.error(), None);
+    assert_eq!(place.files(Bulk).len(), 3);
+    // No message at all.
+    setrlimit(Resource::Fsize, Rlimit { current: Some(4 << 10), ..limit }).unwrap();
+    assert!(matches!(append(&mut spool, Bulk, 10), Kept::No));
+    assert_eq!(spool.error(), Some(&SpoolError::Write(Errno::FBIG)));
+    setrlimit(Resource::Fsize, limit).unwrap();
+    append_all(&mut spool, Bulk, 10..12);
+    assert_eq!(take(&mut spool, Bulk), (0..12).collect::<Vec<_>>());
+    assert_eq!(spool.damage(), Damage::default());
+}
+
 /// What is in a file is not thrown away uncounted because it cannot be opened now.
 #[test]
 fn without_descriptors_nothing_is_removed() {
-    // Limits are of the whole process: it has one of its own.
-    const NAME: &str = "sink::spool::tests::without_descriptors_nothing_is_removed";
-    if std::env::var_os("MOTE_TEST_DESCRIPTORS").is_none() {
-        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
-        let output = command.args(["--exact", NAME]).env("MOTE_TEST_DESCRIPTORS", "few").output();
-        let output = output.unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    if !is_alone("without_descriptors_nothing_is_removed") {
         return;
     }
     let place = Place::new();
