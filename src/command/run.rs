@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use argh::FromArgs;
+use rustix::process::geteuid;
 
 use super::configuration;
 use super::number::{Number, UpTo};
@@ -91,8 +92,8 @@ impl RunCommand {
     /// Runs the sensor.
     pub fn run(self) -> ExitCode {
         keep_log(self.log_level);
-        // Files may be closed to whoever has none: of these nothing need be said.
-        if !has_privileges() {
+        // Files may be closed to such a user: of these nothing need be said.
+        if !geteuid().is_root() && !has_privileges() {
             let (reason, remedy) = NEEDS_ROOT;
             return exit::fail(exit::NOPERM, format_args!("{reason}; {remedy}"));
         }

@@ -14,8 +14,11 @@ use crate::say::warn;
 use crate::source::ebpf;
 
 /// Gives up what is not needed, for the rest of this process's life. What cannot be given up is
-/// kept, which is said.
+/// kept, which is said. Root without any hears from what fails which it needs.
 pub fn confine() {
+    if !has_privileges() {
+        return;
+    }
     // With what will not be there later.
     ebpf::prepare();
     if let Err(error) = capabilities::keep() {
