@@ -19,13 +19,8 @@ pub enum Claim {
     /// Nobody's as far as is known: there is no such directory, or nothing can be locked in it.
     #[default]
     None,
-    /// This process's, as long as its lock is open.
-    Own {
-        /// The directory.
-        dir: Directory,
-        /// A file of it.
-        lock: File,
-    },
+    /// This process's, as long as the file is open.
+    Own(File),
     /// Another sensor's: its process, if that is known.
     Other(Option<u32>),
 }
@@ -34,9 +29,9 @@ impl Claim {
     /// Whether this directory still is this process's: it may have been moved away, or the file
     /// removed, and another one made.
     pub fn holds(&self, dir: &Path) -> bool {
-        let Claim::Own { lock, .. } = self else { return false };
+        let Claim::Own(file) = self else { return false };
         let there = std::fs::metadata(dir.join(FILE_NAME));
-        lock.metadata().is_ok_and(|own| {
+        file.metadata().is_ok_and(|own| {
             there.is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino()))
         })
     }
@@ -44,12 +39,12 @@ impl Claim {
     /// Takes a directory that is there, if it is nobody's. Not twice: the lock is the process's,
     /// and is gone when any descriptor of the file is closed (fcntl(2)). So it is at once when the
     /// process is killed, while it still takes seconds to detach.
-    pub fn make(dir: Directory) -> Claim {
+    pub fn make(dir: &Directory) -> Claim {
         let flags = OFlags::WRONLY | OFlags::CREATE;
-        let Ok(lock) = dir.open_file(FILE_NAME, flags).map(File::from) else { return Claim::None };
-        match fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Claim::Own { dir, lock },
-            Err(Errno::AGAIN | Errno::ACCESS) => Claim::Other(holder(&lock)),
+        let Ok(file) = dir.open_file(FILE_NAME, flags).map(File::from) else { return Claim::None };
+        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Claim::Own(file),
+            Err(Errno::AGAIN | Errno::ACCESS) => Claim::Other(holder(&file)),
             Err(_) => Claim::None,
         }
     }
@@ -70,7 +65,7 @@ mod tests {
     #[test]
     fn what_cannot_be_locked_is_nobodys() {
         let dir = tempfile::tempdir().unwrap();
-        let make = || Claim::make(Directory::open(dir.path()).unwrap());
+        let make = || Claim::make(&Directory::open(dir.path()).unwrap());
         let file = dir.path().join(FILE_NAME);
         let claim = make();
         assert!(claim.holds(dir.path()));

@@ -194,6 +194,6 @@ fn the_socket_is_for_its_owner() {
     child::ends_with(other, 0);
     sensor.leave();
     assert!(!socket.exists(), "it is free while the kernel detaches");
-    let claim = Claim::make(Directory::open(&state).unwrap());
+    let claim = Claim::make(&Directory::open(&state).unwrap());
     assert!(claim.holds(&state), "so is what commands have set");
 }

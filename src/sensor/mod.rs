@@ -10,6 +10,7 @@ mod pause;
 pub mod pipeline;
 pub mod profile;
 mod providers;
+mod reload;
 mod report;
 mod serve;
 mod settings;
@@ -279,6 +280,7 @@ impl Sensor {
                 self.reload()?;
                 self.manager.ready();
             }
+            // A CPU that has come loses its events until it has a ring.
             let early = match self.providers.lack_a_ring() {
                 true => HOUSEKEEPING_INTERVAL - BUSY_TICK,
                 false => Duration::ZERO,

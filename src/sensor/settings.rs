@@ -1,18 +1,14 @@
 //! The configuration of a running sensor: where it comes from, and how it changes.
 
-use std::io::ErrorKind;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Fallback, Sensor, SensorError};
 use crate::claim::Claim;
 use crate::config::{Config, ConfigError, Fingerprint, Local, Managed, local, others_can_change};
 use crate::directory::Directory;
-use crate::explain;
 use crate::filter::Filter;
 use crate::health::Issue;
 use crate::host::provider::Wanted;
-use crate::record::Provider;
-use crate::say::{say, warn};
 
 /// What the sensor is configured to do.
 pub struct Settings {
@@ -20,6 +16,8 @@ pub struct Settings {
     state_dir: PathBuf,
     /// Of the state directory.
     claim: Claim,
+    /// That directory, while it is claimed.
+    claimed: Option<Directory>,
     /// As it was when it was last read.
     fingerprint: Fingerprint,
     managed: Managed,
@@ -27,7 +25,7 @@ pub struct Settings {
     /// What both make.
     pub(super) config: Config,
     /// What keeps the managed file from being used as it is now.
-    managed_issue: Option<Issue>,
+    pub(super) managed_issue: Option<Issue>,
     /// What of it may not be meant.
     managed_doubts: Vec<Issue>,
     /// The same of what commands set.
@@ -46,7 +44,7 @@ impl Settings {
         let managed =
             if named { Managed::load(managed_path)? } else { read_managed(managed_path)? };
         // The sensor starts without what cannot be read: it is no better without a sensor.
-        let (local, local_issue) = match load_local(state_dir) {
+        let (local, local_issue) = match load_local(Directory::open(state_dir), state_dir) {
             Ok(local) => (local, None),
             Err(issue) => (Local::default(), Some(issue)),
         };
@@ -55,6 +53,7 @@ impl Settings {
             managed_path: managed_path.to_owned(),
             state_dir: state_dir.to_owned(),
             claim: Claim::default(),
+            claimed: None,
             fingerprint,
             managed,
             local,
@@ -96,8 +95,9 @@ impl Settings {
         }
         // Before the next: the lock would go with it, if both are of one file.
         self.release();
-        let dir = Directory::open(&self.state_dir);
-        self.claim = dir.map_or(Claim::None, Claim::make);
+        let Ok(dir) = Directory::open(&self.state_dir) else { return false };
+        self.claim = Claim::make(&dir);
+        self.claimed = matches!(self.claim, Claim::Own(_)).then_some(dir);
         self.claim.holds(&self.state_dir) && self.local_path().exists()
     }
 
@@ -108,9 +108,14 @@ impl Settings {
         self.claim()
     }
 
+    /// The state directory that is claimed, or else what its path leads to.
+    fn claimed_or(&self, otherwise: fn(&Path) -> io::Result<Directory>) -> io::Result<Directory> {
+        self.claimed.as_ref().map_or_else(|| otherwise(&self.state_dir), Directory::try_clone)
+    }
+
     /// Leaves the state directory to the next sensor.
     pub(super) fn release(&mut self) {
-        self.claim = Claim::None;
+        (self.claim, self.claimed) = (Claim::None, None);
     }
 
     /// That another sensor has the state directory.
@@ -149,7 +154,7 @@ impl Settings {
     }
 
     /// Whether there was a managed file when it was last read.
-    fn is_managed(&self) -> bool {
+    pub(super) fn is_managed(&self) -> bool {
         self.fingerprint != Fingerprint::Absent
     }
 
@@ -159,7 +164,7 @@ impl Settings {
     }
 
     /// Reads the files again. One that cannot be used changes nothing.
-    fn read_again(&mut self) {
+    pub(super) fn read_again(&mut self) {
         self.fingerprint = Fingerprint::of(&self.managed_path);
         self.managed_issue = match read_managed(&self.managed_path) {
             Ok(managed) => {
@@ -180,13 +185,8 @@ impl Settings {
 
     /// The same of what commands set.
     pub(super) fn read_local_again(&mut self) {
-        let loaded = match &self.claim {
-            Claim::Own { dir, .. } => {
-                Local::load(dir).map_err(|error| local_issue(&self.state_dir, &error))
-            }
-            _ => load_local(&self.state_dir),
-        };
-        match loaded {
+        let dir = self.claimed_or(Directory::open);
+        match load_local(dir, &self.state_dir) {
             Ok(local) => (self.local, self.local_issue) = (local, None),
             Err(issue) => self.local_issue = Some(issue),
         }
@@ -194,20 +194,13 @@ impl Settings {
     }
 
     /// Keeps other local settings, for good; the old ones stay if they cannot be written.
-    pub(super) fn set_local(&mut self, local: Local) -> std::io::Result<()> {
-        let made;
-        let dir = match &self.claim {
-            Claim::Own { dir, .. } => dir,
-            _ => {
-                made = Directory::make(&self.state_dir)?;
-                &made
-            }
-        };
+    pub(super) fn set_local(&mut self, local: Local) -> io::Result<()> {
+        let dir = self.claimed_or(Directory::make)?;
         // One that could not be used is kept beside.
         if self.local_issue.is_some() {
             let _ = dir.rename(local::FILE_NAME, local::BAD_NAME);
         }
-        local.save(dir)?;
+        local.save(&dir)?;
         self.local = local;
         // What could not be used is replaced.
         self.local_issue = None;
@@ -264,13 +257,13 @@ fn read_managed(path: &Path) -> Result<Managed, ConfigError> {
 }
 
 /// What commands set: nothing, if there is no such directory.
-fn load_local(state_dir: &Path) -> Result<Local, Issue> {
-    let loaded = match Directory::open(state_dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Local::default()),
+fn load_local(dir: io::Result<Directory>, path: &Path) -> Result<Local, Issue> {
+    let loaded = match dir {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Local::default()),
         Err(error) => Err(ConfigError::Read(error)),
         Ok(dir) => Local::load(&dir),
     };
-    loaded.map_err(|error| local_issue(state_dir, &error))
+    loaded.map_err(|error| local_issue(path, &error))
 }
 
 fn local_issue(state_dir: &Path, error: &ConfigError) -> Issue {
@@ -278,122 +271,6 @@ fn local_issue(state_dir: &Path, error: &ConfigError) -> Issue {
     Issue {
         problem: format!("the local settings {} cannot be used: {error}", path.display()),
         remedy: format!("{}; or remove the file, and set them anew", error.remedy()),
-    }
-}
-
-impl Sensor {
-    /// Reads the configuration again, and does what it says.
-    pub(super) fn reload(&mut self) -> Result<(), SensorError> {
-        let was_there = self.settings.is_managed();
-        self.settings.read_again();
-        if was_there && !self.settings.is_managed() {
-            warn(format_args!(
-                "the configuration {} is gone: nothing is managed any more; put it back, if it \
-                 was to be there",
-                self.settings.managed_path.display()
-            ));
-        }
-        for Issue { problem, remedy } in self.settings.issues() {
-            warn(format_args!("{problem}; {remedy}"));
-        }
-        if self.settings.managed_issue.is_none() {
-            if let Some(sentence) = self.settings.unused_keys() {
-                say(format_args!("{sentence}"));
-            }
-            say(format_args!(
-                "the configuration was read again: {} exclusions",
-                self.settings.config.filter.rules().count()
-            ));
-        }
-        self.apply_filter()?;
-        if let Err(problem) = self.apply_provider()? {
-            warn(format_args!("{}; {}", problem.problem, problem.remedy));
-        }
-        Ok(())
-    }
-
-    /// Takes over the exclusions of the configuration. For what happened before, those of then
-    /// count.
-    pub(super) fn apply_filter(&mut self) -> Result<(), SensorError> {
-        self.drain_all(false)?;
-        self.providers.read_losses(&mut self.pipeline);
-        let filter = self.settings.filter();
-        let rules = filter.rules().map(|(rule, _)| rule);
-        let changes = !rules.eq(self.pipeline.filter().rules().map(|(rule, _)| rule));
-        self.pipeline.set_filter(filter);
-        self.push_exclusions();
-        if changes {
-            // Even if there are as many as before, and at once: it may be taken back in a moment.
-            self.capability = None;
-            self.tell_capability();
-        }
-        Ok(())
-    }
-
-    /// Takes over the provider of the configuration. The inner error: it does not run.
-    pub(super) fn apply_provider(&mut self) -> Result<Result<(), Issue>, SensorError> {
-        // It takes over when the pause ends.
-        if self.pause.is_some() {
-            return Ok(Ok(()));
-        }
-        let before = self.providers.active();
-        let result = match (self.settings.wanted(), self.providers.fallback()) {
-            (Wanted::Ebpf, None) | (Wanted::Netlink, Some(Fallback::Disabled)) => {
-                return Ok(Ok(()));
-            }
-            // What is not for this kernel is not tried again.
-            (Wanted::Ebpf, Some(Fallback::Unsupported(_))) => Ok(()),
-            (Wanted::Ebpf, Some(_)) => self.enable_ebpf(),
-            (Wanted::Netlink, _) => self.disable_ebpf(Fallback::Disabled),
-        };
-        match result {
-            Ok(()) => {}
-            Err(SensorError::NoProvider(_, error)) => {
-                let remedy = explain::connector::remedy(&error);
-                return Ok(Err(Issue {
-                    problem: format!(
-                        "eBPF goes on, because the process connector does not run: {error}"
-                    ),
-                    remedy: format!("{remedy}, or end the sensor"),
-                }));
-            }
-            Err(error) => return Err(error),
-        }
-        if self.providers.active() != before {
-            self.say_provider();
-            self.beat();
-        }
-        Ok(match self.providers.fallback() {
-            Some(fallback) if self.settings.wanted() == Wanted::Ebpf => {
-                Err(explain::fallback(fallback))
-            }
-            _ => Ok(()),
-        })
-    }
-
-    pub(super) fn enable_ebpf(&mut self) -> Result<(), SensorError> {
-        let registry = self.poll.registry();
-        self.providers.enable_ebpf(registry, &mut self.pipeline, &mut self.sinks)?;
-        self.push_exclusions();
-        Ok(())
-    }
-
-    pub(super) fn disable_ebpf(&mut self, why: Fallback) -> Result<(), SensorError> {
-        let registry = self.poll.registry();
-        self.providers.disable_ebpf(why, registry, &mut self.pipeline, &mut self.sinks)
-    }
-
-    pub(super) fn say_provider(&self) {
-        match (self.providers.active(), self.providers.fallback()) {
-            (Provider::Netlink, Some(fallback)) => say(format_args!(
-                "the netlink process connector runs now: {}",
-                explain::fallback(fallback).problem
-            )),
-            _ => say(format_args!(
-                "eBPF runs now: {} hooks attached",
-                self.providers.ebpf().map_or(0, |ebpf| ebpf.attached())
-            )),
-        }
     }
 }
 

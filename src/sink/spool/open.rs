@@ -55,19 +55,18 @@ impl Open {
         let position = dir
             .open_file(POSITION, OFlags::RDWR | OFlags::CREATE)
             .map_err(SpoolError::Directory)?;
-        let dirs = [dir.try_clone().map_err(errno)?, dir.try_clone().map_err(errno)?];
-        let claim = match Claim::make(dir) {
-            own @ Claim::Own { .. } => own,
+        let claim = match Claim::make(&dir) {
+            Claim::Own(file) => Claim::Own(file),
             Claim::Other(pid) => return Err(SpoolError::Claimed(pid)),
             Claim::None => return Err(SpoolError::Lock),
         };
         let position = Position::of(position).map_err(SpoolError::Open)?;
         let noted = position.noted();
-        let [of_priority, of_bulk] = dirs;
         let mut log = |class: Class, dir| {
             Log::open(class, dir, noted.map(|noted| noted[class as usize]), buffer)
         };
-        let logs = [log(Class::Priority, of_priority)?, log(Class::Bulk, of_bulk)?];
+        let other = dir.try_clone().map_err(errno)?;
+        let logs = [log(Class::Priority, dir)?, log(Class::Bulk, other)?];
         let mut open = Open {
             _claim: claim,
             logs,
