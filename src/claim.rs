@@ -1,5 +1,6 @@
-//! One sensor for a directory of settings or of a spool: two would write each other's files over.
+//! One sensor for a directory of settings, of a spool or of a control socket: two would be in each other's way.
 
+use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,8 +11,8 @@ use rustix::process::{Flock, FlockType, fcntl_getlk};
 
 use crate::directory::Directory;
 
-/// Its name in the directory. Nothing is in it.
-const FILE_NAME: &str = "lock";
+/// Its name in a directory of settings or of a spool. Nothing is in it.
+pub const LOCK: &str = "lock";
 
 /// Whose a directory is.
 #[derive(Debug, Default)]
@@ -21,30 +22,43 @@ pub enum Claim {
     None,
     /// This process's, as long as the file is open.
     Own(File),
-    /// Another sensor's: its process, if that is known.
-    Other(Option<u32>),
+    /// Another sensor's.
+    Other(Holder),
+}
+
+/// Another sensor that has a directory: its process, if that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder(pub Option<u32>);
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "another sensor (process {pid})"),
+            None => f.write_str("another sensor"),
+        }
+    }
 }
 
 impl Claim {
-    /// Whether this directory still is this process's: it may have been moved away, or the file
+    /// Whether this lock still is this process's: the directory may have been moved away, or the file
     /// removed, and another one made.
-    pub fn holds(&self, dir: &Path) -> bool {
+    pub fn holds(&self, lock: &Path) -> bool {
         let Claim::Own(file) = self else { return false };
-        let there = std::fs::metadata(dir.join(FILE_NAME));
+        let there = std::fs::metadata(lock);
         file.metadata().is_ok_and(|own| {
             there.is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino()))
         })
     }
 
-    /// Takes a directory that is there, if it is nobody's. Not twice: the lock is the process's,
-    /// and is gone when any descriptor of the file is closed (fcntl(2)). So it is at once when the
-    /// process is killed, while it still takes seconds to detach.
-    pub fn make(dir: &Directory) -> Claim {
+    /// Takes a directory that is there, if it is nobody's, by a file of this name. Not twice: the
+    /// lock is the process's, and is gone when any descriptor of the file is closed (fcntl(2)). So it
+    /// is at once when the process is killed, while it still takes seconds to detach.
+    pub fn make(dir: &Directory, lock: &str) -> Claim {
         let flags = OFlags::WRONLY | OFlags::CREATE;
-        let Ok(file) = dir.open_file(FILE_NAME, flags).map(File::from) else { return Claim::None };
+        let Ok(file) = dir.open_file(lock, flags).map(File::from) else { return Claim::None };
         match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Claim::Own(file),
-            Err(Errno::AGAIN | Errno::ACCESS) => Claim::Other(holder(&file)),
+            Err(Errno::AGAIN | Errno::ACCESS) => Claim::Other(Holder(holder(&file))),
             Err(_) => Claim::None,
         }
     }
@@ -65,20 +79,20 @@ mod tests {
     #[test]
     fn what_cannot_be_locked_is_nobodys() {
         let dir = tempfile::tempdir().unwrap();
-        let make = || Claim::make(&Directory::open(dir.path()).unwrap());
-        let file = dir.path().join(FILE_NAME);
+        let make = || Claim::make(&Directory::open(dir.path()).unwrap(), LOCK);
+        let file = dir.path().join(LOCK);
         let claim = make();
-        assert!(claim.holds(dir.path()));
+        assert!(claim.holds(&file));
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_file(&file).unwrap();
-        assert!(!claim.holds(dir.path()), "another sensor would make a file of its own");
+        assert!(!claim.holds(&file), "another sensor would make a file of its own");
         drop(claim);
         let moved = dir.path().with_extension("moved");
         let claim = make();
         std::fs::rename(dir.path(), &moved).unwrap();
-        assert!(!claim.holds(dir.path()), "another sensor would make a directory of its own");
+        assert!(!claim.holds(&file), "another sensor would make a directory of its own");
         std::fs::rename(&moved, dir.path()).unwrap();
-        assert!(claim.holds(dir.path()));
+        assert!(claim.holds(&file));
         drop(claim);
         std::fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink("/dev/full", &file).unwrap();

@@ -17,6 +17,11 @@ Each row is a kernel that was booted in a virtual machine, where the live tests 
 at hand: nothing is claimed of it. `make qemu ROW=name KERNEL=image` runs a row with an image
 of yours: vmlinuz, bzImage, .deb or .rpm.
 
+*supported from*: with an older kernel, or a version of the distribution before its first row, eBPF is not
+tried: the process connector runs, and the sensor says why. Of versions the number before the point counts; one
+between two rows, or behind the last, goes by the row before it. Debian's kernel is 4.19 for all of them. On a
+distribution without a row eBPF is tried, and the sensor says whether it runs.
+
 *verified*: how many instructions the kernel's verifier looked at, on all paths, in the
 program where these were most. It gives up at 131,072 before 5.2, and at a million since.
 *guest MiB*: memory of a second guest in which the sensor ran, without the tests: not much more

@@ -1,12 +1,12 @@
 //! Clients of the control socket that do what no command does, while the host is at work.
 
 use crate::support::child;
-use crate::support::command::{ask, health};
+use crate::support::command::health;
 use crate::support::expect::{assert_complete_but_for_skips, assert_seen, at, skipped};
 use crate::support::runner::Test;
-use crate::support::{Sensor, require_live, scratch, wait_for};
+use crate::support::{Sensor, require_live, scratch};
 use crate::{finish, folder};
-use mote::claim::Claim;
+use mote::claim::{Claim, LOCK};
 use mote::directory::Directory;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
@@ -20,22 +20,7 @@ use std::time::{Duration, Instant};
 pub const TESTS: &[Test] = &[
     ("r14_hostile_clients_disturb_nothing", hostile_clients_disturb_nothing),
     ("r14_the_socket_is_for_its_owner", the_socket_is_for_its_owner),
-    (
-        "r14_commands_reach_the_sensor_after_a_killed_one",
-        commands_reach_the_sensor_after_a_killed_one,
-    ),
 ];
-
-/// A killed sensor listens until the kernel has detached its programs, which takes it seconds.
-fn commands_reach_the_sensor_after_a_killed_one() {
-    require_live();
-    let (_guard, dir) = scratch();
-    Sensor::start_to_file(&dir).abandon();
-    let sensor = Sensor::start_to_file(&dir);
-    let answers = || ask(&dir, &["health", "--field", "ebpf_status"]).out == "true\n";
-    wait_for("an answer of the sensor that runs", || answers().then_some(()));
-    sensor.leave();
-}
 
 const NOBODY: u32 = 65534;
 const CLIENTS: u64 = 1000;
@@ -175,9 +160,13 @@ fn the_socket_is_for_its_owner() {
     let (_guard, dir) = scratch();
     let state = folder(&dir, "state");
     let sensor = Sensor::start_to_file(&dir);
+    let run = dir.join("run");
+    assert_eq!(fs::metadata(&run).unwrap().permissions().mode() & 0o7777, 0o700);
     // All that is above it is open to everybody.
-    fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
-    let socket = dir.join("run/control.sock");
+    for above in [&dir, &run] {
+        fs::set_permissions(above, Permissions::from_mode(0o755)).unwrap();
+    }
+    let socket = run.join("control.sock");
     assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o7777, 0o600);
     let other = child::fork(|| {
         rustix::thread::set_thread_res_gid(
@@ -194,6 +183,6 @@ fn the_socket_is_for_its_owner() {
     child::ends_with(other, 0);
     sensor.leave();
     assert!(!socket.exists(), "it is free while the kernel detaches");
-    let claim = Claim::make(&Directory::open(&state).unwrap());
-    assert!(claim.holds(&state), "so is what commands have set");
+    let claim = Claim::make(&Directory::open(&state).unwrap(), LOCK);
+    assert!(claim.holds(&state.join(LOCK)), "so is what commands have set");
 }

@@ -25,7 +25,6 @@ pub const TESTS: &[Test] = &[
     ("r18_exclusions_of_children", r18_exclusions_of_children),
     ("r18_commands_say_what_is_wrong", r18_commands_say_what_is_wrong),
     ("r18_commands_say_what_may_not_be_meant", r18_commands_say_what_may_not_be_meant),
-    ("r18_two_sensors_do_not_share_what_is_set", r18_two_sensors_do_not_share_what_is_set),
     ("r21_defaults_are_listed", r21_defaults_are_listed),
 ];
 
@@ -316,41 +315,6 @@ fn r18_commands_say_what_may_not_be_meant() {
     assert!(told("folder exclusion of \"/\" added by process"), "{log}");
     assert!(told("folder exclusion of \"/\" removed by process"), "{log}");
     sensor.stop();
-}
-
-/// With one state directory, and each with a socket of its own.
-fn r18_two_sensors_do_not_share_what_is_set() {
-    require_connector();
-    let (_guard, dir) = scratch();
-    let (one, two) = (folder(&dir, "one"), folder(&dir, "two"));
-    // Of the second one: to the directory of the first one, which it makes when it needs it.
-    std::os::unix::fs::symlink("../one/state", two.join("state")).unwrap();
-    let add = |own: &Path, path: &str| ask(own, &["exclusion", "file", "add", "--path", path]);
-    let first = Sensor::start_configured(&one, &without_ebpf());
-    let second = Sensor::start_configured(&two, &without_ebpf());
-    add(&one, "/of/one").expect(0);
-    let keeps = format!("another sensor (process {}) keeps its settings in", first.pid());
-    add(&two, "/of/two").refused(75, &["nothing was changed", &keeps, "end one of them"]);
-    let told = || command::health(&two, "health_issues").to_string();
-    wait_for("the issue", || told().contains(&keeps).then_some(()));
-    assert_eq!(command::health(&one, "health_issues"), json!([]));
-    add(&one, "/of/one/too").expect(0);
-    first.stop();
-    // At once: it goes on from what was set, whether it has looked since or not.
-    add(&two, "/of/two").expect(0);
-    assert_eq!(told(), "[]");
-    let all = ["/of/one", "/of/one/too", "/of/two"];
-    all.iter().for_each(|path| assert_ne!(listed(&two, Path::new(path)), None, "{path}"));
-    // So does one that waits for it from its start on.
-    let third = Sensor::start_configured(&one, &without_ebpf());
-    assert!(third.log().contains("warning: another sensor"), "{}", third.log());
-    change(&two, "file", "remove", Path::new("/of/one"));
-    second.stop();
-    wait_for("what was set meanwhile", || {
-        listed(&one, Path::new("/of/one")).is_none().then_some(())
-    });
-    wait_for("the end of the issue", || (command::health(&one, "healthy") == true).then_some(()));
-    third.stop();
 }
 
 fn r21_defaults_are_listed() {

@@ -14,6 +14,7 @@ mod managed;
 mod pause;
 mod profiles;
 mod provider;
+mod sensors;
 mod statistics;
 mod storm;
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
             managed::TESTS,
             costs::TESTS,
             clients::TESTS,
+            sensors::TESTS,
             limits::TESTS,
             storm::TESTS,
         ]

@@ -12,11 +12,16 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::process::umask;
 
 use super::{Reply, Request};
+use crate::claim::{Claim, Holder};
+use crate::directory::Directory;
 use crate::exit;
 use crate::limits::{CONTROL_CLIENTS, CONTROL_REQUEST_BYTES};
 
 /// The listener's token; those of clients follow it.
 pub const FIRST_TOKEN: usize = 16;
+
+/// Beside the socket. Not the name of the one in a state directory, which may be the same.
+const LOCK: &str = "control.lock";
 
 /// How long a client may take to write its request, and to read its reply.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,7 +32,10 @@ const ACCEPTS_PER_TURN: usize = 8;
 /// Why there is no control socket.
 #[derive(Debug)]
 pub enum BindError {
-    /// Another sensor answers there.
+    /// Another sensor has the directory.
+    Claimed(Holder, PathBuf),
+    /// Nobody has the directory, and yet the socket is somebody's: a killed sensor's, until the kernel
+    /// has detached its programs.
     Taken(PathBuf),
     /// Something is there that is no socket, and not ours to remove.
     NoSocket(PathBuf),
@@ -38,10 +46,17 @@ pub enum BindError {
 impl std::fmt::Display for BindError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            BindError::Claimed(holder, dir) => write!(
+                f,
+                "{holder} has the directory {}: mote's commands reach that one, not this one; to \
+                 reach this one, start it with another --runtime-dir",
+                dir.display()
+            ),
             BindError::Taken(path) => write!(
                 f,
-                "another sensor has the control socket {}: mote's commands reach that one, not \
-                 this one; to reach this one, start it with another --runtime-dir",
+                "the control socket {} is taken, perhaps by a sensor that was killed, until the kernel has \
+                 detached its programs: mote's commands cannot reach this one; if that lasts, start it with \
+                 another --runtime-dir",
                 path.display()
             ),
             BindError::NoSocket(path) => write!(
@@ -120,6 +135,8 @@ struct Client {
 #[derive(Debug)]
 pub struct Server {
     listener: UnixListener,
+    /// Of its directory.
+    _claim: Claim,
     path: PathBuf,
     /// The socket that we made: another sensor's may be in its place by now.
     made: Option<(u64, u64)>,
@@ -130,12 +147,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes the socket in `directory`, which is made too. One that no sensor answers at is
-    /// what a killed sensor left, and is replaced.
+    /// Makes the socket in `directory`, which is made too, and is this sensor's alone if anything can
+    /// be locked in it. A socket that no sensor answers at is what a killed sensor left, and is replaced.
     pub fn bind(directory: &Path, registry: &Registry) -> Result<Server, BindError> {
         let path = super::socket(directory);
         let os = |error| BindError::Os(path.clone(), error);
-        std::fs::create_dir_all(directory).map_err(os)?;
+        let claim = Claim::make(&Directory::make(directory).map_err(os)?, LOCK);
+        if let Claim::Other(holder) = claim {
+            return Err(BindError::Claimed(holder, directory.to_owned()));
+        }
         let mut listener = match listen(&path) {
             Err(error) if error.kind() == ErrorKind::AddrInUse => {
                 match std::os::unix::net::UnixStream::connect(&path) {
@@ -153,6 +173,7 @@ impl Server {
         registry.register(&mut listener, Token(FIRST_TOKEN), Interest::READABLE).map_err(os)?;
         Ok(Server {
             listener,
+            _claim: claim,
             made: device_and_inode(&path),
             path,
             clients: [const { None }; CONTROL_CLIENTS],

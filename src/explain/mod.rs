@@ -123,6 +123,12 @@ fn verdict(error: &SensorError, host: Host) -> (u8, String) {
                  receiver with --syslog"
             ),
         ),
+        SensorError::Claimed(..) => (
+            exit::TEMPFAIL,
+            format!(
+                "{error}; end that one, or give this one others with --runtime-dir and --state-dir"
+            ),
+        ),
         SensorError::Proc(..) => {
             (exit::UNAVAILABLE, format!("{error}; mount /proc: mount -t proc proc /proc"))
         }

@@ -134,8 +134,8 @@ impl Sensor {
     /// 60 ms each, and the last events should not wait for that.
     pub(super) fn end(mut self) -> Result<(), SensorError> {
         // The next sensor may want both before the kernel has detached this one.
-        self.server = None;
         self.settings.release();
+        self.server = None;
         self.drain_all(true)?;
         self.providers.read_losses(&mut self.pipeline);
         // Of what was lost, the messages tell that it makes come.

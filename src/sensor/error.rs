@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
 use super::Fallback;
+use crate::claim::Holder;
 use crate::sink::{Errno, SinkError, Target};
 use crate::source::{ebpf, netlink};
 
@@ -20,6 +22,8 @@ pub enum SensorError {
     Sink(SinkError),
     /// No syslog daemon has the socket at the start. One that leaves later is waited for.
     NoReceiver(Target, Errno),
+    /// Another sensor has this directory.
+    Claimed(Holder, PathBuf),
     /// A file of /proc could not be read.
     Proc(&'static str, io::Error),
     /// A system call that should not fail did: what it was for.
@@ -48,6 +52,7 @@ impl SensorError {
             }
             // Whatever the number is: it is about what was sent, not about this host.
             SensorError::Sink(SinkError::Discarded)
+            | SensorError::Claimed(..)
             | SensorError::ReaderGone
             | SensorError::Undelivered(..) => None,
             SensorError::Proc(_, error) | SensorError::Os(_, error) => error.raw_os_error(),
@@ -67,6 +72,9 @@ impl fmt::Display for SensorError {
             SensorError::Sink(error) => error.fmt(f),
             SensorError::NoReceiver(_, error) => {
                 write!(f, "the syslog daemon could not be reached: {error}")
+            }
+            SensorError::Claimed(holder, dir) => {
+                write!(f, "{holder} runs, and has the directory {}", dir.display())
             }
             SensorError::Proc(path, error) => write!(f, "{path} could not be read: {error}"),
             SensorError::Os(what, error) => write!(f, "could not {what}: {error}"),

@@ -14,28 +14,26 @@ mod reload;
 mod report;
 mod serve;
 mod settings;
+mod start;
 mod watch;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Token};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use mio::{Events, Poll, Token};
+use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
 use crate::control::server::{ClientId, Server};
 use crate::event::{Bytes, Capability};
-use crate::host::boot::{BOOT_ID, boot_id};
 use crate::host::distribution::Distribution;
 use crate::limits::{HOSTNAME_BYTES, RECEIVERS};
 use crate::memory;
-use crate::record::{Context, Provider};
-use crate::say::{self, say, warn};
-use crate::sink::{Capacity, Damage, Sinks, State, Target, spooled_for_others};
-use crate::source::ebpf::Options;
+use crate::record::Provider;
+use crate::say::{say, warn};
+use crate::sink::{Damage, Sinks};
 use crate::stats::Totals;
-use crate::syscalls::Arch;
 use complaint::{Complaint, News};
 pub use delivery::Delivery;
 pub use error::SensorError;
@@ -45,7 +43,6 @@ use pipeline::{Pipeline, monotonic_ns};
 use profile::Profile;
 use providers::Turn;
 pub use providers::{Fallback, Providers};
-use report::hostname;
 pub use settings::Settings;
 
 const SIGNALS: Token = Token(0);
@@ -113,104 +110,6 @@ struct Watching {
 }
 
 impl Sensor {
-    /// Attaches, learns what runs already, and begins to connect to the receivers.
-    pub fn start(
-        mut settings: Settings,
-        delivery: &Delivery,
-        runtime_dir: &Path,
-        profile: Profile,
-        options: Options,
-        heartbeat_interval: Duration,
-    ) -> Result<Sensor, SensorError> {
-        if settings.claim() {
-            settings.read_local_again();
-        }
-        if let Some(issue) = settings.claim_issue() {
-            warn(format_args!("{}; {}", issue.problem, issue.remedy));
-        }
-        // The first look at the clock opens /proc/self/auxv before 6.4 (rustix's vDSO), and
-        // panics where that fails: so before descriptors can run out.
-        let _ = monotonic_ns();
-        let os = |what| move |error: io::Error| SensorError::Os(what, error);
-        let poll = Poll::new().map_err(os("wait for events (epoll)"))?;
-        // Signals first: one that comes while the programs are loaded is not missed.
-        let mut signals =
-            Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(os("wait for signals"))?;
-        poll.registry()
-            .register(&mut signals, SIGNALS, Interest::READABLE)
-            .map_err(os("wait for signals"))?;
-        let hostname = hostname();
-        let Delivery { receivers, spool } = delivery;
-        let name = String::from_utf8_lossy(&hostname);
-        let capacities = profile.capacities();
-        let queue = Capacity::of_messages(capacities.queue_messages);
-        let sinks = Sinks::open(receivers, &name, poll.registry(), SINKS, spool.as_ref(), queue)
-            .map_err(SensorError::Sink)?;
-        for path in spool.iter().flat_map(|spool| spooled_for_others(spool, receivers)) {
-            warn(format_args!(
-                "{} has records for a receiver that is none now: name it with --syslog once more, \
-                 read them with mote decode, or remove the directory",
-                path.display()
-            ));
-        }
-        for sink in sinks.iter().filter(|sink| !sink.has_spool()) {
-            if let (target @ Target::Unix(_), State::Down(error)) =
-                (&sink.receiver().target, sink.state())
-            {
-                return Err(SensorError::NoReceiver(target.clone(), error));
-            }
-        }
-        let boot_id = boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?;
-        let providers = Providers::start(settings.wanted(), options)?;
-        let context = Context {
-            boot_id,
-            start_ns: monotonic_ns(),
-            hostname: hostname.clone(),
-            arch: Arch::HOST,
-            provider: providers.active(),
-        };
-        let mut pipeline =
-            Pipeline::with_capacity(context, settings.filter(), capacities.processes)
-                .map(Box::new)
-                .map_err(|error| SensorError::Proc("/proc", error.into()))?;
-        // After attaching: a process that starts in between is seen by one or the other.
-        providers.scan(&mut pipeline);
-        providers.register(poll.registry())?;
-        let mut sensor = Sensor {
-            poll,
-            signals,
-            profile,
-            providers,
-            pipeline,
-            log_is_journal: sinks.iter().any(|sink| sink.receiver().target == Target::default())
-                && say::goes_to_journal(),
-            sinks,
-            next_spooling: Instant::now(),
-            manager: Manager::new(),
-            server: None,
-            server_lacking: Complaint::default(),
-            runtime_dir: runtime_dir.to_owned(),
-            settings,
-            pause: None,
-            watch: None,
-            source_lacking: Complaint::default(),
-            delivery: Default::default(),
-            spooling: Default::default(),
-            damage: Default::default(),
-            distribution: Distribution::read(),
-            started: Instant::now(),
-            lost_at: None,
-            lost: 0,
-            next_heartbeat: Instant::now(),
-            heartbeat_interval,
-            capability: None,
-            hostname,
-        };
-        sensor.apply_filter()?;
-        sensor.look_at_server();
-        Ok(sensor)
-    }
-
     /// The providers, for what is said at the start.
     pub fn providers(&self) -> &Providers {
         &self.providers

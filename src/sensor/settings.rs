@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::claim::Claim;
+use crate::claim::{Claim, Holder, LOCK};
 use crate::config::{Config, ConfigError, Fingerprint, Local, Managed, local, others_can_change};
 use crate::directory::Directory;
 use crate::filter::Filter;
@@ -90,15 +90,16 @@ impl Settings {
     /// Takes the state directory, unless it is taken. Whether what was read of it may be old
     /// then: another sensor may have written it since.
     pub(super) fn claim(&mut self) -> bool {
-        if self.claim.holds(&self.state_dir) {
+        let lock = self.state_dir.join(LOCK);
+        if self.claim.holds(&lock) {
             return false;
         }
         // Before the next: the lock would go with it, if both are of one file.
         self.release();
         let Ok(dir) = Directory::open(&self.state_dir) else { return false };
-        self.claim = Claim::make(&dir);
+        self.claim = Claim::make(&dir, LOCK);
         self.claimed = matches!(self.claim, Claim::Own(_)).then_some(dir);
-        self.claim.holds(&self.state_dir) && self.local_path().exists()
+        self.claim.holds(&lock) && self.local_path().exists()
     }
 
     /// The same before something is set, for which the directory has to be there. That it cannot
@@ -118,15 +119,21 @@ impl Settings {
         (self.claim, self.claimed) = (Claim::None, None);
     }
 
-    /// That another sensor has the state directory.
+    /// Another sensor that has the state directory.
+    pub(super) fn holder(&self) -> Option<(Holder, &Path)> {
+        match self.claim {
+            Claim::Other(holder) => Some((holder, &self.state_dir)),
+            _ => None,
+        }
+    }
+
+    /// That another sensor has taken it since this one has started.
     pub(super) fn claim_issue(&self) -> Option<Issue> {
-        let Claim::Other(pid) = self.claim else { return None };
-        let pid = pid.map_or(String::new(), |pid| format!(" (process {pid})"));
+        let (holder, dir) = self.holder()?;
         Some(Issue {
             problem: format!(
-                "another sensor{pid} keeps its settings in {}, so that nothing can be set here by \
-                 command",
-                self.state_dir.display()
+                "{holder} keeps its settings in {}, so that nothing can be set here by command",
+                dir.display()
             ),
             remedy: "end one of them, or start it with another --state-dir".to_owned(),
         })

@@ -1,5 +1,6 @@
 //! What keeps messages from the spool, and what was found damaged in it.
 
+use crate::claim::Holder;
 use crate::sink::error::RAISE_FILE_SIZE;
 use core::fmt;
 use rustix::io::Errno;
@@ -11,8 +12,8 @@ pub enum SpoolError {
     Directory(Errno),
     /// Nothing can be locked in it.
     Lock,
-    /// Another sensor has it: its process, if that is known.
-    Claimed(Option<u32>),
+    /// Another sensor has it.
+    Claimed(Holder),
     /// What is in it cannot be opened or read.
     Open(Errno),
     /// A message could not be written.
@@ -44,8 +45,7 @@ impl fmt::Display for SpoolError {
         match self {
             SpoolError::Directory(error) => write!(f, "it cannot be used ({error})"),
             SpoolError::Lock => f.write_str("no lock can be had in it"),
-            SpoolError::Claimed(Some(pid)) => write!(f, "another sensor (process {pid}) has it"),
-            SpoolError::Claimed(None) => f.write_str("another sensor has it"),
+            SpoolError::Claimed(holder) => write!(f, "{holder} has it"),
             SpoolError::Open(error) => write!(f, "what is in it cannot be read ({error})"),
             SpoolError::Write(error) => write!(f, "a message could not be written ({error})"),
         }

@@ -4,7 +4,7 @@ use super::error::SpoolError;
 use super::line::Line;
 use super::log::Log;
 use super::position::{POSITION, Position};
-use crate::claim::Claim;
+use crate::claim::{Claim, LOCK};
 use crate::directory::Directory;
 use crate::event::Class;
 use crate::limits::{SPOOL_RESENT_ENTRIES, SPOOL_RESENT_MESSAGES};
@@ -55,9 +55,9 @@ impl Open {
         let position = dir
             .open_file(POSITION, OFlags::RDWR | OFlags::CREATE)
             .map_err(SpoolError::Directory)?;
-        let claim = match Claim::make(&dir) {
+        let claim = match Claim::make(&dir, LOCK) {
             Claim::Own(file) => Claim::Own(file),
-            Claim::Other(pid) => return Err(SpoolError::Claimed(pid)),
+            Claim::Other(holder) => return Err(SpoolError::Claimed(holder)),
             Claim::None => return Err(SpoolError::Lock),
         };
         let position = Position::of(position).map_err(SpoolError::Open)?;
