@@ -62,9 +62,11 @@ fn refused(command: &mut Command, code: i32, word: &str) {
     assert!(said.contains(word), "the word `{word}`: {context}");
 }
 
-fn run_command() -> Command {
+/// With directories of its own: a sensor may run on this host.
+fn run_command(dir: &Path, syslog: &str) -> Command {
     let mut command = Command::new(mote());
-    command.args(["run", "--syslog", "stdout"]);
+    command.args(["run", "--syslog", syslog]);
+    command.arg("--runtime-dir").arg(dir.join("run")).arg("--state-dir").arg(dir.join("state"));
     command
 }
 
@@ -106,7 +108,7 @@ fn wrong_configuration() {
     let (_guard, dir) = scratch();
     let with = |path: &Path, code| {
         let path = path.to_str().unwrap();
-        refused(run_command().args(["--config", path]), code, path);
+        refused(run_command(&dir, "stdout").args(["--config", path]), code, path);
     };
     with(&dir.join("absent.json"), EX_NOINPUT);
     with(&dir, EX_NOINPUT);
@@ -123,7 +125,7 @@ fn wrong_configuration() {
     }
     // A name that only means something here is told as one that means the same everywhere.
     let path = dir.join("cut.json");
-    let mut command = run_command();
+    let mut command = run_command(&dir, "stdout");
     command.current_dir(&dir).args(["--config", "cut.json"]);
     refused(&mut command, EX_CONFIG, path.to_str().unwrap());
 }
@@ -153,7 +155,7 @@ fn syslog_absent() {
     let socket = dir.join("log");
     let address = format!("unix:{}", socket.display());
     let run = |word| {
-        refused(Command::new(mote()).args(["run", "--syslog", &address]), EX_UNAVAILABLE, word);
+        refused(&mut run_command(&dir, &address), EX_UNAVAILABLE, word);
     };
     run(socket.to_str().unwrap());
     // There, but no socket.
@@ -174,7 +176,7 @@ fn no_provider() {
         let config = format!(r#"{{"features":{{"ebpfSupplementaryEventProvider":"{wanted}"}}}}"#);
         fs::write(&path, config).unwrap();
         for word in words {
-            let mut command = run_command();
+            let mut command = run_command(&dir, "stdout");
             command.arg("--config").arg(&path);
             without_list_of_cpus(&mut command, UnshareFlags::NEWNET);
             refused(&mut command, EX_UNAVAILABLE, word);
@@ -187,18 +189,18 @@ fn pid_namespace() {
     require_live();
     require_mounts();
     let unshare = require_program("unshare");
+    let (_guard, dir) = scratch();
+    let run = run_command(&dir, "stdout");
     let mut command = Command::new(unshare);
-    command
-        .args(["--pid", "--fork", "--mount-proc"])
-        .arg(mote())
-        .args(["run", "--syslog", "stdout"]);
+    command.args(["--pid", "--fork", "--mount-proc"]).arg(run.get_program()).args(run.get_args());
     refused(&mut command, EX_UNAVAILABLE, "--pid=host");
 }
 
 fn no_proc() {
     require_live();
+    let (_guard, dir) = scratch();
     require_mounts();
-    let mut command = run_command();
+    let mut command = run_command(&dir, "stdout");
     without(&mut command, &[], || {
         private_mounts()?;
         Ok(mount("none", "/proc", "tmpfs", MountFlags::empty(), None)?)
@@ -209,8 +211,9 @@ fn no_proc() {
 /// Wherever they come to an end: in the loop, in libbpf, at the rings, at the tracepoints.
 fn few_descriptors() {
     require_live();
+    let (_guard, dir) = scratch();
     for most in [4, 6, 8, 12, 16, 20, 24, 32, 48, 64] {
-        let mut command = run_command();
+        let mut command = run_command(&dir, "stdout");
         without(&mut command, &[], move || {
             setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) })?;
             Ok(())
@@ -239,11 +242,13 @@ impl Drop for Busy {
 /// The sensor goes on if nobody can be told that it does.
 fn log_that_cannot_be_written() {
     require_live();
+    let (_guard, dir) = scratch();
     let _busy = Busy::start();
     let full: Stdio = OpenOptions::new().write(true).open("/dev/full").unwrap().into();
     let (_, dead) = io::pipe().unwrap();
     for log in [full, dead.into()] {
-        let mut child = run_command().stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut child =
+            run_command(&dir, "stdout").stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut first = [0; 3];
         let read = child.stdout.as_mut().unwrap().read_exact(&mut first);
         if read.is_ok() {
@@ -259,9 +264,11 @@ fn log_that_cannot_be_written() {
 /// It is said while it lasts, and is no success.
 fn output_that_cannot_be_written() {
     require_live();
+    let (_guard, dir) = scratch();
     let _busy = Busy::start();
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut child = run_command().stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        run_command(&dir, "stdout").stdout(full).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
     while !said.contains("cannot be delivered") {
@@ -276,8 +283,10 @@ fn output_that_cannot_be_written() {
 
 fn reader_that_leaves() {
     require_live();
+    let (_guard, dir) = scratch();
     let _busy = Busy::start();
-    let mut child = run_command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        run_command(&dir, "stdout").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
 use rustix::io::Errno;
@@ -14,19 +15,16 @@ use crate::directory::Directory;
 /// Its name in a directory of settings or of a spool. Nothing is in it.
 pub const LOCK: &str = "lock";
 
-/// Whose a directory is.
-#[derive(Debug, Default)]
-pub enum Claim {
-    /// Nobody's as far as is known: there is no such directory, or nothing can be locked in it.
-    #[default]
-    None,
-    /// This process's, as long as the file is open.
-    Own(File),
-    /// Another sensor's.
+/// Why a directory is not this sensor's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unclaimed {
+    /// It is another one's.
     Other(Holder),
+    /// Nothing can be locked in it.
+    Lock(Errno),
 }
 
-/// Another sensor that has a directory: its process, if that is known.
+/// Another sensor: its process, which is not known if it is in another name space of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder(pub Option<u32>);
 
@@ -39,28 +37,16 @@ impl fmt::Display for Holder {
     }
 }
 
-impl Claim {
-    /// Whether this lock still is this process's: the directory may have been moved away, or the file
-    /// removed, and another one made.
-    pub fn holds(&self, lock: &Path) -> bool {
-        let Claim::Own(file) = self else { return false };
-        let there = std::fs::metadata(lock);
-        file.metadata().is_ok_and(|own| {
-            there.is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino()))
-        })
-    }
-
-    /// Takes a directory that is there, if it is nobody's, by a file of this name. Not twice: the
-    /// lock is the process's, and is gone when any descriptor of the file is closed (fcntl(2)). So it
-    /// is at once when the process is killed, while it still takes seconds to detach.
-    pub fn make(dir: &Directory, lock: &str) -> Claim {
-        let flags = OFlags::WRONLY | OFlags::CREATE;
-        let Ok(file) = dir.open_file(lock, flags).map(File::from) else { return Claim::None };
-        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Claim::Own(file),
-            Err(Errno::AGAIN | Errno::ACCESS) => Claim::Other(Holder(holder(&file))),
-            Err(_) => Claim::None,
-        }
+/// Takes a directory by a file of this name: it is this process's as long as that is open. Not
+/// twice: the lock is the process's, and is gone when any descriptor of the file is closed (fcntl(2)).
+/// So it is at once when the process is killed, while it still takes seconds to detach.
+pub fn claim(dir: &Directory, lock: &str) -> Result<File, Unclaimed> {
+    let flags = OFlags::WRONLY | OFlags::CREATE;
+    let file = File::from(dir.open_file(lock, flags).map_err(Unclaimed::Lock)?);
+    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(Errno::AGAIN | Errno::ACCESS) => Err(Unclaimed::Other(Holder(holder(&file)))),
+        Err(error) => Err(Unclaimed::Lock(error)),
     }
 }
 
@@ -69,36 +55,130 @@ fn holder(file: &File) -> Option<u32> {
     u32::try_from(found.pid?.as_raw_nonzero().get()).ok()
 }
 
+/// A directory that is one sensor's at a time.
+#[derive(Debug)]
+pub struct SoleDirectory {
+    path: PathBuf,
+    lock: &'static str,
+    claimed: Option<(File, Directory)>,
+    unclaimed: Option<Unclaimed>,
+}
+
+impl SoleDirectory {
+    /// The one of this path, with a lock of this name. It is not taken yet.
+    pub fn new(path: &Path, lock: &'static str) -> SoleDirectory {
+        SoleDirectory { path: path.to_owned(), lock, claimed: None, unclaimed: None }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Why it is not this sensor's. `None`: it is, or it is not there, or was not asked for.
+    pub fn unclaimed(&self) -> Option<Unclaimed> {
+        self.unclaimed
+    }
+
+    /// Another sensor that has it.
+    pub fn holder(&self) -> Option<Holder> {
+        match self.unclaimed {
+            Some(Unclaimed::Other(holder)) => Some(holder),
+            _ => None,
+        }
+    }
+
+    /// Takes it, if it is there and nobody's. Whether it was not this sensor's until now, and is.
+    pub fn take(&mut self) -> bool {
+        if self.is_held() {
+            return false;
+        }
+        // Before the next: the lock would go with it, if both are of one file.
+        self.release();
+        let Ok(dir) = Directory::open(&self.path) else { return false };
+        match claim(&dir, self.lock) {
+            Ok(file) => self.claimed = Some((file, dir)),
+            Err(error) => self.unclaimed = Some(error),
+        }
+        self.is_held()
+    }
+
+    /// The same; it is made if it is not there. That it cannot be is told where it is used.
+    pub fn make_and_take(&mut self) -> bool {
+        if self.is_held() {
+            return false;
+        }
+        let _ = Directory::make(&self.path);
+        self.take()
+    }
+
+    /// Leaves it to the next sensor.
+    pub fn release(&mut self) {
+        (self.claimed, self.unclaimed) = (None, None);
+    }
+
+    /// The directory that is claimed, or else what its path leads to.
+    pub fn claimed_or(
+        &self,
+        otherwise: fn(&Path) -> io::Result<Directory>,
+    ) -> io::Result<Directory> {
+        let claimed = self.claimed.as_ref().map(|(_, dir)| dir.try_clone());
+        claimed.unwrap_or_else(|| otherwise(&self.path))
+    }
+
+    /// Whether it still is this sensor's: it may have been moved away, or the file removed, and another
+    /// one made.
+    fn is_held(&self) -> bool {
+        let Some((file, _)) = &self.claimed else { return false };
+        let there = std::fs::metadata(self.path.join(self.lock));
+        file.metadata().is_ok_and(|own| {
+            there.is_ok_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino()))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::process::Command;
 
     /// That another process is refused is tested with two sensors.
     #[test]
-    fn what_cannot_be_locked_is_nobodys() {
+    fn what_is_moved_away_is_held_no_more() {
+        let parent = tempfile::tempdir().unwrap();
+        let [dir, moved] = ["dir", "moved"].map(|name| parent.path().join(name));
+        let mut sole = SoleDirectory::new(&dir, LOCK);
+        assert!(!sole.take() && sole.unclaimed().is_none(), "there is none");
+        assert!(sole.make_and_take() && !sole.make_and_take() && !sole.take());
+        let lock = dir.join(LOCK);
+        assert_eq!(fs::metadata(&lock).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_file(&lock).unwrap();
+        assert!(sole.take(), "another sensor would make a file of its own");
+        fs::rename(&dir, &moved).unwrap();
+        assert!(!sole.take() && sole.make_and_take(), "another sensor would make it anew");
+        fs::remove_dir_all(&dir).unwrap();
+        fs::rename(&moved, &dir).unwrap();
+        assert!(sole.take());
+    }
+
+    #[test]
+    fn why_it_cannot_be_locked_is_told() {
         let dir = tempfile::tempdir().unwrap();
-        let make = || Claim::make(&Directory::open(dir.path()).unwrap(), LOCK);
-        let file = dir.path().join(LOCK);
-        let claim = make();
-        assert!(claim.holds(&file));
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        std::fs::remove_file(&file).unwrap();
-        assert!(!claim.holds(&file), "another sensor would make a file of its own");
-        drop(claim);
-        let moved = dir.path().with_extension("moved");
-        let claim = make();
-        std::fs::rename(dir.path(), &moved).unwrap();
-        assert!(!claim.holds(&file), "another sensor would make a directory of its own");
-        std::fs::rename(&moved, dir.path()).unwrap();
-        assert!(claim.holds(&file));
-        drop(claim);
-        std::fs::remove_file(&file).unwrap();
-        std::os::unix::fs::symlink("/dev/full", &file).unwrap();
-        assert!(matches!(make(), Claim::None), "a link is not followed");
-        std::fs::remove_file(&file).unwrap();
-        assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
-        assert!(matches!(make(), Claim::None), "nobody reads from it");
+        let lock = dir.path().join(LOCK);
+        let why = || {
+            let mut sole = SoleDirectory::new(dir.path(), LOCK);
+            assert!(!sole.take());
+            sole.unclaimed()
+        };
+        symlink("/dev/full", &lock).unwrap();
+        assert_eq!(why(), Some(Unclaimed::Lock(Errno::LOOP)), "a link is not followed");
+        fs::remove_file(&lock).unwrap();
+        assert!(Command::new("mkfifo").arg(&lock).status().unwrap().success());
+        assert_eq!(why(), Some(Unclaimed::Lock(Errno::NXIO)), "nobody reads from it");
+        fs::remove_file(&lock).unwrap();
+        fs::create_dir(&lock).unwrap();
+        assert_eq!(why(), Some(Unclaimed::Lock(Errno::ISDIR)));
     }
 }

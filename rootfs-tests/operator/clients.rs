@@ -6,8 +6,7 @@ use crate::support::expect::{assert_complete_but_for_skips, assert_seen, at, ski
 use crate::support::runner::Test;
 use crate::support::{Sensor, require_live, scratch};
 use crate::{finish, folder};
-use mote::claim::{Claim, LOCK};
-use mote::directory::Directory;
+use mote::claim::{LOCK, SoleDirectory};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
@@ -183,6 +182,5 @@ fn the_socket_is_for_its_owner() {
     child::ends_with(other, 0);
     sensor.leave();
     assert!(!socket.exists(), "it is free while the kernel detaches");
-    let claim = Claim::make(&Directory::open(&state).unwrap(), LOCK);
-    assert!(claim.holds(&state.join(LOCK)), "so is what commands have set");
+    assert!(SoleDirectory::new(&state, LOCK).take(), "so is what commands have set");
 }

@@ -12,7 +12,7 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::process::umask;
 
 use super::{Reply, Request};
-use crate::claim::{Claim, Holder};
+use crate::claim::Holder;
 use crate::directory::Directory;
 use crate::exit;
 use crate::limits::{CONTROL_CLIENTS, CONTROL_REQUEST_BYTES};
@@ -20,8 +20,9 @@ use crate::limits::{CONTROL_CLIENTS, CONTROL_REQUEST_BYTES};
 /// The listener's token; those of clients follow it.
 pub const FIRST_TOKEN: usize = 16;
 
-/// Beside the socket. Not the name of the one in a state directory, which may be the same.
-const LOCK: &str = "control.lock";
+/// In its directory, as long as a sensor runs. Not the name of the one in a state directory, which may be
+/// the same directory.
+pub const LOCK: &str = "control.lock";
 
 /// How long a client may take to write its request, and to read its reply.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,8 +35,7 @@ const ACCEPTS_PER_TURN: usize = 8;
 pub enum BindError {
     /// Another sensor has the directory.
     Claimed(Holder, PathBuf),
-    /// Nobody has the directory, and yet the socket is somebody's: a killed sensor's, until the kernel
-    /// has detached its programs.
+    /// Somebody listens there: a killed sensor does, until the kernel has detached its programs.
     Taken(PathBuf),
     /// Something is there that is no socket, and not ours to remove.
     NoSocket(PathBuf),
@@ -46,11 +46,11 @@ pub enum BindError {
 impl std::fmt::Display for BindError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            BindError::Claimed(holder, dir) => write!(
+            BindError::Claimed(holder, directory) => write!(
                 f,
                 "{holder} has the directory {}: mote's commands reach that one, not this one; to \
                  reach this one, start it with another --runtime-dir",
-                dir.display()
+                directory.display()
             ),
             BindError::Taken(path) => write!(
                 f,
@@ -135,8 +135,6 @@ struct Client {
 #[derive(Debug)]
 pub struct Server {
     listener: UnixListener,
-    /// Of its directory.
-    _claim: Claim,
     path: PathBuf,
     /// The socket that we made: another sensor's may be in its place by now.
     made: Option<(u64, u64)>,
@@ -147,39 +145,29 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes the socket in `directory`, which is made too, and is this sensor's alone if anything can
-    /// be locked in it. A socket that no sensor answers at is what a killed sensor left, and is replaced.
+    /// Makes the socket in `directory`, which is made too. One that no sensor answers at is
+    /// what a killed sensor left, and is replaced.
     pub fn bind(directory: &Path, registry: &Registry) -> Result<Server, BindError> {
         let path = super::socket(directory);
-        let os = |error| BindError::Os(path.clone(), error);
-        let claim = Claim::make(&Directory::make(directory).map_err(os)?, LOCK);
-        if let Claim::Other(holder) = claim {
-            return Err(BindError::Claimed(holder, directory.to_owned()));
-        }
-        let mut listener = match listen(&path) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                match std::os::unix::net::UnixStream::connect(&path) {
-                    Ok(_) => return Err(BindError::Taken(path)),
-                    Err(_) if !is_socket(&path) => return Err(BindError::NoSocket(path)),
-                    Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                        std::fs::remove_file(&path).map_err(os)?;
-                        listen(&path).map_err(os)?
-                    }
-                    Err(error) => return Err(os(error)),
-                }
-            }
-            result => result.map_err(os)?,
-        };
-        registry.register(&mut listener, Token(FIRST_TOKEN), Interest::READABLE).map_err(os)?;
+        let listener = bind(&path, registry)?;
         Ok(Server {
             listener,
-            _claim: claim,
             made: device_and_inode(&path),
             path,
             clients: [const { None }; CONTROL_CLIENTS],
             serial: 0,
             may_accept: false,
         })
+    }
+
+    /// Makes the socket anew if somebody has removed it. Clients stay.
+    pub fn keep(&mut self, registry: &Registry) -> Result<(), BindError> {
+        if device_and_inode(&self.path) == self.made {
+            return Ok(());
+        }
+        self.listener = bind(&self.path, registry)?;
+        self.made = device_and_inode(&self.path);
+        Ok(())
     }
 
     /// Whether an event is this module's.
@@ -273,6 +261,30 @@ impl Drop for Server {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// A listener that is registered. When it is dropped, it is not any more (epoll(7)).
+fn bind(path: &Path, registry: &Registry) -> Result<UnixListener, BindError> {
+    let os = |error| BindError::Os(path.to_owned(), error);
+    if let Some(directory) = path.parent() {
+        Directory::make(directory).map_err(os)?;
+    }
+    let mut listener = match listen(path) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            match std::os::unix::net::UnixStream::connect(path) {
+                Ok(_) => return Err(BindError::Taken(path.to_owned())),
+                Err(_) if !is_socket(path) => return Err(BindError::NoSocket(path.to_owned())),
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    std::fs::remove_file(path).map_err(os)?;
+                    listen(path).map_err(os)?
+                }
+                Err(error) => return Err(os(error)),
+            }
+        }
+        result => result.map_err(os)?,
+    };
+    registry.register(&mut listener, Token(FIRST_TOKEN), Interest::READABLE).map_err(os)?;
+    Ok(listener)
 }
 
 fn is_socket(path: &Path) -> bool {

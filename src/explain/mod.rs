@@ -235,6 +235,7 @@ fn remedy(error: &StartError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claim::Holder;
     use crate::sink::{Errno, SinkError, Target};
     use crate::source::ebpf::load_error::LoadError;
     use std::io;
@@ -282,6 +283,11 @@ mod tests {
                 "name another receiver with --syslog",
             ),
             (SensorError::NoReceiver(Target::default(), Errno::MFILE), 71, "ulimit -n"),
+            (
+                SensorError::Claimed(Holder(Some(7)), "/run/mote".into()),
+                75,
+                "another sensor (process 7) runs, and has the directory /run/mote; end that one",
+            ),
             (SensorError::Proc("/proc/x", os(libc::ENOENT)), 69, "mount -t proc proc /proc"),
             (SensorError::Os("wait", os(libc::EMFILE)), 71, "ulimit -n"),
             (SensorError::Os("wait", os(libc::EINVAL)), 71, "report it"),

@@ -133,9 +133,10 @@ impl Sensor {
     /// a tracepoint's event waits for every CPU (`tracepoint_synchronize_unregister`), some
     /// 60 ms each, and the last events should not wait for that.
     pub(super) fn end(mut self) -> Result<(), SensorError> {
-        // The next sensor may want both before the kernel has detached this one.
-        self.settings.release();
+        // The next sensor may want them before the kernel has detached this one.
         self.server = None;
+        self.runtime_dir.release();
+        self.settings.release();
         self.drain_all(true)?;
         self.providers.read_losses(&mut self.pipeline);
         // Of what was lost, the messages tell that it makes come.

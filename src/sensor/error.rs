@@ -50,9 +50,9 @@ impl SensorError {
             SensorError::Sink(SinkError::Output(error)) | SensorError::NoReceiver(_, error) => {
                 Some(error.raw_os_error())
             }
+            SensorError::Claimed(..)
             // Whatever the number is: it is about what was sent, not about this host.
-            SensorError::Sink(SinkError::Discarded)
-            | SensorError::Claimed(..)
+            | SensorError::Sink(SinkError::Discarded)
             | SensorError::ReaderGone
             | SensorError::Undelivered(..) => None,
             SensorError::Proc(_, error) | SensorError::Os(_, error) => error.raw_os_error(),

@@ -18,14 +18,14 @@ mod start;
 mod watch;
 
 use std::io;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
-use crate::control::server::{ClientId, Server};
+use crate::claim::SoleDirectory;
+use crate::control::server::{BindError, ClientId, Server};
 use crate::event::{Bytes, Capability};
 use crate::host::distribution::Distribution;
 use crate::limits::{HOSTNAME_BYTES, RECEIVERS};
@@ -59,6 +59,13 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
 /// A started sensor.
 pub struct Sensor {
+    /// These three go first when the loop fails: the next sensor may want them before the kernel has
+    /// detached this one.
+    ///
+    /// `None`: no command can reach this sensor yet, which it has said.
+    server: Option<Server>,
+    runtime_dir: SoleDirectory,
+    settings: Settings,
     poll: Poll,
     signals: Signals,
     profile: Profile,
@@ -70,11 +77,7 @@ pub struct Sensor {
     /// When batches are next written to the spool that are not full.
     next_spooling: Instant,
     manager: Manager,
-    /// `None`: no command can reach this sensor yet, which it has said.
-    server: Option<Server>,
     server_lacking: Complaint,
-    runtime_dir: PathBuf,
-    settings: Settings,
     pause: Option<Pausing>,
     watch: Option<Watching>,
     source_lacking: Complaint,
@@ -115,14 +118,24 @@ impl Sensor {
         &self.providers
     }
 
+    /// Has the runtime directory and the socket in it, also where somebody has removed them.
+    fn serve_commands(&mut self) -> Result<(), BindError> {
+        self.runtime_dir.make_and_take();
+        if let Some(holder) = self.runtime_dir.holder() {
+            return Err(BindError::Claimed(holder, self.runtime_dir.path().to_owned()));
+        }
+        let registry = self.poll.registry();
+        match &mut self.server {
+            Some(server) => server.keep(registry)?,
+            None => self.server = Some(Server::bind(self.runtime_dir.path(), registry)?),
+        }
+        Ok(())
+    }
+
     /// Makes the control socket, if it is not there. A sensor that was killed has it until the kernel has
     /// detached its programs.
     fn look_at_server(&mut self) {
-        if self.server.is_some() {
-            return;
-        }
-        let bound = Server::bind(&self.runtime_dir, self.poll.registry());
-        let error = bound.map(|server| self.server = Some(server)).err();
+        let error = self.serve_commands().err();
         match self.server_lacking.news(error) {
             Some(News::Wrong(error)) => {
                 warn(format_args!("{error}; it is tried again every second"))

@@ -151,7 +151,10 @@ impl Sensor {
 
     fn issues(&self) -> Vec<Issue> {
         let mut issues: Vec<Issue> = self.settings.issues().cloned().collect();
-        issues.extend(self.settings.claim_issue());
+        // What cannot be written need not be: it says so when something is to be set.
+        if self.settings.holder().is_some() {
+            issues.extend(self.settings.unclaimed_issue());
+        }
         if let Some(pause) = &self.pause {
             issues.push(Issue {
                 problem: format!("{}: files and connections are not seen", pause.sentence()),

@@ -72,8 +72,9 @@ impl Sensor {
         if self.settings.claim_to_set() {
             self.reload()?;
         }
-        Ok(self.settings.claim_issue().map(|Issue { problem, remedy }| {
-            Reply::refused(format!("nothing was changed: {problem}; {remedy}"), exit::TEMPFAIL)
+        let code = if self.settings.holder().is_some() { exit::TEMPFAIL } else { exit::IOERR };
+        Ok(self.settings.unclaimed_issue().map(|Issue { problem, remedy }| {
+            Reply::refused(format!("nothing was changed: {problem}; {remedy}"), code)
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::claim::{Claim, Holder, LOCK};
+use crate::claim::{Holder, LOCK, SoleDirectory, Unclaimed};
 use crate::config::{Config, ConfigError, Fingerprint, Local, Managed, local, others_can_change};
 use crate::directory::Directory;
 use crate::filter::Filter;
@@ -13,11 +13,7 @@ use crate::host::provider::Wanted;
 /// What the sensor is configured to do.
 pub struct Settings {
     managed_path: PathBuf,
-    state_dir: PathBuf,
-    /// Of the state directory.
-    claim: Claim,
-    /// That directory, while it is claimed.
-    claimed: Option<Directory>,
+    state_dir: SoleDirectory,
     /// As it was when it was last read.
     fingerprint: Fingerprint,
     managed: Managed,
@@ -51,9 +47,7 @@ impl Settings {
         let config = Config::merge(&managed, &local);
         Ok(Settings {
             managed_path: managed_path.to_owned(),
-            state_dir: state_dir.to_owned(),
-            claim: Claim::default(),
-            claimed: None,
+            state_dir: SoleDirectory::new(state_dir, LOCK),
             fingerprint,
             managed,
             local,
@@ -90,53 +84,47 @@ impl Settings {
     /// Takes the state directory, unless it is taken. Whether what was read of it may be old
     /// then: another sensor may have written it since.
     pub(super) fn claim(&mut self) -> bool {
-        let lock = self.state_dir.join(LOCK);
-        if self.claim.holds(&lock) {
-            return false;
-        }
-        // Before the next: the lock would go with it, if both are of one file.
-        self.release();
-        let Ok(dir) = Directory::open(&self.state_dir) else { return false };
-        self.claim = Claim::make(&dir, LOCK);
-        self.claimed = matches!(self.claim, Claim::Own(_)).then_some(dir);
-        self.claim.holds(&lock) && self.local_path().exists()
+        self.state_dir.take() && self.local_path().exists()
     }
 
-    /// The same before something is set, for which the directory has to be there. That it cannot
-    /// be made is told when it is written to.
+    /// The same before something is set, for which the directory has to be there.
     pub(super) fn claim_to_set(&mut self) -> bool {
-        let _ = Directory::make(&self.state_dir);
-        self.claim()
-    }
-
-    /// The state directory that is claimed, or else what its path leads to.
-    fn claimed_or(&self, otherwise: fn(&Path) -> io::Result<Directory>) -> io::Result<Directory> {
-        self.claimed.as_ref().map_or_else(|| otherwise(&self.state_dir), Directory::try_clone)
+        self.state_dir.make_and_take() && self.local_path().exists()
     }
 
     /// Leaves the state directory to the next sensor.
     pub(super) fn release(&mut self) {
-        (self.claim, self.claimed) = (Claim::None, None);
+        self.state_dir.release();
     }
 
-    /// Another sensor that has the state directory.
-    pub(super) fn holder(&self) -> Option<(Holder, &Path)> {
-        match self.claim {
-            Claim::Other(holder) => Some((holder, &self.state_dir)),
-            _ => None,
-        }
+    pub(super) fn state_dir(&self) -> &Path {
+        self.state_dir.path()
     }
 
-    /// That another sensor has taken it since this one has started.
-    pub(super) fn claim_issue(&self) -> Option<Issue> {
-        let (holder, dir) = self.holder()?;
-        Some(Issue {
-            problem: format!(
-                "{holder} keeps its settings in {}, so that nothing can be set here by command",
-                dir.display()
+    /// Another sensor that has it.
+    pub(super) fn holder(&self) -> Option<Holder> {
+        self.state_dir.holder()
+    }
+
+    /// That another sensor has taken it since this one has started, or nothing can be locked in it.
+    pub(super) fn unclaimed_issue(&self) -> Option<Issue> {
+        let dir = self.state_dir.path().display();
+        let (problem, remedy) = match self.state_dir.unclaimed()? {
+            Unclaimed::Other(holder) => (
+                format!(
+                    "{holder} keeps its settings in {dir}, so that nothing can be set here by command"
+                ),
+                "end one of them, or start it with another --state-dir",
             ),
-            remedy: "end one of them, or start it with another --state-dir".to_owned(),
-        })
+            Unclaimed::Lock(error) => (
+                format!(
+                    "no lock can be had in {dir} ({error}), so that nothing can be set by command"
+                ),
+                "make it writable, with room, and with nothing else that is named lock, or name another \
+                 directory with --state-dir",
+            ),
+        };
+        Some(Issue { problem, remedy: remedy.to_owned() })
     }
 
     /// What other local settings would make.
@@ -157,7 +145,7 @@ impl Settings {
     }
 
     pub(super) fn local_path(&self) -> PathBuf {
-        self.state_dir.join(local::FILE_NAME)
+        self.state_dir.path().join(local::FILE_NAME)
     }
 
     /// Whether there was a managed file when it was last read.
@@ -192,8 +180,8 @@ impl Settings {
 
     /// The same of what commands set.
     pub(super) fn read_local_again(&mut self) {
-        let dir = self.claimed_or(Directory::open);
-        match load_local(dir, &self.state_dir) {
+        let dir = self.state_dir.claimed_or(Directory::open);
+        match load_local(dir, self.state_dir.path()) {
             Ok(local) => (self.local, self.local_issue) = (local, None),
             Err(issue) => self.local_issue = Some(issue),
         }
@@ -202,7 +190,7 @@ impl Settings {
 
     /// Keeps other local settings, for good; the old ones stay if they cannot be written.
     pub(super) fn set_local(&mut self, local: Local) -> io::Result<()> {
-        let dir = self.claimed_or(Directory::make)?;
+        let dir = self.state_dir.claimed_or(Directory::make)?;
         // One that could not be used is kept beside.
         if self.local_issue.is_some() {
             let _ = dir.rename(local::FILE_NAME, local::BAD_NAME);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mio::{Interest, Poll, Registry};
+use mio::{Interest, Poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
@@ -15,7 +15,8 @@ use super::pipeline::{Pipeline, monotonic_ns};
 use super::profile::Profile;
 use super::report::hostname;
 use super::{Delivery, Providers, SIGNALS, SINKS, Sensor, SensorError, Settings};
-use crate::control::server::{BindError, Server};
+use crate::claim::SoleDirectory;
+use crate::control::server::LOCK;
 use crate::host::boot::{BOOT_ID, boot_id};
 use crate::host::distribution::Distribution;
 use crate::record::Context;
@@ -24,7 +25,8 @@ use crate::sink::{Capacity, Sinks, State, Target, spooled_for_others};
 use crate::source::ebpf::Options;
 use crate::syscalls::Arch;
 
-/// How long a sensor that was told to end, or killed, just now may still have its directories.
+/// How long a sensor that was told to end, or killed, just now may still have its directories: until it hears
+/// that, which is after its start.
 const ENDING: Duration = Duration::from_secs(1);
 
 impl Sensor {
@@ -48,6 +50,8 @@ impl Sensor {
         poll.registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)
             .map_err(os("wait for signals"))?;
+        let mut runtime_dir = SoleDirectory::new(runtime_dir, LOCK);
+        take_directories(&mut settings, &mut runtime_dir)?;
         let hostname = hostname();
         let Delivery { receivers, spool } = delivery;
         let name = String::from_utf8_lossy(&hostname);
@@ -69,7 +73,6 @@ impl Sensor {
                 return Err(SensorError::NoReceiver(target.clone(), error));
             }
         }
-        let server = take_directories(&mut settings, runtime_dir, poll.registry())?;
         let boot_id = boot_id().map_err(|error| SensorError::Proc(BOOT_ID, error))?;
         let providers = Providers::start(settings.wanted(), options)?;
         let context = Context {
@@ -97,9 +100,9 @@ impl Sensor {
             sinks,
             next_spooling: Instant::now(),
             manager: Manager::new(),
-            server,
+            server: None,
             server_lacking: Complaint::default(),
-            runtime_dir: runtime_dir.to_owned(),
+            runtime_dir,
             settings,
             pause: None,
             watch: None,
@@ -122,26 +125,28 @@ impl Sensor {
     }
 }
 
-/// Takes the directories that no two sensors share, and makes the control socket if that can be made.
+/// Takes the directories that no two sensors share. Who waits has neither, so that of two that begin at a
+/// time one gets both.
 fn take_directories(
     settings: &mut Settings,
-    runtime_dir: &Path,
-    registry: &Registry,
-) -> Result<Option<Server>, SensorError> {
+    runtime_dir: &mut SoleDirectory,
+) -> Result<(), SensorError> {
     let until = Instant::now() + ENDING;
     loop {
         if settings.claim() {
             settings.read_local_again();
         }
-        let server = Server::bind(runtime_dir, registry);
-        let (holder, dir) = match (&server, settings.holder()) {
-            (Err(BindError::Claimed(holder, dir)), _) => (*holder, dir.as_path()),
-            (_, Some(held)) => held,
-            _ => return Ok(server.ok()),
+        let (holder, path) = if let Some(holder) = settings.holder() {
+            (holder, settings.state_dir())
+        } else {
+            runtime_dir.make_and_take();
+            let Some(holder) = runtime_dir.holder() else { return Ok(()) };
+            (holder, runtime_dir.path())
         };
         if Instant::now() >= until {
-            return Err(SensorError::Claimed(holder, dir.to_owned()));
+            return Err(SensorError::Claimed(holder, path.to_owned()));
         }
+        settings.release();
         sleep(ENDING / 20);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::rig::{Rig, large, small};
 use crate::unix::Place;
-use mote::claim::Holder;
+use mote::claim::{Holder, Unclaimed};
 use mote::event::Class;
 use mote::sink::{Lost, SpoolError, SpoolOptions};
 use std::collections::BTreeSet;
@@ -181,7 +181,8 @@ fn two_sensors_do_not_share_a_spool() {
         let mut rig = Rig::spooling(&Place::new().target(), small(8), Some(&options));
         assert_eq!(rig.sink.spool_error(), None, "another receiver has another directory");
         rig = Rig::spooling("unix:/nonexistent/log", small(8), Some(&options));
-        assert!(matches!(rig.sink.spool_error(), Some(SpoolError::Claimed(Holder(Some(_))))));
+        let unclaimed = Unclaimed::Other(Holder(Some(std::os::unix::process::parent_id())));
+        assert_eq!(rig.sink.spool_error(), Some(&SpoolError::Unclaimed(unclaimed)));
         offer(&mut rig, Class::Bulk, 0..3);
         assert_eq!((rig.sink.backlog(), rig.sink.unkept()), (3, 3));
         return;

@@ -1,6 +1,6 @@
 //! What keeps messages from the spool, and what was found damaged in it.
 
-use crate::claim::Holder;
+use crate::claim::Unclaimed;
 use crate::sink::error::RAISE_FILE_SIZE;
 use core::fmt;
 use rustix::io::Errno;
@@ -10,10 +10,8 @@ use rustix::io::Errno;
 pub enum SpoolError {
     /// The directory cannot be made, or nothing in it: it is none, or read-only.
     Directory(Errno),
-    /// Nothing can be locked in it.
-    Lock,
-    /// Another sensor has it.
-    Claimed(Holder),
+    /// It cannot be this sensor's alone.
+    Unclaimed(Unclaimed),
     /// What is in it cannot be opened or read.
     Open(Errno),
     /// A message could not be written.
@@ -24,7 +22,9 @@ impl SpoolError {
     /// What to do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            SpoolError::Claimed(_) => "end one of the sensors, or give it another --spool",
+            SpoolError::Unclaimed(Unclaimed::Other(_)) => {
+                "end one of the sensors, or give it another --spool"
+            }
             SpoolError::Write(Errno::NOSPC | Errno::DQUOT) => {
                 "make room on its file system, or give a smaller --spool-size"
             }
@@ -44,8 +44,10 @@ impl fmt::Display for SpoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SpoolError::Directory(error) => write!(f, "it cannot be used ({error})"),
-            SpoolError::Lock => f.write_str("no lock can be had in it"),
-            SpoolError::Claimed(holder) => write!(f, "{holder} has it"),
+            SpoolError::Unclaimed(Unclaimed::Other(holder)) => write!(f, "{holder} has it"),
+            SpoolError::Unclaimed(Unclaimed::Lock(error)) => {
+                write!(f, "no lock can be had in it ({error})")
+            }
             SpoolError::Open(error) => write!(f, "what is in it cannot be read ({error})"),
             SpoolError::Write(error) => write!(f, "a message could not be written ({error})"),
         }
@@ -55,10 +57,11 @@ impl fmt::Display for SpoolError {
 impl core::error::Error for SpoolError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            SpoolError::Directory(error) | SpoolError::Open(error) | SpoolError::Write(error) => {
-                Some(error)
-            }
-            SpoolError::Lock | SpoolError::Claimed(_) => None,
+            SpoolError::Directory(error)
+            | SpoolError::Unclaimed(Unclaimed::Lock(error))
+            | SpoolError::Open(error)
+            | SpoolError::Write(error) => Some(error),
+            SpoolError::Unclaimed(Unclaimed::Other(_)) => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::error::SpoolError;
 use super::line::Line;
 use super::log::Log;
 use super::position::{POSITION, Position};
-use crate::claim::{Claim, LOCK};
+use crate::claim::{LOCK, claim};
 use crate::directory::Directory;
 use crate::event::Class;
 use crate::limits::{SPOOL_RESENT_ENTRIES, SPOOL_RESENT_MESSAGES};
@@ -12,6 +12,7 @@ use crate::sink::account::{Delivered, Lost};
 use core::time::Duration;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
@@ -26,7 +27,7 @@ const RESENT_STEP_MESSAGES: u64 = SPOOL_RESENT_MESSAGES / 16;
 
 pub(super) struct Open {
     /// Of the directory, as long as this is here.
-    _claim: Claim,
+    _claim: File,
     /// By [`Class`].
     pub(super) logs: [Log; 2],
     position: Position,
@@ -55,11 +56,7 @@ impl Open {
         let position = dir
             .open_file(POSITION, OFlags::RDWR | OFlags::CREATE)
             .map_err(SpoolError::Directory)?;
-        let claim = match Claim::make(&dir, LOCK) {
-            Claim::Own(file) => Claim::Own(file),
-            Claim::Other(holder) => return Err(SpoolError::Claimed(holder)),
-            Claim::None => return Err(SpoolError::Lock),
-        };
+        let claim = claim(&dir, LOCK).map_err(SpoolError::Unclaimed)?;
         let position = Position::of(position).map_err(SpoolError::Open)?;
         let noted = position.noted();
         let mut log = |class: Class, dir| {
