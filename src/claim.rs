@@ -20,7 +20,7 @@ pub const LOCK: &str = "lock";
 pub enum Unclaimed {
     /// It is another one's.
     Other(Holder),
-    /// Nothing can be locked in it.
+    /// It cannot be opened or made, or nothing can be locked in it.
     Lock(Errno),
 }
 
@@ -90,26 +90,29 @@ impl SoleDirectory {
 
     /// Takes it, if it is there and nobody's. Whether it was not this sensor's until now, and is.
     pub fn take(&mut self) -> bool {
+        self.take_by(Directory::open)
+    }
+
+    /// The same; it is made if it is not there.
+    pub fn make_and_take(&mut self) -> bool {
+        self.take_by(Directory::make)
+    }
+
+    fn take_by(&mut self, open: fn(&Path) -> io::Result<Directory>) -> bool {
         if self.is_held() {
             return false;
         }
         // Before the next: the lock would go with it, if both are of one file.
         self.release();
-        let Ok(dir) = Directory::open(&self.path) else { return false };
-        match claim(&dir, self.lock) {
-            Ok(file) => self.claimed = Some((file, dir)),
+        let lock =
+            |error: io::Error| Unclaimed::Lock(Errno::from_io_error(&error).unwrap_or(Errno::IO));
+        let dir = open(&self.path).map_err(lock);
+        match dir.and_then(|dir| Ok((claim(&dir, self.lock)?, dir))) {
+            Ok(claimed) => self.claimed = Some(claimed),
+            Err(Unclaimed::Lock(Errno::NOENT)) => {}
             Err(error) => self.unclaimed = Some(error),
         }
         self.is_held()
-    }
-
-    /// The same; it is made if it is not there. That it cannot be is told where it is used.
-    pub fn make_and_take(&mut self) -> bool {
-        if self.is_held() {
-            return false;
-        }
-        let _ = Directory::make(&self.path);
-        self.take()
     }
 
     /// Leaves it to the next sensor.

@@ -13,7 +13,7 @@ use serde_json::json;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -113,6 +113,12 @@ fn r14_the_socket_is_made_anew() {
     other.release();
     told("mote's commands reach this sensor now");
     assert!(healthy());
+    // Or somebody is who answers nobody: that holds up nothing.
+    fs::remove_file(&socket).unwrap();
+    let other = UnixListener::bind(&socket).unwrap();
+    rustix::net::listen(&other, 0).unwrap();
+    while mio::net::UnixStream::connect(&socket).is_ok() {}
+    told("is taken, perhaps by a sensor that was killed");
     sensor.stop();
 }
 

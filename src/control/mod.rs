@@ -5,6 +5,7 @@
 //! kernel is asked who the peer is.
 
 pub mod client;
+mod listener;
 pub mod server;
 
 use std::path::{Path, PathBuf};

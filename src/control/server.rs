@@ -1,85 +1,28 @@
 //! The sensor's end of the control socket: never blocks, and holds no more than its limits.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mio::net::{UnixListener, UnixStream};
+use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
-use rustix::fs::Mode;
 use rustix::net::sockopt::socket_peercred;
-use rustix::process::umask;
 
+use super::listener::Listener;
+pub use super::listener::{BindError, LOCK};
 use super::{Reply, Request};
-use crate::claim::Holder;
-use crate::directory::Directory;
+use crate::claim::SoleDirectory;
 use crate::exit;
 use crate::limits::{CONTROL_CLIENTS, CONTROL_REQUEST_BYTES};
 
 /// The listener's token; those of clients follow it.
 pub const FIRST_TOKEN: usize = 16;
 
-/// In its directory, as long as a sensor runs. Not the name of the one in a state directory, which may be
-/// the same directory.
-pub const LOCK: &str = "control.lock";
-
 /// How long a client may take to write its request, and to read its reply.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many are accepted in a turn: a flood of connections waits in the listener's queue.
 const ACCEPTS_PER_TURN: usize = 8;
-
-/// Why there is no control socket.
-#[derive(Debug)]
-pub enum BindError {
-    /// Another sensor has the directory.
-    Claimed(Holder, PathBuf),
-    /// Somebody listens there: a killed sensor does, until the kernel has detached its programs.
-    Taken(PathBuf),
-    /// Something is there that is no socket, and not ours to remove.
-    NoSocket(PathBuf),
-    /// It cannot be made.
-    Os(PathBuf, io::Error),
-}
-
-impl std::fmt::Display for BindError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            BindError::Claimed(holder, directory) => write!(
-                f,
-                "{holder} has the directory {}: mote's commands reach that one, not this one; to \
-                 reach this one, start it with another --runtime-dir",
-                directory.display()
-            ),
-            BindError::Taken(path) => write!(
-                f,
-                "the control socket {} is taken, perhaps by a sensor that was killed, until the kernel has \
-                 detached its programs: mote's commands cannot reach this one; if that lasts, start it with \
-                 another --runtime-dir",
-                path.display()
-            ),
-            BindError::NoSocket(path) => write!(
-                f,
-                "{} is no socket, and is left as it is: mote's commands cannot reach this sensor; \
-                 remove it, or name another directory with --runtime-dir",
-                path.display()
-            ),
-            BindError::Os(path, error) if error.kind() == ErrorKind::InvalidInput => write!(
-                f,
-                "no socket can have a path as long as {}: mote's commands cannot reach this \
-                 sensor; name a shorter directory with --runtime-dir",
-                path.display()
-            ),
-            BindError::Os(path, error) => write!(
-                f,
-                "the control socket {} could not be made ({error}): mote's commands cannot reach \
-                 this sensor; name a directory that can be written to with --runtime-dir",
-                path.display()
-            ),
-        }
-    }
-}
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,10 +77,7 @@ struct Client {
 /// The listener and its clients.
 #[derive(Debug)]
 pub struct Server {
-    listener: UnixListener,
-    path: PathBuf,
-    /// The socket that we made: another sensor's may be in its place by now.
-    made: Option<(u64, u64)>,
+    listener: Listener,
     clients: [Option<Client>; CONTROL_CLIENTS],
     serial: u64,
     /// The listener's queue may not be empty, and epoll tells of it once.
@@ -145,29 +85,35 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes the socket in `directory`, which is made too. One that no sensor answers at is
-    /// what a killed sensor left, and is replaced.
-    pub fn bind(directory: &Path, registry: &Registry) -> Result<Server, BindError> {
-        let path = super::socket(directory);
-        let listener = bind(&path, registry)?;
-        Ok(Server {
-            listener,
-            made: device_and_inode(&path),
-            path,
+    /// One that is to be reached in this directory. Nobody listens yet.
+    pub fn new(directory: &Path) -> Server {
+        Server {
+            listener: Listener::new(directory, Token(FIRST_TOKEN)),
             clients: [const { None }; CONTROL_CLIENTS],
             serial: 0,
             may_accept: false,
-        })
+        }
     }
 
-    /// Makes the socket anew if somebody has removed it. Clients stay.
-    pub fn keep(&mut self, registry: &Registry) -> Result<(), BindError> {
-        if device_and_inode(&self.path) == self.made {
-            return Ok(());
+    /// The directory, which is one sensor's at a time.
+    pub fn directory(&mut self) -> &mut SoleDirectory {
+        &mut self.listener.directory
+    }
+
+    /// Makes the directory and the socket in it, unless they are there and this sensor's. Clients stay.
+    pub fn listen(&mut self, registry: &Registry) -> Result<(), BindError> {
+        if !self.listener.is_there() {
+            // Who waits there has found it before.
+            self.may_accept = true;
+            self.accept(registry);
         }
-        self.listener = bind(&self.path, registry)?;
-        self.made = device_and_inode(&self.path);
-        Ok(())
+        self.listener.listen(registry)
+    }
+
+    /// Leaves the directory to the next sensor.
+    pub fn leave(&mut self) {
+        self.clients = [const { None }; CONTROL_CLIENTS];
+        self.listener.leave();
     }
 
     /// Whether an event is this module's.
@@ -236,7 +182,7 @@ impl Server {
             // The others wait in the listener's queue, which is as long as it is.
             let Some(slot) = self.clients.iter().position(Option::is_none) else { return };
             match self.listener.accept() {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     self.serial += 1;
                     self.clients[slot] = Client::greet(stream, self.serial, registry, slot);
                 }
@@ -253,55 +199,6 @@ impl Server {
             let _ = registry.deregister(&mut client.stream);
         }
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if device_and_inode(&self.path) == self.made {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// A listener that is registered. When it is dropped, it is not any more (epoll(7)).
-fn bind(path: &Path, registry: &Registry) -> Result<UnixListener, BindError> {
-    let os = |error| BindError::Os(path.to_owned(), error);
-    if let Some(directory) = path.parent() {
-        Directory::make(directory).map_err(os)?;
-    }
-    let mut listener = match listen(path) {
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            match std::os::unix::net::UnixStream::connect(path) {
-                Ok(_) => return Err(BindError::Taken(path.to_owned())),
-                Err(_) if !is_socket(path) => return Err(BindError::NoSocket(path.to_owned())),
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                    std::fs::remove_file(path).map_err(os)?;
-                    listen(path).map_err(os)?
-                }
-                Err(error) => return Err(os(error)),
-            }
-        }
-        result => result.map_err(os)?,
-    };
-    registry.register(&mut listener, Token(FIRST_TOKEN), Interest::READABLE).map_err(os)?;
-    Ok(listener)
-}
-
-fn is_socket(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
-}
-
-fn device_and_inode(path: &Path) -> Option<(u64, u64)> {
-    let metadata = std::fs::symlink_metadata(path).ok()?;
-    Some((metadata.dev(), metadata.ino()))
-}
-
-/// A socket that only its owner can connect to.
-fn listen(path: &Path) -> io::Result<UnixListener> {
-    let before = umask(Mode::from_raw_mode(0o177));
-    let listener = UnixListener::bind(path);
-    umask(before);
-    listener
 }
 
 /// The connection is over.

@@ -178,6 +178,11 @@ fn shortage(errno: Option<i32>) -> Option<String> {
     }
 }
 
+/// What to do about an error, unless something was short.
+pub fn or_shortage(errno: Option<i32>, remedy: &str) -> String {
+    shortage(errno).unwrap_or_else(|| remedy.to_owned())
+}
+
 /// What to do if root is not permitted to do it.
 fn permission(error: &StartError, host: Host) -> String {
     let (remedy, limit) = match error {

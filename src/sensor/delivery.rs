@@ -134,8 +134,7 @@ impl Sensor {
     /// 60 ms each, and the last events should not wait for that.
     pub(super) fn end(mut self) -> Result<(), SensorError> {
         // The next sensor may want them before the kernel has detached this one.
-        self.server = None;
-        self.runtime_dir.release();
+        self.server.leave();
         self.settings.release();
         self.drain_all(true)?;
         self.providers.read_losses(&mut self.pipeline);

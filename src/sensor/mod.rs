@@ -24,8 +24,7 @@ use mio::{Events, Poll, Token};
 use signal_hook::consts::SIGHUP;
 use signal_hook_mio::v1_0::Signals;
 
-use crate::claim::SoleDirectory;
-use crate::control::server::{BindError, ClientId, Server};
+use crate::control::server::{ClientId, Server};
 use crate::event::{Bytes, Capability};
 use crate::host::distribution::Distribution;
 use crate::limits::{HOSTNAME_BYTES, RECEIVERS};
@@ -57,14 +56,12 @@ const IDLE_TICK: Duration = Duration::from_millis(200);
 const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the kernel's loss counters, the CPUs and the managed configuration are looked at.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
+
 /// A started sensor.
 pub struct Sensor {
-    /// These three go first when the loop fails: the next sensor may want them before the kernel has
-    /// detached this one.
-    ///
-    /// `None`: no command can reach this sensor yet, which it has said.
-    server: Option<Server>,
-    runtime_dir: SoleDirectory,
+    // Both go first when the loop fails: the next sensor may want their directories before the kernel has
+    // detached this one.
+    server: Server,
     settings: Settings,
     poll: Poll,
     signals: Signals,
@@ -77,6 +74,7 @@ pub struct Sensor {
     /// When batches are next written to the spool that are not full.
     next_spooling: Instant,
     manager: Manager,
+    /// That no command can reach this sensor.
     server_lacking: Complaint,
     pause: Option<Pausing>,
     watch: Option<Watching>,
@@ -118,24 +116,10 @@ impl Sensor {
         &self.providers
     }
 
-    /// Has the runtime directory and the socket in it, also where somebody has removed them.
-    fn serve_commands(&mut self) -> Result<(), BindError> {
-        self.runtime_dir.make_and_take();
-        if let Some(holder) = self.runtime_dir.holder() {
-            return Err(BindError::Claimed(holder, self.runtime_dir.path().to_owned()));
-        }
-        let registry = self.poll.registry();
-        match &mut self.server {
-            Some(server) => server.keep(registry)?,
-            None => self.server = Some(Server::bind(self.runtime_dir.path(), registry)?),
-        }
-        Ok(())
-    }
-
     /// Makes the control socket, if it is not there. A sensor that was killed has it until the kernel has
-    /// detached its programs.
+    /// detached its programs, and somebody may have removed it.
     fn look_at_server(&mut self) {
-        let error = self.serve_commands().err();
+        let error = self.server.listen(self.poll.registry()).err();
         match self.server_lacking.news(error) {
             Some(News::Wrong(error)) => {
                 warn(format_args!("{error}; it is tried again every second"))
@@ -219,9 +203,7 @@ impl Sensor {
         let more = self.providers.advance(now, &mut self.pipeline, &mut self.sinks)?;
         self.look_after_pause(now)?;
         self.look_after_watch(now)?;
-        if let Some(server) = &mut self.server {
-            server.tick(self.poll.registry(), now);
-        }
+        self.server.tick(self.poll.registry(), now);
         Ok(more)
     }
 

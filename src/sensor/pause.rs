@@ -75,8 +75,7 @@ impl Sensor {
     /// Tells the client that it may begin, and ends a pause that nobody ends.
     pub(super) fn look_after_pause(&mut self, now: Instant) -> Result<(), SensorError> {
         let Some(pause) = &mut self.pause else { return Ok(()) };
-        let is_there = self.server.as_ref().is_some_and(|server| server.is_connected(pause.client));
-        if !is_there {
+        if !self.server.is_connected(pause.client) {
             return self.resume(Resumption::Gone).map(|_| ());
         }
         match pause.until {

@@ -11,6 +11,7 @@ use crate::config::{Added, Local, LocalError, MergePolicy};
 use crate::control::server::{Asked, ClientId};
 use crate::control::{AttachedProgram, Diagnostic, Explained, ListedExclusion, Reply, Request};
 use crate::exit;
+use crate::explain::or_shortage;
 use crate::filter::{Origin, RuleError, RuleKind, Subject};
 use crate::health::Issue;
 use crate::host::provider::Wanted;
@@ -26,17 +27,14 @@ fn by(asked: &Asked) -> String {
 impl Sensor {
     /// Acts on readiness of the socket or of a client.
     pub(super) fn serve(&mut self, token: Token) -> Result<(), SensorError> {
-        let Some(server) = &mut self.server else { return Ok(()) };
-        match server.ready(self.poll.registry(), token) {
+        match self.server.ready(self.poll.registry(), token) {
             Some(asked) => self.answer(asked),
             None => Ok(()),
         }
     }
 
     pub(super) fn reply(&mut self, client: ClientId, reply: &Reply, stays: bool) {
-        if let Some(server) = &mut self.server {
-            server.reply(self.poll.registry(), client, reply, stays);
-        }
+        self.server.reply(self.poll.registry(), client, reply, stays);
     }
 
     fn answer(&mut self, asked: Asked) -> Result<(), SensorError> {
@@ -83,8 +81,11 @@ impl Sensor {
         self.settings.set_local(local).map_err(|error| {
             let path = self.settings.local_path();
             let remedy = match error.kind() {
-                ErrorKind::FileTooLarge => RAISE_FILE_SIZE,
-                _ => "make room or name another directory with --state-dir",
+                ErrorKind::FileTooLarge => RAISE_FILE_SIZE.to_owned(),
+                _ => or_shortage(
+                    error.raw_os_error(),
+                    "make room or name another directory with --state-dir",
+                ),
             };
             let message = format!(
                 "nothing was changed: {} could not be written ({error}); {remedy}",
@@ -319,7 +320,7 @@ impl Sensor {
     /// Ends a watch whose time is over, or whose client is gone.
     pub(super) fn look_after_watch(&mut self, now: Instant) -> Result<(), SensorError> {
         let Some(watch) = &self.watch else { return Ok(()) };
-        let is_there = self.server.as_ref().is_some_and(|server| server.is_connected(watch.client));
+        let is_there = self.server.is_connected(watch.client);
         if is_there && now < watch.began + Duration::from_secs(watch.seconds.into()) {
             return Ok(());
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::claim::{Holder, LOCK, SoleDirectory, Unclaimed};
 use crate::config::{Config, ConfigError, Fingerprint, Local, Managed, local, others_can_change};
 use crate::directory::Directory;
+use crate::explain::or_shortage;
 use crate::filter::Filter;
 use crate::health::Issue;
 use crate::host::provider::Wanted;
@@ -108,23 +109,24 @@ impl Settings {
 
     /// That another sensor has taken it since this one has started, or nothing can be locked in it.
     pub(super) fn unclaimed_issue(&self) -> Option<Issue> {
+        const WRITABLE: &str = "make it writable, with room, and with nothing else that is named lock, or \
+            name another directory with --state-dir";
         let dir = self.state_dir.path().display();
         let (problem, remedy) = match self.state_dir.unclaimed()? {
             Unclaimed::Other(holder) => (
                 format!(
                     "{holder} keeps its settings in {dir}, so that nothing can be set here by command"
                 ),
-                "end one of them, or start it with another --state-dir",
+                "end one of them, or start it with another --state-dir".to_owned(),
             ),
             Unclaimed::Lock(error) => (
                 format!(
                     "no lock can be had in {dir} ({error}), so that nothing can be set by command"
                 ),
-                "make it writable, with room, and with nothing else that is named lock, or name another \
-                 directory with --state-dir",
+                or_shortage(Some(error.raw_os_error()), WRITABLE),
             ),
         };
-        Some(Issue { problem, remedy: remedy.to_owned() })
+        Some(Issue { problem, remedy })
     }
 
     /// What other local settings would make.

@@ -16,7 +16,7 @@ use super::profile::Profile;
 use super::report::hostname;
 use super::{Delivery, Providers, SIGNALS, SINKS, Sensor, SensorError, Settings};
 use crate::claim::SoleDirectory;
-use crate::control::server::LOCK;
+use crate::control::server::Server;
 use crate::host::boot::{BOOT_ID, boot_id};
 use crate::host::distribution::Distribution;
 use crate::record::Context;
@@ -50,8 +50,8 @@ impl Sensor {
         poll.registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)
             .map_err(os("wait for signals"))?;
-        let mut runtime_dir = SoleDirectory::new(runtime_dir, LOCK);
-        take_directories(&mut settings, &mut runtime_dir)?;
+        let mut server = Server::new(runtime_dir);
+        take_directories(&mut settings, server.directory())?;
         let hostname = hostname();
         let Delivery { receivers, spool } = delivery;
         let name = String::from_utf8_lossy(&hostname);
@@ -100,9 +100,8 @@ impl Sensor {
             sinks,
             next_spooling: Instant::now(),
             manager: Manager::new(),
-            server: None,
+            server,
             server_lacking: Complaint::default(),
-            runtime_dir,
             settings,
             pause: None,
             watch: None,
