@@ -137,20 +137,7 @@ impl Socket {
     fn make(path: PathBuf, registry: &Registry, token: Token) -> Result<Socket, BindError> {
         let os = |error| BindError::Os(path.clone(), error);
         let mut listener = match listen(&path) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {
-                match UnixStream::connect(&path) {
-                    Err(error)
-                        if error.kind() == ErrorKind::ConnectionRefused && is_socket(&path) =>
-                    {
-                        std::fs::remove_file(&path).map_err(os)?;
-                        listen(&path).map_err(os)?
-                    }
-                    Err(_) if !is_socket(&path) => return Err(BindError::NoSocket(path)),
-                    // It does not wait for a queue that is full.
-                    Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(os(error)),
-                    _ => return Err(BindError::Taken(path)),
-                }
-            }
+            Err(error) if error.kind() == ErrorKind::AddrInUse => replace(&path)?,
             result => result.map_err(os)?,
         };
         registry.register(&mut listener, token, Interest::READABLE).map_err(os)?;
@@ -168,6 +155,24 @@ impl Drop for Socket {
         if self.is_there() {
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+/// In the place of a socket that nobody listens at.
+fn replace(path: &Path) -> Result<UnixListener, BindError> {
+    let os = |error| BindError::Os(path.to_owned(), error);
+    match UnixStream::connect(path) {
+        Ok(_) => Err(BindError::Taken(path.to_owned())),
+        // The listener's queue is full: this does not wait for it.
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            Err(BindError::Taken(path.to_owned()))
+        }
+        Err(_) if !is_socket(path) => Err(BindError::NoSocket(path.to_owned())),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path).map_err(os)?;
+            listen(path).map_err(os)
+        }
+        Err(error) => Err(os(error)),
     }
 }
 
