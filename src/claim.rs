@@ -90,7 +90,11 @@ impl SoleDirectory {
 
     /// Takes it, if it is there and nobody's. Whether it was not this sensor's until now, and is.
     pub fn take(&mut self) -> bool {
-        self.take_by(Directory::open)
+        self.take_by(Directory::open) || {
+            // There is none to take.
+            self.unclaimed = self.unclaimed.filter(|why| *why != Unclaimed::Lock(Errno::NOENT));
+            false
+        }
     }
 
     /// The same; it is made if it is not there.
@@ -109,7 +113,6 @@ impl SoleDirectory {
         let dir = open(&self.path).map_err(lock);
         match dir.and_then(|dir| Ok((claim(&dir, self.lock)?, dir))) {
             Ok(claimed) => self.claimed = Some(claimed),
-            Err(Unclaimed::Lock(Errno::NOENT)) => {}
             Err(error) => self.unclaimed = Some(error),
         }
         self.is_held()

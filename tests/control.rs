@@ -7,6 +7,7 @@ use mote::control::socket;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 
 fn listen(server: &mut Server) -> Result<(), BindError> {
     server.listen(Poll::new().unwrap().registry())
@@ -106,4 +107,7 @@ fn nobody_listens_where_nothing_can_be_locked() {
     assert!(!socket(dir.path()).exists());
     fs::remove_dir(lock).unwrap();
     listen(&mut server).unwrap();
+    // Nor where there is no directory.
+    assert!(listen(&mut Server::new(Path::new(""))).is_err());
+    assert!(!socket(Path::new("")).exists());
 }

@@ -32,6 +32,8 @@ pub enum BindError {
 impl std::fmt::Display for BindError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         const WRITABLE: &str = "name a directory that can be written to with --runtime-dir";
+        const LOCKABLE: &str = "make it a directory that can be written to, with nothing else that is named \
+            control.lock, or name another with --runtime-dir";
         match self {
             BindError::Unclaimed(Unclaimed::Other(holder), directory) => write!(
                 f,
@@ -43,7 +45,7 @@ impl std::fmt::Display for BindError {
                 f,
                 "no lock can be had in {} ({error}): mote's commands cannot reach this sensor; {}",
                 directory.display(),
-                or_shortage(Some(error.raw_os_error()), WRITABLE)
+                or_shortage(Some(error.raw_os_error()), LOCKABLE)
             ),
             BindError::Taken(path) => write!(
                 f,
@@ -167,7 +169,7 @@ fn replace(path: &Path) -> Result<UnixListener, BindError> {
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
             Err(BindError::Taken(path.to_owned()))
         }
-        Err(_) if !is_socket(path) => Err(BindError::NoSocket(path.to_owned())),
+        Err(_) if is_no_socket(path) => Err(BindError::NoSocket(path.to_owned())),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path).map_err(os)?;
             listen(path).map_err(os)
@@ -176,8 +178,8 @@ fn replace(path: &Path) -> Result<UnixListener, BindError> {
     }
 }
 
-fn is_socket(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+fn is_no_socket(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.file_type().is_socket())
 }
 
 fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {

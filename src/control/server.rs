@@ -103,9 +103,12 @@ impl Server {
     /// Makes the directory and the socket in it, unless they are there and this sensor's. Clients stay.
     pub fn listen(&mut self, registry: &Registry) -> Result<(), BindError> {
         if !self.listener.is_there() {
-            // Who waits there has found it before.
+            // Who has found it before waits for a turn in the queue of the one that was there.
             self.may_accept = true;
             self.accept(registry);
+            if self.may_accept {
+                return Ok(());
+            }
         }
         self.listener.listen(registry)
     }

@@ -109,8 +109,8 @@ impl Settings {
 
     /// That another sensor has taken it since this one has started, or nothing can be locked in it.
     pub(super) fn unclaimed_issue(&self) -> Option<Issue> {
-        const WRITABLE: &str = "make it writable, with room, and with nothing else that is named lock, or \
-            name another directory with --state-dir";
+        const LOCKABLE: &str = "make it a directory that can be written to, with room, and with nothing \
+            else that is named lock, or name another with --state-dir";
         let dir = self.state_dir.path().display();
         let (problem, remedy) = match self.state_dir.unclaimed()? {
             Unclaimed::Other(holder) => (
@@ -123,7 +123,7 @@ impl Settings {
                 format!(
                     "no lock can be had in {dir} ({error}), so that nothing can be set by command"
                 ),
-                or_shortage(Some(error.raw_os_error()), WRITABLE),
+                or_shortage(Some(error.raw_os_error()), LOCKABLE),
             ),
         };
         Some(Issue { problem, remedy })
