@@ -198,8 +198,8 @@ fn pid_namespace() {
 
 fn no_proc() {
     require_live();
-    let (_guard, dir) = scratch();
     require_mounts();
+    let (_guard, dir) = scratch();
     let mut command = run_command(&dir, "stdout");
     without(&mut command, &[], || {
         private_mounts()?;

@@ -90,11 +90,12 @@ impl SoleDirectory {
 
     /// Takes it, if it is there and nobody's. Whether it was not this sensor's until now, and is.
     pub fn take(&mut self) -> bool {
-        self.take_by(Directory::open) || {
+        let is_new = self.take_by(Directory::open);
+        if self.unclaimed == Some(Unclaimed::Lock(Errno::NOENT)) {
             // There is none to take.
-            self.unclaimed = self.unclaimed.filter(|why| *why != Unclaimed::Lock(Errno::NOENT));
-            false
+            self.unclaimed = None;
         }
+        is_new
     }
 
     /// The same; it is made if it is not there.
