@@ -29,8 +29,23 @@ pub struct Joined {
 /// Whether [`join`] would leave an absolute name as it is. Of names with a hidden file it does not say
 /// so.
 pub fn is_clean(name: &[u8]) -> bool {
-    let unclean = |two: &[u8]| two[0] == b'/' && matches!(two[1], b'/' | b'.');
-    name.first() == Some(&b'/') && name.last() != Some(&b'/') && !name.windows(2).any(unclean)
+    // As many as one instruction compares, which the compiler makes of an array: a quarter of the
+    // instructions that one byte after the other takes.
+    const BYTES: usize = 16;
+    let [b'/', rest @ ..] = name else { return false };
+    // Not `any`, which ends at the first.
+    let unclean = |bytes: &[u8], next: &[u8]| {
+        bytes.iter().zip(next).fold(false, |found, (byte, next)| {
+            found | ((*byte == b'/') & ((*next == b'/') | (*next == b'.')))
+        })
+    };
+    let (arrays, next) = (name.as_chunks::<BYTES>().0, rest.as_chunks::<BYTES>().0);
+    let begins_unclean = arrays.iter().zip(next).any(|(bytes, next)| unclean(bytes, next));
+    let ends_unclean = match name.last_chunk::<{ BYTES + 1 }>() {
+        Some(end) => unclean(&end[..BYTES], &end[1..]),
+        None => unclean(name, rest),
+    };
+    !begins_unclean && !ends_unclean && name.last() != Some(&b'/')
 }
 
 /// Writes the absolute path of `name` to `out`: without `.`, without doubled slashes, and
@@ -98,6 +113,22 @@ mod tests {
                 .iter()
                 .all(|name| !is_clean(name.as_bytes()))
         );
+    }
+
+    /// However long it is, and wherever it is not clean.
+    #[test]
+    fn a_long_name_is_clean_as_a_short_one() {
+        for length in 2..=70 {
+            let clean: Vec<u8> = (0..length).map(|at| b"/abcd"[at % 5]).collect();
+            assert_eq!(is_clean(&clean), clean.last() != Some(&b'/'), "{length}");
+            for at in 0..length - 1 {
+                for two in [b"//", b"/."] {
+                    let mut name = clean.clone();
+                    name[at..at + 2].copy_from_slice(two);
+                    assert!(!is_clean(&name), "{}", name.escape_ascii());
+                }
+            }
+        }
     }
 
     /// `/link/..` is not `/` if `link` is a symbolic link: the path stays as it is, which

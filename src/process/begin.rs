@@ -23,7 +23,7 @@ impl Processes {
         let Some(caller) = event.ppid else { return };
         self.settle(caller, event, false);
         let Some(parent) = self.known(caller) else { return };
-        self.copy_executable(caller, parent, event);
+        self.tell_program(caller, parent.program(), event);
         let flags = event.call_flags.unwrap_or(0);
         let lineage = if flags & CLONE_PARENT != 0 {
             event.ppid = parent.ppid;
@@ -83,7 +83,7 @@ impl Processes {
 
     pub(super) fn exec(&mut self, event: &mut Event) {
         let process = self.known(event.pid);
-        self.locate(process, event);
+        self.locate(process.map(|process| process.whereabouts()), event);
         if event.ret == Some(0) {
             self.strays.unite(event.pid);
             self.look_for_container(event.pid);
@@ -97,7 +97,7 @@ impl Processes {
         if event.ret != Some(0) {
             // The attempt failed: the process is still what it was.
             if let Some(process) = process {
-                self.copy_executable(event.pid, process, event);
+                self.tell_program(event.pid, process.program(), event);
             }
             return;
         }

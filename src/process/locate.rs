@@ -31,9 +31,22 @@ struct Giver {
     sharing: Sharing,
 }
 
+/// What the names of a process start at, and who else can change that.
+#[derive(Clone, Copy)]
+pub(super) struct Whereabouts {
+    place: Place,
+    sharing: Sharing,
+}
+
+impl Process {
+    pub(super) fn whereabouts(&self) -> Whereabouts {
+        Whereabouts { place: self.place, sharing: self.sharing }
+    }
+}
+
 impl Processes {
-    /// Makes the names of an event of `process` absolute.
-    pub(super) fn locate(&mut self, process: Option<Process>, event: &mut Event) {
+    /// Makes the names of an event absolute, whose process is there.
+    pub(super) fn locate(&mut self, whereabouts: Option<Whereabouts>, event: &mut Event) {
         let by_name = match event.action {
             // Only a unix socket's name is a path, and only if it is not abstract.
             action if action.is_on_socket() => {
@@ -63,8 +76,8 @@ impl Processes {
             tid: event.tid,
             time_ns: event.time_ns,
             entered_ns: event.entered_ns,
-            place: process.and_then(|process| self.placed(event.pid, process, event.time_ns)),
-            sharing: process.map_or(Sharing::Own, |process| process.sharing),
+            place: whereabouts.and_then(|of| self.placed(event.pid, of.place, event.time_ns)),
+            sharing: whereabouts.map_or(Sharing::Own, |of| of.sharing),
         };
         if let Some(place) = giver.place {
             place.view.mark(event);
@@ -101,14 +114,12 @@ impl Processes {
         }
     }
 
-    /// The working directory that a chdir or fchdir of `process` led to, which is held. `None`: it
-    /// is not known.
+    /// The working directory that a chdir or fchdir led to, which is held. `None`: it is not known.
     pub(super) fn new_directory(
         &mut self,
-        process: Process,
+        Whereabouts { place, sharing }: Whereabouts,
         event: &mut Event,
     ) -> Option<(Option<StringId>, Spelling)> {
-        let place = process.place;
         let whole = event.flags.is_empty() && event.truncated.is_empty();
         let by_descriptor = event.path.is_empty();
         // fchdir: its descriptor may be gone or another's by now.
@@ -130,7 +141,7 @@ impl Processes {
             time_ns: event.time_ns,
             entered_ns: event.entered_ns,
             place: Some(place),
-            sharing: process.sharing,
+            sharing,
         };
         match self.absolute(giver, event.dirfd, &event.opened, &mut event.path) {
             Found::Absolute { truncated: false, certain } if by_descriptor => {
@@ -209,9 +220,9 @@ impl Processes {
     }
 
     /// Where a process is, as far as that is known or can still be found out.
-    fn placed(&mut self, pid: u32, process: Process, time_ns: u64) -> Option<Place> {
-        if process.place.epoch == self.epoch && !process.place.is_overtaken(time_ns) {
-            Some(process.place)
+    fn placed(&mut self, pid: u32, place: Place, time_ns: u64) -> Option<Place> {
+        if place.epoch == self.epoch && !place.is_overtaken(time_ns) {
+            Some(place)
         } else {
             self.refresh_place(pid)
         }
@@ -245,7 +256,7 @@ impl Processes {
         let path = self.proc.link(pid, format_args!("cwd"), &mut self.link)?;
         let path = proc::without_deleted(path);
         Some(Place {
-            directory: super::hold(&mut self.strings, &mut self.unplaced, path),
+            directory: super::table::hold(&mut self.strings, &mut self.unplaced, path),
             spelling: Spelling::Kernel,
             look: Look { began_ns, ended_ns: (self.now_ns)() },
             changed_ns: 0,

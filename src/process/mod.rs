@@ -22,6 +22,7 @@ mod programs;
 mod session;
 mod strays;
 mod strings;
+mod table;
 mod told;
 
 use heapless::index_map::FnvIndexMap;
@@ -33,8 +34,9 @@ use ended::Ended;
 use identity::Identity;
 use life::Life;
 use lineage::Lineage;
+use locate::Whereabouts;
 use place::{HostNamespaces, Look, Place, Sharing, Spelling, View};
-use proc::{Proc, Stat};
+use proc::Proc;
 use program::Memfd;
 use strays::Strays;
 use strings::{StringId, Strings};
@@ -110,6 +112,8 @@ pub struct Processes {
     clock: BootClock,
     /// Whose place in a full table is given away next.
     hand: usize,
+    /// Where the process of the last event is, or was: most have several in a row.
+    last: usize,
 }
 
 impl Processes {
@@ -139,6 +143,7 @@ impl Processes {
             now_ns,
             clock: BootClock::new(clock::readings),
             hand: 0,
+            last: 0,
         })
     }
 
@@ -193,8 +198,8 @@ impl Processes {
             }
             action if action.is_own() => {}
             _ => {
-                let process = self.identify(event);
-                self.locate(process, event);
+                let whereabouts = self.identify(event);
+                self.locate(whereabouts, event);
                 self.change_sessions(event);
                 if event.action == Action::MemfdCreate {
                     self.made_memfd(event);
@@ -217,7 +222,7 @@ impl Processes {
             // A change that the look at /proc showed already.
             Relocation::Directory if event.time_ns < before.look.began_ns => None,
             Relocation::Directory if is_last => {
-                Some(self.new_directory(process, event).unwrap_or(NOWHERE))
+                Some(self.new_directory(process.whereabouts(), event).unwrap_or(NOWHERE))
             }
             Relocation::Directory => Some(NOWHERE),
             Relocation::Unseen | Relocation::Namespaces => Some(NOWHERE),
@@ -264,102 +269,20 @@ impl Processes {
         }
     }
 
-    fn identify(&mut self, event: &mut Event) -> Option<Process> {
-        let mut process = self.known(event.pid)?;
+    /// Fills who did it. What its names start at; `None`: the process was not known and is gone.
+    fn identify(&mut self, event: &mut Event) -> Option<Whereabouts> {
+        let index = self.index(event.pid)?;
+        let (_, process) = self.table.get_index(index)?;
         if process.lineage.sessions.are_in_doubt() {
             self.settle(event.pid, event, false);
-            process = self.known(event.pid)?;
         }
+        // Not copied: it is large, and most of it is not needed.
+        let (_, process) = self.table.get_index(index)?;
+        let (program, whereabouts) = (process.program(), process.whereabouts());
         event.ppid = process.ppid;
         self.tell(process.start, &process.lineage, event);
-        self.copy_executable(event.pid, process, event);
-        Some(process)
-    }
-
-    /// What the table or /proc knows of a process.
-    fn known(&mut self, pid: u32) -> Option<Process> {
-        if let Some(process) = self.table.get(&pid) {
-            return Some(*process);
-        }
-        let began_ns = (self.now_ns)();
-        let stat = self.proc.stat(pid)?;
-        let Stat { ppid, start, .. } = stat;
-        let (executable, executable_kind) = self.read_executable(pid);
-        // A zombie has no place any more.
-        let mut place = self.read_place(pid).unwrap_or(Place::unknown(self.epoch));
-        if place.look.began_ns < self.unseen_until_ns {
-            place.unseen_until_ns = self.unseen_until_ns;
-        }
-        let executable_look = self.look(began_ns, place.view);
-        let mut lineage = self.read_lineage(ppid, start);
-        self.find_container(pid, place.view, &mut lineage);
-        lineage.sessions = self.sessions(pid, stat);
-        let process = Process {
-            ppid: Some(ppid),
-            executable,
-            executable_kind,
-            executable_look,
-            executable_since_ns: (executable_look != Look::NEVER).then_some(began_ns),
-            excluded_with: self.excluded_with(ppid),
-            forked_ns: 0,
-            start: Some(start),
-            memfd: None,
-            lineage,
-            place,
-            sharing: self.strays.sharing(pid),
-            identity: None,
-            life: Life::default(),
-        };
-        self.insert(pid, process);
-        self.table.get(&pid).copied()
-    }
-
-    /// Holds a string in the table, and counts one that finds no room.
-    fn hold(&mut self, string: &[u8]) -> Option<StringId> {
-        hold(&mut self.strings, &mut self.unplaced, string)
-    }
-
-    /// In a full table the newcomer takes the place of one that came before, in turn: a
-    /// process that lives can be looked up again, one that lives for a moment cannot.
-    fn insert(&mut self, pid: u32, process: Process) {
-        if self.table.len() == self.capacity {
-            self.hand = (self.hand + 1) % self.capacity;
-            if let Some((&old, _)) = self.table.get_index(self.hand) {
-                self.lose_sight(old);
-                self.unplaced += 1;
-            }
-        }
-        if let Ok(Some(before)) = self.table.insert(pid, process) {
-            self.give_back(before);
-        }
-    }
-
-    fn remove(&mut self, pid: u32) {
-        if let Some(process) = self.table.swap_remove(&pid) {
-            self.give_back(process);
-        }
-    }
-
-    fn lose_sight_of_all(&mut self) {
-        while let Some((&pid, _)) = self.table.first() {
-            self.lose_sight(pid);
-        }
-        // Their ids may be others' by now.
-        self.ended = Ended::default();
-    }
-
-    /// Forgets a process that lives, perhaps.
-    fn lose_sight(&mut self, pid: u32) {
-        if let Some(process) = self.table.get(&pid) {
-            self.strays.note(pid, process.sharing);
-        }
-        self.remove(pid);
-    }
-
-    fn give_back(&mut self, process: Process) {
-        self.strings.give_back(process.executable);
-        self.strings.give_back(process.place.directory);
-        self.give_lineage_back(process.lineage);
+        self.tell_program(event.pid, program, event);
+        Some(whereabouts)
     }
 }
 
@@ -372,15 +295,6 @@ fn view_of(clone_flags: Option<u32>) -> View {
         Some(flags) if flags & CLONE_NEWNS != 0 => View::OtherMounts,
         Some(_) => View::Host,
     }
-}
-
-fn hold(strings: &mut Strings, unplaced: &mut u64, string: &[u8]) -> Option<StringId> {
-    let id = strings.hold(string);
-    // One that is too long is read from /proc when it is needed, and marked then.
-    if id.is_none() && string.len() <= crate::limits::PROCESS_STRING_BYTES {
-        *unplaced += 1;
-    }
-    id
 }
 
 #[cfg(test)]

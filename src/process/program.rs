@@ -57,7 +57,7 @@ impl Processes {
             return (None, None);
         };
         let (path, kind) = proc::executable(link);
-        (super::hold(&mut self.strings, &mut self.unplaced, path), kind)
+        (super::table::hold(&mut self.strings, &mut self.unplaced, path), kind)
     }
 
     /// A look at what a process executes that ends now. Where any file can be mounted at any
@@ -69,11 +69,12 @@ impl Processes {
         }
     }
 
-    /// `pid` is `process`'s, and the event's or its parent's.
-    pub(super) fn copy_executable(&mut self, pid: u32, process: Process, event: &mut Event) {
-        let mut certain = event.time_ns >= process.executable_look.ended_ns;
-        event.executable_kind = process.executable_kind;
-        if let Some(id) = process.executable {
+    /// Says in an event what is executed. `pid` is that of the process whose program it is, and
+    /// the event's or its parent's.
+    pub(super) fn tell_program(&mut self, pid: u32, program: Program, event: &mut Event) {
+        let mut certain = event.time_ns >= program.look.ended_ns;
+        event.executable_kind = program.kind;
+        if let Some(id) = program.executable {
             replace(&mut event.executable, self.strings.get(id));
         } else if let Some(link) = self.proc.link(pid, format_args!("exe"), &mut self.link) {
             let (path, kind) = proc::executable(link);
@@ -125,7 +126,20 @@ impl Processes {
     }
 }
 
+/// What a process executes, as the table has it.
+#[derive(Clone, Copy)]
+pub(super) struct Program {
+    executable: Option<StringId>,
+    kind: Option<ExecutableKind>,
+    look: Look,
+}
+
 impl Process {
+    pub(super) fn program(&self) -> Program {
+        let &Process { executable, executable_kind: kind, executable_look: look, .. } = self;
+        Program { executable, kind, look }
+    }
+
     /// It executes another program, and its descriptors are closed that are not for that.
     pub(super) fn close_on_exec(&mut self) {
         self.memfd = self.memfd.filter(|memfd| memfd.is_kept);

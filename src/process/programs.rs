@@ -34,7 +34,8 @@ impl Processes {
 
     /// The exclusion that a process descends from.
     pub fn excluded_with(&self, pid: u32) -> Option<RuleId> {
-        self.table.get(&pid)?.excluded_with
+        let (_, process) = self.table.get_index(self.find(pid)?)?;
+        process.excluded_with
     }
 
     /// What a process starts from now on is excluded with it.

@@ -74,7 +74,7 @@ impl Processes {
                 Some(child) => {
                     tell(child.identity, event);
                     self.tell(child.start, &child.lineage, event);
-                    self.copy_executable(event.pid, child, event);
+                    self.tell_program(event.pid, child.program(), event);
                     self.set_life(event.pid, Life::ONE);
                 }
                 None => tell(None, event),
@@ -84,7 +84,7 @@ impl Processes {
         tell(parent.identity, event);
         let lineage = Lineage::of_child(&parent, start);
         self.tell(start, &lineage, event);
-        self.copy_executable(ppid, parent, event);
+        self.tell_program(ppid, parent.program(), event);
         // What /proc said of the parent may have become so after the fork.
         let known_too_late = event.time_ns < parent.executable_look.ended_ns;
         let child = Process {
@@ -205,7 +205,7 @@ impl Processes {
             event.ppid = process.ppid.or(event.ppid);
             self.tell(process.start, &process.lineage, event);
             if process.executable.is_some() {
-                self.copy_executable(pid, process, event);
+                self.tell_program(pid, process.program(), event);
             }
         }
         self.remove(pid);

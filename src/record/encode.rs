@@ -41,7 +41,7 @@ pub struct Encoder {
     events: Bytes<BATCH_BYTES>,
     memory: Box<Memory>,
     recent_actors: Box<RecentActors>,
-    /// One actor or event, until its length is known.
+    /// One actor, until it is known whether it has a number.
     scratch: Bytes<BATCH_BYTES>,
     boot_time_ns: Option<BootTime>,
 }
@@ -184,10 +184,11 @@ impl Encoder {
         };
         let values = fields::values(event);
         let names = self.memory.names(actor).pair();
-        self.scratch.clear();
-        self.memory.write(&head, &values, &mut self.scratch)?;
-        let names = fields::write(event, names, &mut self.strings, &mut self.scratch)?;
-        append(&mut self.events, &Blob(&self.scratch))?;
+        let start = self.events.len();
+        self.events.push(0).map_err(|_| NoRoom)?;
+        self.memory.write(&head, &values, &mut self.events)?;
+        let names = fields::write(event, names, &mut self.strings, &mut self.events)?;
+        put_length(&mut self.events, start)?;
         Ok(Written { head, values, names })
     }
 
@@ -242,6 +243,21 @@ impl Encoder {
     }
 }
 
+/// Makes what is in `buffer` from `start` on a byte string: the byte there is for its length, which
+/// takes more of a long one.
+fn put_length<const N: usize>(buffer: &mut Bytes<N>, start: usize) -> Result<(), NoRoom> {
+    let content = start + 1..buffer.len();
+    let mut length = Bytes::<5>::new();
+    append(&mut length, &(content.len() as u32))?;
+    let (_, more) = length.split_at(1);
+    extend(buffer, more).ok_or(NoRoom)?;
+    if !more.is_empty() {
+        buffer.copy_within(content, start + length.len());
+    }
+    buffer[start..start + length.len()].copy_from_slice(&length);
+    Ok(())
+}
+
 /// The end of a buffer, as something postcard can write to.
 struct Tail<'a, const N: usize>(&'a mut Bytes<N>);
 
@@ -253,6 +269,10 @@ impl<const N: usize> Flavor for Tail<'_, N> {
     }
 
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        // As most numbers are; to copy it would be a call.
+        if let [byte] = bytes {
+            return self.try_push(*byte);
+        }
         extend(self.0, bytes).ok_or(postcard::Error::SerializeBufferFull)
     }
 

@@ -6,6 +6,7 @@ use super::reader::{Reader, entry};
 use super::wire::{BEFORE, Blob, EXECUTABLE, LAST, Name, STRING};
 use crate::event::{self, Bytes};
 use crate::limits::{BATCH_BYTES, PATH_BYTES};
+use memchr::memrchr;
 
 /// The format has it: of a longer name the first 2,048 bytes are remembered.
 const _: () = assert!(PATH_BYTES == 2048);
@@ -92,7 +93,7 @@ impl<'a> Pair<'a> {
     ) -> Result<(), NoRoom> {
         let (last, before) = (shared(name, self.last), shared(name, self.before));
         let (of, length) = if before > last { (BEFORE, before) } else { (LAST, last) };
-        let directory = name.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+        let directory = memrchr(b'/', name).map_or(0, |at| at + 1);
         let by_name = Name { start: (length as u32) << 2 | of, rest: Blob(&name[length..]) };
         let (start, rest) = name.split_at(directory);
         let written = if name == executable {
@@ -112,17 +113,25 @@ impl<'a> Pair<'a> {
 
 /// How many bytes two strings begin with that are the same.
 fn shared(one: &[u8], other: &[u8]) -> usize {
-    const WORD: usize = size_of::<u64>();
-    let mut length = 0;
-    for (one, other) in one.chunks_exact(WORD).zip(other.chunks_exact(WORD)) {
-        let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
-        match word(one) ^ word(other) {
-            0 => length += WORD,
-            differ => return length + differ.trailing_zeros() as usize / 8,
+    const BYTES: usize = size_of::<u128>();
+    let length = one.len().min(other.len());
+    let (one, other) = (&one[..length], &other[..length]);
+    // The first that differ, if any do.
+    let differ = |one: &[u8; BYTES], other: &[u8; BYTES]| {
+        let bits = u128::from_le_bytes(*one) ^ u128::from_le_bytes(*other);
+        (bits != 0).then(|| bits.trailing_zeros() as usize / 8)
+    };
+    let words = one.as_chunks().0.iter().zip(other.as_chunks().0);
+    for (number, (one, other)) in words.enumerate() {
+        if let Some(at) = differ(one, other) {
+            return number * BYTES + at;
         }
     }
-    let rest = one[length..].iter().zip(&other[length..]);
-    length + rest.take_while(|(one, other)| one == other).count()
+    match (one.last_chunk(), other.last_chunk()) {
+        // Some of these were looked at, and are the same.
+        (Some(one), Some(other)) => differ(one, other).map_or(length, |at| length - BYTES + at),
+        _ => one.iter().zip(other).take_while(|(one, other)| one == other).count(),
+    }
 }
 
 #[cfg(test)]

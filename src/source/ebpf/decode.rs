@@ -4,13 +4,13 @@
 mod call;
 mod socket;
 
-use core::ffi::CStr;
 use core::fmt;
 use core::mem::offset_of;
 
 use super::abi::record::*;
 use crate::event::{Action, Event, Flags, Given, Relocation, Truncated, append};
 use crate::limits;
+use memchr::memchr;
 
 /// `-ERESTARTSYS`, `-ERESTARTNOINTR`, `-ERESTARTNOHAND`, `-ERESTART_RESTARTBLOCK` (linux
 /// `include/linux/errno.h`): what a call that a signal interrupts returns inside the kernel.
@@ -47,7 +47,7 @@ pub enum Decoded {
 /// A record that is not of the agreed shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// It ends within a field, at this offset.
+    /// It ends within a field, which begins at or before this offset.
     Short(usize),
     /// No such kind.
     Kind(u16),
@@ -77,6 +77,7 @@ impl fmt::Display for Malformed {
 /// Fills `event`, which must be empty, from one record. The ring may have padded it.
 pub fn decode(record: &[u8], event: &mut Event) -> Result<Decoded, Malformed> {
     let record = Record(record);
+    record.has(size_of::<mote_header>())?;
     let kind = record.u16(offset_of!(mote_header, kind))?;
     let flags = u32::from(record.u16(offset_of!(mote_header, flags))?);
     let ret = record.u64(offset_of!(mote_header, ret))? as i64;
@@ -128,6 +129,10 @@ fn forget_unread(flags: u32, event: &mut Event) {
 }
 
 fn set_flags(flags: u32, event: &mut Event) {
+    // As of most.
+    if flags == 0 {
+        return;
+    }
     for (bit, flag) in [
         (MOTE_PATH_UNREAD, Flags::PATH_UNREAD),
         (MOTE_FROM_UNREAD, Flags::FROM_UNREAD),
@@ -217,6 +222,11 @@ fn signal(record: &Record, event: &mut Event) -> Result<(), Malformed> {
 struct Record<'a>(&'a [u8]);
 
 impl<'a> Record<'a> {
+    /// Before fields that all records have: the compiler does not check each of them then.
+    fn has(&self, bytes: usize) -> Result<(), Malformed> {
+        if self.0.len() < bytes { Err(Malformed::Short(self.0.len())) } else { Ok(()) }
+    }
+
     fn bytes(&self, offset: usize, bytes: usize) -> Result<&'a [u8], Malformed> {
         self.0.get(offset..offset + bytes).ok_or(Malformed::Short(offset))
     }
@@ -243,7 +253,7 @@ impl<'a> Record<'a> {
 }
 
 fn until_nul(bytes: &[u8]) -> &[u8] {
-    CStr::from_bytes_until_nul(bytes).map_or(bytes, CStr::to_bytes)
+    memchr(0, bytes).map_or(bytes, |end| &bytes[..end])
 }
 
 fn put<const N: usize>(to: &mut crate::event::Bytes<N>, bytes: &[u8]) -> Result<(), Malformed> {

@@ -37,6 +37,7 @@ pub(super) fn call(
     event: &mut Event,
 ) -> Result<Decoded, Malformed> {
     let call = by_number(syscall)?;
+    record.has(offset_of!(mote_call, data))?;
     let call_flags = record.u32(offset_of!(mote_call, call_flags))?;
     let mode = record.u32(offset_of!(mote_call, mode))?;
     let value = record.u64(offset_of!(mote_call, value))?;

@@ -25,6 +25,7 @@ pub(super) fn socket(
     let call = by_number(syscall)?;
     let Effect::Report(action) = call.effect else { return Err(Malformed::Syscall(syscall)) };
     event.action = action;
+    record.has(offset_of!(mote_call, data))?;
     event.dirfd = record.u32(offset_of!(mote_call, dirfd))? as i32;
     event.entered_ns = entered_ns(event, record.u32(offset_of!(mote_call, duration_us))?);
     let call_flags = record.u32(offset_of!(mote_call, call_flags))?;
