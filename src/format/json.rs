@@ -1,41 +1,56 @@
 //! Documents of JSON.
 
+use crate::event::{Bytes, append, extend};
 use serde::Serialize;
-use std::io;
+use std::io::{self, Write};
 
 /// Writes a document as one line.
-pub(super) fn line(out: &mut impl io::Write, document: &impl Serialize) -> io::Result<()> {
-    let mut latch = Latch { out, failed: None };
+pub(super) fn line(out: &mut dyn io::Write, document: &impl Serialize) -> io::Result<()> {
+    let mut latch = Latch { out, pieces: Bytes::new(), failed: None };
     serde_json::to_writer(&mut latch, document)?;
-    match latch.failed {
-        Some(error) => Err(error),
-        None => out.write_all(b"\n"),
-    }
+    latch.write_all(b"\n")?;
+    latch.pass_on();
+    latch.failed.map_or(Ok(()), Err)
 }
 
 /// Takes everything, and nothing behind an error, which it keeps: serde_json would put it on the
 /// heap, and a buffer without room is no more than a line that is too long.
-struct Latch<'a, W> {
-    out: &'a mut W,
+struct Latch<'a> {
+    out: &'a mut dyn io::Write,
+    /// What is not written yet: serde_json writes a few bytes at a time.
+    pieces: Bytes<PIECES_BYTES>,
     failed: Option<io::Error>,
 }
 
-impl<W: io::Write> io::Write for Latch<'_, W> {
+const PIECES_BYTES: usize = 1024;
+
+impl Latch<'_> {
+    fn pass_on(&mut self) {
+        if self.failed.is_none() {
+            self.failed = self.out.write_all(&self.pieces).err();
+        }
+        self.pieces.clear();
+    }
+}
+
+impl io::Write for Latch<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.write_all(bytes)?;
         Ok(bytes.len())
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.failed.is_none()
-            && let Err(error) = self.out.write_all(bytes)
-        {
-            self.failed = Some(error);
+    fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while extend(&mut self.pieces, bytes).is_none() {
+            let (piece, rest) = bytes.split_at(PIECES_BYTES - self.pieces.len());
+            append(&mut self.pieces, piece);
+            self.pass_on();
+            bytes = rest;
         }
         Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.pass_on();
         self.out.flush()
     }
 }

@@ -69,7 +69,7 @@ impl Format {
     /// touches the heap, unless `out` does.
     pub fn write(
         self,
-        out: &mut impl io::Write,
+        out: &mut dyn io::Write,
         scratch: &mut Scratch,
         origin: &Origin,
         event: &Event,

@@ -35,7 +35,7 @@ pub(super) trait Visitor {
 /// A field's value, or an object that has fields itself.
 pub(super) trait Visit {
     /// `name` is that of the field, and is as it was when this returns.
-    fn visit(&self, name: &mut String, visitor: &mut impl Visitor) -> io::Result<()>;
+    fn visit(&self, name: &mut String, visitor: &mut dyn Visitor) -> io::Result<()>;
 }
 
 /// Structs of fields that are left out if they are `None`: serialized, and visited, by their
@@ -71,7 +71,7 @@ macro_rules! objects {
             fn visit(
                 &self,
                 name: &mut String,
-                visitor: &mut impl $crate::format::object::Visitor,
+                visitor: &mut dyn $crate::format::object::Visitor,
             ) -> std::io::Result<()> {
                 let outer = name.len();
                 $(
@@ -106,7 +106,7 @@ pub(super) use field_name;
 macro_rules! visited {
     ($($type:ty: |$value:ident| $made:expr;)*) => {$(
         impl Visit for $type {
-            fn visit(&self, name: &mut String, visitor: &mut impl Visitor) -> io::Result<()> {
+            fn visit(&self, name: &mut String, visitor: &mut dyn Visitor) -> io::Result<()> {
                 let $value = self;
                 visitor.field(name, $made)
             }

@@ -96,7 +96,7 @@ impl Decoder {
     pub fn line(
         &mut self,
         line: &[u8],
-        out: &mut impl io::Write,
+        out: &mut dyn io::Write,
         report: &mut dyn FnMut(DecodeError),
     ) -> io::Result<()> {
         let Some(payload) = find(line) else {

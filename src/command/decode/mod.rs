@@ -185,7 +185,7 @@ impl DecodeCommand {
     }
 
     /// Decodes all input to `out`.
-    fn decode_to(&self, decoder: Decoder, out: &mut impl Write, out_name: &str) -> ExitCode {
+    fn decode_to(&self, decoder: Decoder, out: &mut dyn Write, out_name: &str) -> ExitCode {
         // Nobody waits for what goes to a file.
         let reader = self.output_file.is_none().then(rustix::stdio::stdout);
         let mut decoding =

@@ -47,18 +47,20 @@ impl Decoding {
     pub(super) fn open_and_read(
         &mut self,
         input: &Input<'_>,
-        out: &mut impl Write,
+        out: &mut dyn Write,
     ) -> Result<(), Failure> {
         let standard = "standard input";
         let (file, is_followed) = match input {
-            Input::Standard => return self.read(io::stdin().lock(), standard, out, |_, _| Ok(())),
+            Input::Standard => {
+                return self.read(&mut io::stdin().lock(), standard, out, &mut |_, _| Ok(()));
+            }
             Input::Drained => {
                 let failed = |error| Failure::Input(standard.into(), error);
                 let ending = Ending::new().map_err(failed)?;
                 // Not the standard library's, which has a buffer.
                 let input = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
-                let input = Drained::new(File::from(input), &ending);
-                return self.read(input, standard, out, |_, _| Ok(()));
+                let mut input = Drained::new(File::from(input), &ending);
+                return self.read(&mut input, standard, out, &mut |_, _| Ok(()));
             }
             Input::Confirmed => return self.confirm(out),
             Input::File(file) => (*file, false),
@@ -68,34 +70,34 @@ impl Decoding {
         let failed = |error| Failure::Input(name.clone(), error);
         if is_followed {
             let ending = Ending::new().map_err(failed)?;
-            let input = Follow::new(Path::new(file), &ending, self.reader).map_err(failed)?;
-            self.read(input, &name, out, |_, _| Ok(()))
+            let mut input = Follow::new(Path::new(file), &ending, self.reader).map_err(failed)?;
+            self.read(&mut input, &name, out, &mut |_, _| Ok(()))
         } else {
-            self.read(File::open(file).map_err(failed)?, &name, out, |_, _| Ok(()))
+            self.read(&mut File::open(file).map_err(failed)?, &name, out, &mut |_, _| Ok(()))
         }
     }
 
     /// Decodes what `omprog` writes, and says of every line that its events are in the file. What
     /// the file takes is the kernel's: a crash of the host may take it back.
-    fn confirm<W: Write>(&mut self, out: &mut W) -> Result<(), Failure> {
+    fn confirm(&mut self, out: &mut dyn Write) -> Result<(), Failure> {
         let mut answers = io::stdout().lock();
-        let mut confirm = |decoder: &mut Decoder, out: &mut W| {
+        let mut confirm = |decoder: &mut Decoder, out: &mut dyn Write| {
             flush(decoder, out)?;
             answers.write_all(CONFIRMATION)?;
             answers.flush()
         };
         // It is ready.
         confirm(&mut self.decoder, out).map_err(Failure::Output)?;
-        self.read(io::stdin().lock(), "standard input", out, confirm)
+        self.read(&mut io::stdin().lock(), "standard input", out, &mut confirm)
     }
 
     /// Decodes all of `input`. `after_line` is called when all of a line is in `out`.
-    fn read<W: Write>(
+    fn read(
         &mut self,
-        input: impl Read,
+        input: &mut dyn Read,
         name: &str,
-        out: &mut W,
-        mut after_line: impl FnMut(&mut Decoder, &mut W) -> io::Result<()>,
+        out: &mut dyn Write,
+        after_line: &mut dyn FnMut(&mut Decoder, &mut dyn Write) -> io::Result<()>,
     ) -> Result<(), Failure> {
         let mut lines = Lines::new(input);
         let others_before = self.decoder.counts().other_lines;
@@ -141,7 +143,7 @@ impl Decoding {
 const UNWRITTEN_BATCHES: usize = 64;
 
 /// Writes all events, and then remembers it.
-pub(super) fn flush(decoder: &mut Decoder, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn flush(decoder: &mut Decoder, out: &mut dyn Write) -> io::Result<()> {
     out.flush()?;
     decoder.events_are_written();
     Ok(())

@@ -42,7 +42,7 @@ pub const CONFIRMATION: &[u8] = b"OK\n";
 /// written when it was ended.
 pub fn answer_each(
     input: impl Read,
-    out: &mut impl Write,
+    out: &mut dyn Write,
     mut decoder: Decoder,
     written: Written,
 ) -> io::Result<()> {

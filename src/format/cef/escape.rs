@@ -30,7 +30,7 @@ pub(super) fn replace(bytes: &[u8], into: &mut Vec<u8>) -> bool {
 }
 
 /// Writes a value of the extension. `|` has no meaning there.
-pub(super) fn write(out: &mut impl io::Write, value: &[u8]) -> io::Result<()> {
+pub(super) fn write(out: &mut dyn io::Write, value: &[u8]) -> io::Result<()> {
     for part in value.split_inclusive(|byte| matches!(byte, b'\\' | b'=' | b'\n' | b'\r')) {
         let [plain @ .., last] = part else { continue };
         let escaped: &[u8] = match last {

@@ -34,7 +34,7 @@ use std::net::IpAddr;
 
 /// Writes one event as one line.
 pub fn write(
-    out: &mut impl io::Write,
+    out: &mut dyn io::Write,
     scratch: &mut Scratch,
     origin: &Origin,
     event: &Event,
@@ -65,15 +65,15 @@ pub fn write(
 }
 
 /// What makes the pairs of fields.
-struct Extension<'a, W> {
-    pairs: Pairs<'a, W>,
+struct Extension<'a> {
+    pairs: Pairs<'a>,
     /// A value, before it is escaped.
     value: &'a mut Vec<u8>,
     /// The fields that had to be changed, as they are.
     exact: &'a mut Vec<u8>,
 }
 
-impl<W: io::Write> Visitor for Extension<'_, W> {
+impl Visitor for Extension<'_> {
     fn field(&mut self, name: &str, value: Value) -> io::Result<()> {
         self.value.clear();
         match value {
@@ -96,7 +96,7 @@ impl<W: io::Write> Visitor for Extension<'_, W> {
     }
 }
 
-impl<W> Extension<'_, W> {
+impl Extension<'_> {
     /// The name of an abstract unix socket has `@` for the NUL before it.
     fn bytes(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let changed = match (bytes, name.ends_with(".address")) {
@@ -128,12 +128,12 @@ impl<W> Extension<'_, W> {
 }
 
 /// The pairs behind the header.
-struct Pairs<'a, W> {
-    out: &'a mut W,
+struct Pairs<'a> {
+    out: &'a mut dyn io::Write,
     between: &'static str,
 }
 
-impl<W: io::Write> Pairs<'_, W> {
+impl Pairs<'_> {
     /// Under the key of the field.
     fn field(&mut self, name: &str, value: &[u8]) -> io::Result<()> {
         match Key::of(name) {

@@ -36,6 +36,6 @@ use std::io;
 pub const VERSION: &str = "8.11.0";
 
 /// Writes one event as one line of JSON.
-pub fn write(out: &mut impl io::Write, origin: &Origin, event: &Event) -> io::Result<()> {
+pub fn write(out: &mut dyn io::Write, origin: &Origin, event: &Event) -> io::Result<()> {
     json::line(out, &document::document(origin, event))
 }

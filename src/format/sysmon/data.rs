@@ -18,7 +18,7 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    pub fn process_create<W: io::Write>(&self, data: &mut Data<W>) -> io::Result<()> {
+    pub fn process_create(&self, data: &mut Data) -> io::Result<()> {
         let Event { args, working_directory, uid, ppid, lineage, .. } = self.event;
         self.begin(data)?;
         self.process(data)?;
@@ -38,7 +38,7 @@ impl Line<'_> {
         data.unknown(&["ParentCommandLine", "ParentUser"])
     }
 
-    pub fn network_connect<W: io::Write>(&self, data: &mut Data<W>) -> io::Result<()> {
+    pub fn network_connect(&self, data: &mut Data) -> io::Result<()> {
         let (local, peer) = (self.event.local, self.event.peer);
         let is_accept = self.event.action == Action::Accept;
         let (source, destination) = if is_accept { (peer, local) } else { (local, peer) };
@@ -52,13 +52,13 @@ impl Line<'_> {
         end(data, Side::DESTINATION, destination, is_v6)
     }
 
-    pub fn process_terminate<W: io::Write>(&self, data: &mut Data<W>) -> io::Result<()> {
+    pub fn process_terminate(&self, data: &mut Data) -> io::Result<()> {
         self.begin(data)?;
         self.process(data)?;
         self.user(data)
     }
 
-    pub fn process_access<W: io::Write>(&self, data: &mut Data<W>, target: u32) -> io::Result<()> {
+    pub fn process_access(&self, data: &mut Data, target: u32) -> io::Result<()> {
         self.begin(data)?;
         data.put("SourceProcessGUID", self.own_guid())?;
         data.put("SourceProcessId", self.event.pid)?;
@@ -73,7 +73,7 @@ impl Line<'_> {
         data.unknown(&["TargetUser"])
     }
 
-    pub fn file_create<W: io::Write>(&self, data: &mut Data<W>) -> io::Result<()> {
+    pub fn file_create(&self, data: &mut Data) -> io::Result<()> {
         self.begin(data)?;
         self.process(data)?;
         data.bytes("TargetFilename", &self.event.path)?;
@@ -81,7 +81,7 @@ impl Line<'_> {
         self.user(data)
     }
 
-    pub fn file_delete<W: io::Write>(&self, data: &mut Data<W>) -> io::Result<()> {
+    pub fn file_delete(&self, data: &mut Data) -> io::Result<()> {
         self.begin(data)?;
         data.put("ProcessGuid", self.own_guid())?;
         data.put("ProcessId", self.event.pid)?;
@@ -91,7 +91,7 @@ impl Line<'_> {
         data.unknown(&["Hashes", "IsExecutable", "Archived"])
     }
 
-    pub fn bpf_load<W: io::Write>(&self, data: &mut Data<W>) -> io::Result<()> {
+    pub fn bpf_load(&self, data: &mut Data) -> io::Result<()> {
         let kind = self.event.call_flags.and_then(bpf_program_type);
         self.begin(data)?;
         self.process(data)?;
@@ -102,7 +102,7 @@ impl Line<'_> {
         data.bytes("BpfProgramName", &self.event.from)
     }
 
-    pub fn error<W: io::Write>(&self, data: &mut Data<W>) -> io::Result<()> {
+    pub fn error(&self, data: &mut Data) -> io::Result<()> {
         data.put("UtcTime", self.time())?;
         let Some(loss) = self.event.loss else {
             return data.unknown(&["ID", "Description"]);
@@ -129,22 +129,22 @@ impl Line<'_> {
     }
 
     /// The first fields of all.
-    fn begin<W: io::Write>(&self, data: &mut Data<W>) -> io::Result<()> {
+    fn begin(&self, data: &mut Data) -> io::Result<()> {
         data.unknown(&["RuleName"])?;
         data.put("UtcTime", self.time())
     }
 
-    fn process<W: io::Write>(&self, data: &mut Data<W>) -> io::Result<()> {
+    fn process(&self, data: &mut Data) -> io::Result<()> {
         data.put("ProcessGuid", self.own_guid())?;
         data.put("ProcessId", self.event.pid)?;
         data.bytes("Image", &self.event.executable)
     }
 
-    fn user<W: io::Write>(&self, data: &mut Data<W>) -> io::Result<()> {
+    fn user(&self, data: &mut Data) -> io::Result<()> {
         self.put_user(data, "User")
     }
 
-    fn put_user<W: io::Write>(&self, data: &mut Data<W>, name: &str) -> io::Result<()> {
+    fn put_user(&self, data: &mut Data, name: &str) -> io::Result<()> {
         match self.event.uid {
             NO_ID => data.unknown(&[name]),
             uid => data.put(name, uid),
@@ -205,8 +205,8 @@ impl Side {
 }
 
 /// One end; what is not known of it is as the other.
-fn end<W: io::Write>(
-    data: &mut Data<W>,
+fn end(
+    data: &mut Data,
     side: Side,
     endpoint: Option<Endpoint>,
     other_is_v6: bool,

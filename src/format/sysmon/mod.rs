@@ -43,7 +43,7 @@ use xml::Data;
 
 /// Writes one event as one line of XML, if Sysmon has one like it. Returns whether it has.
 pub fn write(
-    out: &mut impl io::Write,
+    out: &mut dyn io::Write,
     scratch: &mut Scratch,
     origin: &Origin,
     event: &Event,
@@ -68,7 +68,7 @@ pub fn write(
 }
 
 /// Where it comes from, and which event it is.
-fn system(out: &mut impl io::Write, origin: &Origin, event: &Event, kind: Kind) -> io::Result<()> {
+fn system(out: &mut dyn io::Write, origin: &Origin, event: &Event, kind: Kind) -> io::Result<()> {
     let ((id, version), level) = (kind.id_and_version(), kind.level());
     write!(
         out,

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 /// Writes `bytes` as text of an element or an attribute. Markup is escaped, `]]>` with it; line
 /// ends and separators are written as references, so that the line goes on. What XML 1.0 cannot
 /// have (section 2.2) and what is not UTF-8 becomes U+FFFD.
-pub(super) fn text(out: &mut impl io::Write, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn text(out: &mut dyn io::Write, bytes: &[u8]) -> io::Result<()> {
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
             match character {
@@ -30,13 +30,13 @@ pub(super) fn text(out: &mut impl io::Write, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// The fields of an event.
-pub(super) struct Data<'a, W> {
-    pub out: &'a mut W,
+pub(super) struct Data<'a> {
+    pub out: &'a mut dyn io::Write,
     /// A value, before it is escaped.
     pub value: &'a mut Vec<u8>,
 }
 
-impl<W: io::Write> Data<'_, W> {
+impl Data<'_> {
     /// A value that somebody else chose; `-` if there is none.
     pub fn bytes(&mut self, name: &str, value: &[u8]) -> io::Result<()> {
         element(self.out, name, value)
@@ -55,7 +55,7 @@ impl<W: io::Write> Data<'_, W> {
     }
 }
 
-fn element(out: &mut impl io::Write, name: &str, value: &[u8]) -> io::Result<()> {
+fn element(out: &mut dyn io::Write, name: &str, value: &[u8]) -> io::Result<()> {
     write!(out, "<Data Name=\"{name}\">")?;
     text(out, if value.is_empty() { b"-" } else { value })?;
     out.write_all(b"</Data>")

@@ -25,7 +25,7 @@ use std::io::{self, Write};
 
 /// Writes one event as one line.
 pub fn write(
-    out: &mut impl io::Write,
+    out: &mut dyn io::Write,
     scratch: &mut Scratch,
     origin: &Origin,
     event: &Event,

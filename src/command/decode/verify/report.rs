@@ -100,7 +100,7 @@ impl Report {
     }
 
     /// For people: a line for each run, and one for all.
-    pub fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
+    pub fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         for (hostname, runs) in &self.hosts {
             writeln!(out, "{}", String::from_utf8_lossy(hostname).escape_debug())?;
             for found in runs {
@@ -129,7 +129,7 @@ impl Report {
     }
 
     /// For programs: a JSON object for each run, and one for unreadable records of unknown hosts.
-    pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         for (hostname, runs) in &self.hosts {
             for found in runs {
                 serde_json::to_writer(&mut *out, &found.json(hostname))?;
@@ -198,7 +198,7 @@ impl Found {
         }
     }
 
-    fn write_text(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let run = &self.run;
         let (first, last) = (run.numbers.first().unwrap_or(0), run.numbers.last().unwrap_or(0));
         let (first_time, last_time) = self.times();
