@@ -320,8 +320,11 @@ struct mote_losses {
 #define MOTE_EXCLUSION_SHIFT 54
 
 /* The map `unsent_calls`: events that user space never sees, since they were excluded,
- * suppressed or lost, by the number of the system call. */
+ * suppressed or lost, by the number of the system call. Whatever is counted elsewhere is counted
+ * here after that: as long as nothing changes here, nothing has there. */
 #define MOTE_UNSENT_CALLS 512
+/* In the place of a number: of what is no system call. No call has it yet. */
+#define MOTE_UNSENT_NO_CALL (MOTE_UNSENT_CALLS - 1)
 
 /* The map `unsent`: the same by process, found as calls under way are, but kept until user
  * space has seen that the process is gone. Behind these slots is one a CPU, for processes

@@ -38,7 +38,11 @@ INLINE struct mote_unsent *get_unsent(u32 pid)
 INLINE void count_unsent_call(s32 number)
 {
 	u32 place = number;
-	u64 *count = map_lookup(&unsent_calls, &place);
+	u64 *count;
+
+	if (place > MOTE_UNSENT_NO_CALL)
+		place = MOTE_UNSENT_NO_CALL;
+	count = map_lookup(&unsent_calls, &place);
 
 	if (count)
 		__sync_fetch_and_add(count, 1);

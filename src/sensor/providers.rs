@@ -169,9 +169,7 @@ impl Providers {
             pipeline.set_provider(Provider::Ebpf, output);
             ebpf.refresh(|loss| pipeline.lose(loss));
             // Before the end of a process is read, since who it was is forgotten then.
-            if ebpf.unsent_is_mapped() {
-                ebpf.read_unsent(|unsent| pipeline.count_unsent(unsent));
-            }
+            ebpf.read_new_unsent(|unsent| pipeline.count_unsent(unsent));
             let taken = ebpf.drain(horizon_ns, RECORDS_PER_TURN, |taken| match taken {
                 ebpf::Taken::Record { class, cpu, record } => {
                     pipeline.record(class, cpu, record, output);

@@ -45,8 +45,9 @@ pub struct Losses {
     next_skipped: usize,
 }
 
-/// To ask for all of some 180 programs each second would be a quarter of what an idle sensor costs.
-const SKIPPED_PARTS: usize = 5;
+/// To ask for all of some ninety programs each second would be half as much again as all else that
+/// an idle sensor does.
+const SKIPPED_PARTS: usize = 10;
 
 /// The counters of a class: full, other output errors, no scratch slot.
 const CLASSES: [(Class, [u32; 3]); 2] = [

@@ -12,7 +12,9 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::Ebpf;
-use super::abi::record::{MOTE_FLOOD_PLACES, MOTE_UNSENT_CALLS, MOTE_UNSENT_SLOTS, mote_unsent};
+use super::abi::record::{
+    MOTE_FLOOD_PLACES, MOTE_UNSENT_CALLS, MOTE_UNSENT_NO_CALL, MOTE_UNSENT_SLOTS, mote_unsent,
+};
 use super::losses::grown;
 use super::object::Object;
 use super::shared::Array;
@@ -61,6 +63,8 @@ pub struct Counts {
     stuck: Vec<bool>,
     calls: Array<1>,
     told_calls: Vec<u64>,
+    /// Of all calls, when it was looked whether there are more.
+    seen_calls: u64,
 }
 
 impl Counts {
@@ -70,8 +74,19 @@ impl Counts {
         let calls: Array<1> = object.array(c"unsent_calls", false)?;
         let (told, stuck) =
             (vec![Default::default(); slots.elements()], vec![false; slots.elements()]);
-        let told_calls = vec![0; calls.elements()];
-        Ok(Counts { slots, told, stuck, calls, told_calls })
+        let told_calls = vec![0; MOTE_UNSENT_NO_CALL as usize];
+        Ok(Counts { slots, told, stuck, calls, told_calls, seen_calls: 0 })
+    }
+
+    /// Whether anything was counted since the last call, as far as that can be told: it is a
+    /// sixteenth of what is read of all slots.
+    fn have_grown(&mut self) -> bool {
+        let counts = (0..self.calls.elements()).map(|number| Ok(self.calls.read(number)?[0]));
+        let sum = counts.reduce(|sum, count: io::Result<u64>| Ok(sum?.wrapping_add(count?)));
+        match sum {
+            Some(Ok(sum)) => std::mem::replace(&mut self.seen_calls, sum) != sum,
+            _ => true,
+        }
     }
 
     fn read(&mut self, mut each: impl FnMut(Unsent)) -> io::Result<()> {
@@ -147,9 +162,12 @@ impl Ebpf {
         let _ = self.unsent.read(each);
     }
 
-    /// Whether that asks nothing of the kernel: by bpf(2) it is a thousand calls.
-    pub fn unsent_is_mapped(&self) -> bool {
-        self.unsent.slots.is_mapped()
+    /// The same, if there is anything new and that asks nothing of the kernel: by bpf(2) it is a
+    /// thousand calls.
+    pub fn read_new_unsent(&mut self, each: impl FnMut(Unsent)) {
+        if self.unsent.slots.is_mapped() && self.unsent.have_grown() {
+            self.read_unsent(each);
+        }
     }
 
     /// The same by system call: its number, and how many more of it there are. What is no
