@@ -94,7 +94,7 @@ impl Providers {
         self.register(registry)
     }
 
-    /// Goes on with a change of providers, in small steps: whether there is more to do.
+    /// Goes on with a start or a change of providers, in small steps: whether there is more to do.
     pub fn advance(
         &mut self,
         now: Instant,
@@ -114,7 +114,8 @@ impl Providers {
         {
             self.retiring.pop_front();
         }
-        Ok(self.overlap_until.is_some() || !self.retiring.is_empty())
+        let has_trials = self.ebpf.as_mut().is_some_and(|ebpf| ebpf.end_trial());
+        Ok(has_trials || self.overlap_until.is_some() || !self.retiring.is_empty())
     }
 
     /// The old one hands out what it has, and ends.

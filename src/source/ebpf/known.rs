@@ -54,12 +54,18 @@ fn attempt<T: Default>(
 /// Sees the end of a child.
 const EXIT: Hook = Hook { category: "sched", event: "sched_process_exit", program: "probe_exit" };
 
-/// What measures. The kernel waits some 45 to 90 ms at the end of each, during which nothing would be
-/// seen: so they stay until the hooks have their programs. They do nothing unless they are asked to.
-#[derive(Default)]
+/// What measures. The kernel waits some 45 to 90 ms at the end of each: so they stay while the sensor
+/// starts, and end one by one behind that. They do nothing unless they are asked to.
+#[derive(Debug, Default)]
 pub(super) struct Trials(Vec<Attached>);
 
 impl Trials {
+    /// Ends one of them. Whether there are more.
+    pub(super) fn end_one(&mut self) -> bool {
+        self.0.pop();
+        !self.0.is_empty()
+    }
+
     /// Ends them where a tracepoint can have only one program (before linux commit e87c6bc3852b of
     /// 4.15).
     pub(super) fn make_way(&mut self) {

@@ -109,6 +109,7 @@ pub struct Ebpf {
     excluded: Excluded,
     unsent: Counts,
     settings: mote_settings,
+    trials: Trials,
     object: Object,
 }
 
@@ -158,6 +159,7 @@ impl Ebpf {
             excluded: Excluded::new(&object).map_err(StartError::Maps)?,
             unsent: Counts::new(&object).map_err(StartError::Maps)?,
             settings,
+            trials: Trials::default(),
             object,
         };
         provider.sync_cpus(&online)?;
@@ -172,7 +174,7 @@ impl Ebpf {
         provider.settings = settings;
         trials.make_way();
         provider.attach_all(&tracefs)?;
-        drop(trials);
+        provider.trials = trials;
         Ok(provider)
     }
 
@@ -302,6 +304,12 @@ impl Ebpf {
                 count: 1,
             })),
         })
+    }
+
+    /// Takes away one of the programs that measured at the start, which takes some 60 ms. Whether there
+    /// are more.
+    pub fn end_trial(&mut self) -> bool {
+        self.trials.end_one()
     }
 
     /// Reads how often the kernel skipped a program.
