@@ -74,12 +74,14 @@ fn compile_bpf(definitions: &[&str], object: &Path) {
 fn pack_relocations() {
     let of_target = |name: &str| env::var(name).unwrap_or_default();
     let is_static = of_target("CARGO_CFG_TARGET_FEATURE").split(',').any(|it| it == "crt-static");
-    if is_static && glibc() >= (2, 36) {
+    let [arch, env] = ["ARCH", "ENV"].map(|of| of_target(&format!("CARGO_CFG_TARGET_{of}")));
+    // For arm64 binutils have it since 2.44 or so.
+    if is_static && arch == "x86_64" && env == "gnu" && glibc() >= (2, 36) {
         println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }
 }
 
-/// The version that is linked, from its headers; (0, 0): it is another library.
+/// The version that is linked, from its headers.
 fn glibc() -> (u32, u32) {
     let headers = bindgen::Builder::default()
         .header_contents("glibc.h", "#include <features.h>\n")

@@ -321,7 +321,7 @@ struct mote_losses {
 
 /* The map `unsent_calls`: events that user space never sees, since they were excluded,
  * suppressed or lost, by the number of the system call. Whatever is counted elsewhere is counted
- * here after that: as long as nothing changes here, nothing has there. */
+ * here after that: as long as nothing changes here, nothing has there (on x86-64). */
 #define MOTE_UNSENT_CALLS 512
 /* In the place of a number: of what is no system call. No call has it yet. */
 #define MOTE_UNSENT_NO_CALL (MOTE_UNSENT_CALLS - 1)

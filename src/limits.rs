@@ -258,7 +258,7 @@ pub const LOG_LINES: usize = 128;
 pub const LOG_LINE_BYTES: usize = 1024;
 
 /// System call numbers that are counted, from 0: more than any architecture has.
-pub const STATISTICS_SYSCALLS: usize = 512;
+pub const STATISTICS_SYSCALLS: usize = 511;
 
 /// Processes that are to be excluded in the kernel, between two turns. One that finds no
 /// room is noted again by its next event.

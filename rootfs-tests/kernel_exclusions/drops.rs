@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     ("excluded_calls_are_dropped_and_counted", || drops_and_counts(|kernel| kernel)),
     ("maps_that_are_not_mapped_do_as_well", maps_that_are_not_mapped_do_as_well),
     ("calls_that_run_twice_are_counted_once", calls_that_run_twice_are_counted_once),
+    ("what_is_new_is_found_without_a_look_at_all", what_is_new_is_found_without_a_look_at_all),
     ("relocations_and_processes_are_told_of_all", relocations_and_processes_are_told_of_all),
     ("exclusions_come_and_go", exclusions_come_and_go),
     ("nothing_of_it_touches_the_heap", nothing_of_it_touches_the_heap),
@@ -82,6 +83,29 @@ fn drops_and_counts(taken_for: fn(Kernel) -> Kernel) {
         per_rename(sent),
         per_rename(dropped)
     );
+}
+
+/// As each drain does.
+fn what_is_new_is_found_without_a_look_at_all() {
+    require_live();
+    if release() < (5, 5) {
+        skip("this kernel maps no array");
+    }
+    let (_guard, dir) = files();
+    let mut watch = Watch::start();
+    let mut worker = Worker::start(&dir);
+    let pid = Some(worker.pid());
+    watch.exclude(&worker);
+    for renames in [2, 0, 3] {
+        if renames > 0 {
+            worker.ask(&format!("renames {renames}"));
+        }
+        let mut excluded = 0;
+        watch.ebpf.read_new_unsent(|unsent| {
+            excluded += if unsent.pid == pid { unsent.excluded } else { 0 };
+        });
+        watch.expect(excluded == renames, &format!("{excluded} of {renames}"));
+    }
 }
 
 fn relocations_and_processes_are_told_of_all() {

@@ -72,4 +72,22 @@ mod tests {
         }
         assert_eq!(&buffer, b"[\"a\",\"\\n\"]\n");
     }
+
+    /// Whatever ends where the pieces are passed on.
+    #[test]
+    fn a_long_line_is_passed_on_in_pieces() {
+        for first in [0, 1_019, 1_020, 1_021, 1_022, 1_023, 3_000] {
+            let document = ["x".repeat(first), "y".repeat(2_500), "z".into()];
+            let expected = serde_json::to_string(&document).unwrap() + "\n";
+            let mut whole = Vec::new();
+            line(&mut whole, &document).unwrap();
+            assert!(whole == expected.as_bytes(), "{first}");
+            for most in [0, 1_023, 1_024, 1_025, 2_048, expected.len() - 1] {
+                let mut buffer = vec![0; most];
+                let kind = line(&mut &mut buffer[..], &document).map_err(|error| error.kind());
+                assert_eq!(kind, Err(ErrorKind::WriteZero), "{first}, {most}");
+                assert!(buffer == expected.as_bytes()[..most], "{first}, {most}");
+            }
+        }
+    }
 }

@@ -112,7 +112,7 @@ pub struct Processes {
     clock: BootClock,
     /// Whose place in a full table is given away next.
     hand: usize,
-    /// Where the process of the last event is, or was: most have several in a row.
+    /// Where the last one was that was looked up: most have several events in a row.
     last: usize,
 }
 

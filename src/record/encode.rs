@@ -315,6 +315,24 @@ mod tests {
         event
     }
 
+    #[test]
+    fn a_length_is_put_as_postcard_puts_it() {
+        const ROOM: usize = 16_400;
+        for length in (0..300).chain(16_380..16_390) {
+            let content = vec![b'x'; length];
+            let mut expected = Bytes::<ROOM>::from_slice(b"before").unwrap();
+            append(&mut expected, &Blob(&content)).unwrap();
+            let mut put = Bytes::<ROOM>::from_slice(b"before").unwrap();
+            put.push(0).unwrap();
+            put.extend_from_slice(&content).unwrap();
+            assert!(put_length(&mut put, "before".len()).is_ok() && put == expected, "{length}");
+        }
+        // For the first byte there is room, for the second none.
+        let mut full = Bytes::<129>::from_slice(&[b'x'; 129]).unwrap();
+        assert!(put_length(&mut full, 0).is_err());
+        assert!(put_length(&mut full, 1).is_ok());
+    }
+
     /// To find an actor that wrote last is faster, and nothing else.
     #[test]
     fn recent_actors_change_no_byte() {

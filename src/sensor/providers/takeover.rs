@@ -109,12 +109,16 @@ impl Providers {
             pipeline.end_overlap();
         }
         // A step waits for every CPU (`tracepoint_synchronize_unregister`), some 60 ms.
-        if let Some(retiring) = self.retiring.front_mut()
-            && !retiring.step()
-        {
-            self.retiring.pop_front();
-        }
-        let has_trials = self.ebpf.as_mut().is_some_and(|ebpf| ebpf.end_trial());
+        let has_trials = match self.retiring.front_mut() {
+            None => self.ebpf.as_mut().is_some_and(|ebpf| ebpf.end_trial()),
+            Some(retiring) => {
+                if !retiring.step() {
+                    self.retiring.pop_front();
+                }
+                // Whether it has any is seen in the next turn.
+                self.ebpf.is_some()
+            }
+        };
         Ok(has_trials || self.overlap_until.is_some() || !self.retiring.is_empty())
     }
 

@@ -47,7 +47,7 @@ pub enum Decoded {
 /// A record that is not of the agreed shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// It ends within a field, which begins at or before this offset.
+    /// It ends within a field, which begins at this offset or before it.
     Short(usize),
     /// No such kind.
     Kind(u16),
@@ -64,7 +64,9 @@ pub enum Malformed {
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Malformed::Short(offset) => write!(f, "the record ends at its field at byte {offset}"),
+            Malformed::Short(offset) => {
+                write!(f, "the record ends in its fields, at byte {offset} or before it")
+            }
             Malformed::Kind(kind) => write!(f, "no kind of record has number {kind}"),
             Malformed::Syscall(number) => write!(f, "system call {number} has no such record"),
             Malformed::Length(bytes) => write!(f, "a string of {bytes} bytes does not fit"),

@@ -57,7 +57,7 @@ const EXIT: Hook = Hook { category: "sched", event: "sched_process_exit", progra
 /// What measures. The kernel waits some 45 to 90 ms at the end of each: so they stay while the sensor
 /// starts, and end one by one behind that. They do nothing unless they are asked to.
 #[derive(Debug, Default)]
-pub(super) struct Trials(Vec<Attached>);
+pub(super) struct Trials(pub(super) Vec<Attached>);
 
 impl Trials {
     /// Ends one of them. Whether there are more.

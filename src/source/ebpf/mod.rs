@@ -306,8 +306,8 @@ impl Ebpf {
         })
     }
 
-    /// Takes away one of the programs that measured at the start, which takes some 60 ms. Whether there
-    /// are more.
+    /// Takes away one of the programs that measured at the start, for which the kernel waits as
+    /// at the end of any other. Whether there are more.
     pub fn end_trial(&mut self) -> bool {
         self.trials.end_one()
     }

@@ -46,7 +46,8 @@ const COUNTS: Range<usize> = EXCLUDED..SUPPRESSED + 1;
 const _: () = assert!(
     MOTE_UNSENT_SLOTS as usize == limits::UNSENT_PROCESSES
         && MOTE_FLOOD_PLACES as usize == limits::BUDGET_PLACES
-        && MOTE_UNSENT_CALLS as usize == limits::STATISTICS_SYSCALLS
+        && MOTE_UNSENT_NO_CALL as usize == limits::STATISTICS_SYSCALLS
+        && MOTE_UNSENT_NO_CALL < MOTE_UNSENT_CALLS
         && std::mem::offset_of!(mote_unsent, owner) == 8 * OWNER
         && std::mem::offset_of!(mote_unsent, excluded) == 8 * EXCLUDED
         && std::mem::offset_of!(mote_unsent, lost) == 8 * LOST
@@ -74,12 +75,12 @@ impl Counts {
         let calls: Array<1> = object.array(c"unsent_calls", false)?;
         let (told, stuck) =
             (vec![Default::default(); slots.elements()], vec![false; slots.elements()]);
-        let told_calls = vec![0; MOTE_UNSENT_NO_CALL as usize];
+        let told_calls = vec![0; limits::STATISTICS_SYSCALLS];
         Ok(Counts { slots, told, stuck, calls, told_calls, seen_calls: 0 })
     }
 
-    /// Whether anything was counted since the last call, as far as that can be told: it is a
-    /// sixteenth of what is read of all slots.
+    /// Whether anything was counted since the last call, by a sixteenth of what is read of all slots.
+    /// arm64 may show the count of a call before that of its process.
     fn have_grown(&mut self) -> bool {
         let counts = (0..self.calls.elements()).map(|number| Ok(self.calls.read(number)?[0]));
         let sum = counts.reduce(|sum, count: io::Result<u64>| Ok(sum?.wrapping_add(count?)));
@@ -165,7 +166,9 @@ impl Ebpf {
     /// The same, if there is anything new and that asks nothing of the kernel: by bpf(2) it is a
     /// thousand calls.
     pub fn read_new_unsent(&mut self, each: impl FnMut(Unsent)) {
-        if self.unsent.slots.is_mapped() && self.unsent.have_grown() {
+        let Counts { slots, calls, .. } = &self.unsent;
+        let is_mapped = slots.is_mapped() && calls.is_mapped();
+        if is_mapped && (cfg!(target_arch = "aarch64") || self.unsent.have_grown()) {
             self.read_unsent(each);
         }
     }
