@@ -89,8 +89,9 @@ fn a_retired_provider_leaves_nothing() {
     programs.extend(ids("prog_id:"));
     let maps = ids("map_id:");
     assert!(descriptors().values().sum::<usize>() > before.0.values().sum::<usize>());
-    let mut attached = watch.ebpf.programs().count();
     let mut retiring = watch.ebpf.retire();
+    // With what measured at the start.
+    let mut attached = retiring.attached();
     let (mut longest, begin) = (Duration::ZERO, Instant::now());
     loop {
         let step = Instant::now();

@@ -1,5 +1,6 @@
 //! Clients of the control socket that do what no command does, while the host is at work.
 
+use crate::storm::wait_until_settled;
 use crate::support::child;
 use crate::support::command::health;
 use crate::support::expect::{assert_complete_but_for_skips, assert_seen, at, skipped};
@@ -94,6 +95,7 @@ fn hostile_clients_disturb_nothing() {
         .collect();
     let config = json!({"exclusionSettings": {"exclusions": list}});
     let sensor = Sensor::start_configured(&dir, &config);
+    wait_until_settled(&sensor);
     let work = folder(&dir, "work");
     fs::write(work.join("a"), "").unwrap();
     answers_soon(&dir);

@@ -1,6 +1,6 @@
 //! Which provider runs, and who decides it.
 
-use crate::storm::held_ids;
+use crate::storm::{held_ids, wait_until_settled};
 use crate::support::command::{ask, health, healthy, json};
 use crate::support::expect::at;
 use crate::support::memory::{peak_resident_bytes, resident_bytes};
@@ -130,6 +130,7 @@ fn r6_a_change_that_is_taken_back() {
     let (_guard, dir) = scratch();
     let at_work = folder(&dir, "work");
     let sensor = Sensor::start_to_file(&dir);
+    wait_until_settled(&sensor);
     let before = held_ids(&sensor);
     let begin = Instant::now();
     switch(&dir, "disabled");

@@ -132,6 +132,18 @@ impl Held {
     }
 }
 
+/// Waits for the end of what measured at the start, which comes just behind that.
+pub fn wait_until_settled(sensor: &Sensor) {
+    let (mut last, mut since) = (Held::by(sensor), Instant::now());
+    wait_for("a second in which nothing is closed", || {
+        let held = Held::by(sensor);
+        if held != last {
+            (last, since) = (held, Instant::now());
+        }
+        (since.elapsed() > Duration::from_secs(1)).then_some(())
+    });
+}
+
 /// The numbers of the programs and maps that a sensor holds.
 pub fn held_ids(sensor: &Sensor) -> BTreeSet<(&'static str, u64)> {
     let infos = fs::read_dir(format!("/proc/{}/fdinfo", sensor.pid())).unwrap();
@@ -163,6 +175,7 @@ fn r6_switching_in_a_storm() {
     // Its lock is held from the start on then.
     folder(&dir, "state");
     let sensor = Sensor::start_to_file(&dir);
+    wait_until_settled(&sensor);
     let before = Held::by(&sensor);
     let mut ids = held_ids(&sensor);
     assert_eq!(ids.len(), before.programs + before.maps);
@@ -191,6 +204,7 @@ fn r6_switching_in_a_storm() {
     wait_at_most(DETACHING, "what is held as before", || {
         (Held::by(&sensor).programs == before.programs).then_some(())
     });
+    wait_until_settled(&sensor);
     assert_eq!(Held::by(&sensor), before);
     let held = held_ids(&sensor);
     wait_for("the end of all other programs and maps", || {

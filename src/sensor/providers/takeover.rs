@@ -108,18 +108,18 @@ impl Providers {
             self.told_until = None;
             pipeline.end_overlap();
         }
-        // A step waits for every CPU (`tracepoint_synchronize_unregister`), some 60 ms.
-        let has_trials = match self.retiring.front_mut() {
+        // One step a turn, since each waits for every CPU (`tracepoint_synchronize_unregister`), some
+        // 60 ms.
+        let goes_on = match self.retiring.front_mut() {
             None => self.ebpf.as_mut().is_some_and(|ebpf| ebpf.end_trial()),
             Some(retiring) => {
                 if !retiring.step() {
                     self.retiring.pop_front();
                 }
-                // Whether it has any is seen in the next turn.
-                self.ebpf.is_some()
+                true
             }
         };
-        Ok(has_trials || self.overlap_until.is_some() || !self.retiring.is_empty())
+        Ok(goes_on || self.overlap_until.is_some())
     }
 
     /// The old one hands out what it has, and ends.

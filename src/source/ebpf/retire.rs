@@ -24,6 +24,7 @@ impl Ebpf {
         self.settings.off = 1;
         // If it failed, all would go on until it is detached: into rings that take what fits.
         let _ = self.object.set_settings(&self.settings);
+        // What measured at the start, and has not ended yet, goes with the rest.
         self.attached.append(&mut self.trials.0);
         Retiring { rest: Some(self) }
     }
