@@ -43,7 +43,6 @@ INLINE void count_unsent_call(s32 number)
 	if (place > MOTE_UNSENT_NO_CALL)
 		place = MOTE_UNSENT_NO_CALL;
 	count = map_lookup(&unsent_calls, &place);
-
 	if (count)
 		__sync_fetch_and_add(count, 1);
 }

@@ -197,8 +197,8 @@ impl Sensor {
         self.end()
     }
 
-    /// What goes on beside events: the rest of a start, a change of providers, a pause, a watch, clients. Whether
-    /// there is more of it to do soon.
+    /// What goes on beside events: the rest of a start, a change of providers, a pause, a watch,
+    /// clients. Whether there is more of it to do soon.
     fn advance(&mut self, now: Instant) -> Result<bool, SensorError> {
         let more = self.providers.advance(now, &mut self.pipeline, &mut self.sinks)?;
         self.look_after_pause(now)?;

@@ -47,7 +47,7 @@ pub enum Decoded {
 /// A record that is not of the agreed shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// It ends within a field, which begins at this offset or before it.
+    /// It ends before or in the field at this offset.
     Short(usize),
     /// No such kind.
     Kind(u16),
@@ -65,7 +65,7 @@ impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Malformed::Short(offset) => {
-                write!(f, "the record ends in its fields, at byte {offset} or before it")
+                write!(f, "the record ends before or in its field at byte {offset}")
             }
             Malformed::Kind(kind) => write!(f, "no kind of record has number {kind}"),
             Malformed::Syscall(number) => write!(f, "system call {number} has no such record"),
@@ -224,7 +224,8 @@ fn signal(record: &Record, event: &mut Event) -> Result<(), Malformed> {
 struct Record<'a>(&'a [u8]);
 
 impl<'a> Record<'a> {
-    /// Before fields that all records have: the compiler does not check each of them then.
+    /// Whether it has so many, before fields that all records have: these are not checked one by
+    /// one then.
     fn has(&self, bytes: usize) -> Result<(), Malformed> {
         if self.0.len() < bytes { Err(Malformed::Short(self.0.len())) } else { Ok(()) }
     }
